@@ -1,0 +1,1 @@
+"""The services, in the order in which an order meets them: gateway, risk, router, clearing; beside them pricing and reconciler."""

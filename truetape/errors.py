@@ -1,0 +1,86 @@
+"""The error tree. Everything Truetape raises on purpose derives from TruetapeError.
+
+    TruetapeError
+    ├── MoneyError              a number that cannot be money
+    ├── SchemaError             bytes or types that the contract does not know
+    │   ├── UndecodableRecord
+    │   ├── UnknownSchema
+    │   ├── WrongType
+    │   └── IncompatibleSchema
+    ├── TapeError               the tape cannot be read or written as the protocol demands
+    │   ├── TapeGap             records are missing
+    │   ├── TopicMissing
+    │   ├── PartitionCountWrong
+    │   └── RestoreTimedOut
+    ├── BrokerUnavailable       Kafka does not answer
+    ├── Overloaded              a bound is reached; come back later
+    ├── VenueError              the venue refused, or cannot be understood
+    └── SetupError              the machine or the configuration lacks something
+
+An expected outcome (a rejected order) is an event, never an exception; a broken invariant is an
+assertion. What is here comes from the outside world. Each message says what to do next.
+"""
+
+
+class TruetapeError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class MoneyError(TruetapeError):
+    """A number that does not fit: not a plain decimal, finer than 1e-8, or beyond 64 bits."""
+
+
+class SchemaError(TruetapeError):
+    """Bytes or types that the schemas do not know."""
+
+
+class UndecodableRecord(SchemaError):
+    """Not the wire format, truncated, or with bytes left over."""
+
+
+class UnknownSchema(SchemaError):
+    """A schema id that schemas.lock does not list."""
+
+
+class WrongType(SchemaError):
+    """A known record that does not belong on this topic."""
+
+
+class IncompatibleSchema(SchemaError):
+    """A schema change that some released reader or writer could not live with."""
+
+
+class TapeError(TruetapeError):
+    """The tape cannot be read or written as the protocol demands."""
+
+
+class TapeGap(TapeError):
+    """Records are missing: truncation, unclean election, retention or the wrong topic."""
+
+
+class TopicMissing(TapeError):
+    """A topic of the registry does not exist on the broker."""
+
+
+class PartitionCountWrong(TapeError):
+    """A topic has another number of partitions than the registry says."""
+
+
+class RestoreTimedOut(TapeError):
+    """The end of a partition was not reached before the deadline."""
+
+
+class BrokerUnavailable(TruetapeError):
+    """Kafka does not answer."""
+
+
+class Overloaded(TruetapeError):
+    """A bound is reached; try again later."""
+
+
+class VenueError(TruetapeError):
+    """A venue refused a request or sent what cannot be understood."""
+
+
+class SetupError(TruetapeError):
+    """The machine or the configuration lacks something; the message says how to get it."""
