@@ -45,24 +45,50 @@ class Settings(BaseSettings):
     port_base: int = Field(18000, ge=1024, le=60000, description="First port; each process adds its own offset")
     host: str = Field("127.0.0.1", description="Address on which the HTTP servers of all processes listen")
     kafka: str = Field("127.0.0.1:18092", description="Kafka bootstrap servers, host:port[,host:port]")
-    replication: int = Field(1, ge=1, le=5, description="Replicas of each topic; min.insync.replicas is 2 when 3 or more")
+    replication: int = Field(
+        1, ge=1, le=5, description="Replicas of each topic; min.insync.replicas is 2 when 3 or more"
+    )
     postgres: SecretStr = Field(SecretStr(""), description="PostgreSQL connection string of the view database")
     redis: SecretStr = Field(SecretStr(""), description="Redis URL for rate limits and hot keys")
-    instance: str = Field("0", pattern=r"^[a-zA-Z0-9-]{1,40}$", description="Name of this instance among its service's instances; unique")
-    venues: dict[str, VenueSettings] = Field(default_factory=dict, description="Venues by name, for example TRUETAPE_VENUES__ALPHA__REST_URL")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto is console in a terminal and json elsewhere")
+    instance: str = Field(
+        "0",
+        pattern=r"^[a-zA-Z0-9-]{1,40}$",
+        description="Name of this instance among its service's instances; unique",
+    )
+    venues: dict[str, VenueSettings] = Field(
+        default_factory=dict, description="Venues by name, for example TRUETAPE_VENUES__ALPHA__REST_URL"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto is console in a terminal and json elsewhere"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
-    session_timeout_ms: int = Field(10_000, ge=6_000, le=60_000, description="Kafka group session timeout; writers' lease is half of it")
+    session_timeout_ms: int = Field(
+        10_000, ge=6_000, le=60_000, description="Kafka group session timeout; writers' lease is half of it"
+    )
     watchdog_seconds: float = Field(60.0, gt=1, description="A run loop stuck for longer ends its process")
-    restore_timeout_seconds: float = Field(300.0, gt=1, description="Deadline of a restore; what is missing is then named")
-    in_flight_max: int = Field(4_096, ge=1, le=100_000, description="Records per process that await their delivery report")
+    restore_timeout_seconds: float = Field(
+        300.0, gt=1, description="Deadline of a restore; what is missing is then named"
+    )
+    in_flight_max: int = Field(
+        4_096, ge=1, le=100_000, description="Records per process that await their delivery report"
+    )
     snapshot_every_records: int = Field(50_000, ge=1, description="Own records of a partition between snapshots")
-    snapshot_every_seconds: float = Field(60.0, gt=0, description="Seconds between snapshots of a partition that changed")
-    decision_timeout_ms: int = Field(2_000, ge=10, le=60_000, description="How long a POST waits for risk before it answers 202")
-    pending_orders_max: int = Field(2_000, ge=1, description="Submissions that one gateway lets wait; more get 503 with Retry-After")
-    order_lifetime_ms: int = Field(2_000, ge=100, le=60_000, description="send_before of a venue order, counted from its decision")
+    snapshot_every_seconds: float = Field(
+        60.0, gt=0, description="Seconds between snapshots of a partition that changed"
+    )
+    decision_timeout_ms: int = Field(
+        2_000, ge=10, le=60_000, description="How long a POST waits for risk before it answers 202"
+    )
+    pending_orders_max: int = Field(
+        2_000, ge=1, description="Submissions that one gateway lets wait; more get 503 with Retry-After"
+    )
+    order_lifetime_ms: int = Field(
+        2_000, ge=100, le=60_000, description="send_before of a venue order, counted from its decision"
+    )
     reconcile_seconds: float = Field(5.0, gt=0, description="Seconds between reconciliations with each venue")
-    break_grace_seconds: float = Field(5.0, ge=0, description="How long a difference may be mere timing before it is a break")
+    break_grace_seconds: float = Field(
+        5.0, ge=0, description="How long a difference may be mere timing before it is a break"
+    )
     mark_interval_ms: int = Field(250, ge=10, description="Shortest time between two marks of an instrument")
 
     def port(self, name: str) -> int:

@@ -1,0 +1,58 @@
+"""The `truetape` command. Each module of truetape.commands is one noun and registers itself by what it defines:
+`app` (a typer.Typer, for a noun with verbs) or `command` (a function, for a noun alone).
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+
+import typer
+from rich.console import Console
+
+from truetape import commands
+from truetape.dev.home import read_environment
+from truetape.errors import TruetapeError
+from truetape.settings import Settings
+
+_HELP = "Trade execution and clearing on one replayable log."
+
+
+def build() -> typer.Typer:
+    """The command with every noun that truetape.commands holds."""
+    app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
+        noun = importlib.import_module(f"{commands.__name__}.{found.name}")
+        if hasattr(noun, "app"):
+            app.add_typer(noun.app, name=found.name)
+        else:
+            app.command(name=found.name)(noun.command)
+    return app
+
+
+def adopt_native_stack() -> None:
+    """Take addresses and secrets from the home folder's `env`, where the environment itself sets none.
+
+    So every command finds the native stack; with TRUETAPE_KAFKA set, it talks to that system alone.
+    """
+    if "TRUETAPE_KAFKA" not in os.environ:
+        for name, value in read_environment(Settings().home / "env").items():
+            os.environ.setdefault(name, value)
+
+
+def main() -> None:
+    """Run the command; a TruetapeError becomes one message on stderr and exit status 1."""
+    try:
+        adopt_native_stack()
+        build()(prog_name="truetape")
+    except TruetapeError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]{type(error).__name__}[/]: ", str(error), sep="", markup=True, style=None
+        ) if sys.stderr.isatty() else print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

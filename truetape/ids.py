@@ -1,0 +1,73 @@
+"""Deterministic ids. Nothing here asks a clock or a random source but the two functions that say so."""
+
+import hashlib
+import secrets
+from typing import Final
+
+from truetape.messages import Cause
+
+_MURMUR_SEED: Final = 0x9747B28C
+_MURMUR_M: Final = 0x5BD1E995
+_U32: Final = 0xFFFFFFFF
+
+
+def order_id(account_id: str, client_order_id: str) -> str:
+    """32 hex digits, the same for the same account and client order id: a retry cannot make a second order."""
+    return _digest("order", account_id, client_order_id)
+
+
+def transfer_id(account_id: str, external_reference: str) -> str:
+    """32 hex digits, the same for the same account and external reference."""
+    return _digest("transfer", account_id, external_reference)
+
+
+def break_id(venue: str, break_class: str, key: str) -> str:
+    """32 hex digits, the same for the same difference."""
+    return _digest("break", venue, break_class, key)
+
+
+def venue_client_order_id(partition: int, order_id: str, leg: int) -> str:
+    """Client order id at a venue: carries the partition, so that each router knows its own; at most 36 characters."""
+    return f"TT{partition:03d}-{order_id[:24]}-{leg:02d}"
+
+
+def partition_of_venue_order(venue_client_order_id: str) -> int | None:
+    """The partition that a venue client order id carries; None when it is not one of ours."""
+    head = venue_client_order_id.split("-", 1)[0]
+    return int(head[2:]) if len(head) == 5 and head.startswith("TT") and head[2:].isdecimal() else None
+
+
+def event_id(topic: str, cause: Cause) -> str:
+    """Names an event by the topic that holds it and the one input that it answers."""
+    place = cause.id if cause.offset < 0 else cause.offset
+    return f"{topic}<{cause.source}/{cause.partition}/{place}"
+
+
+def random_id() -> str:
+    """32 hex digits from the operating system: for ids that a client did not choose. Never in a core."""
+    return secrets.token_hex(16)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key: Kafka's murmur2, as the Java client and librdkafka's murmur2_random compute it."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2, 32 bit, with Kafka's seed (https://github.com/aappleby/smhasher, MurmurHash2)."""
+    h = (_MURMUR_SEED ^ len(data)) & _U32
+    whole = len(data) & ~3
+    for start in range(0, whole, 4):
+        k = int.from_bytes(data[start : start + 4], "little") * _MURMUR_M & _U32
+        k = (k ^ (k >> 24)) * _MURMUR_M & _U32
+        h = (h * _MURMUR_M & _U32) ^ k
+    if rest := data[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * _MURMUR_M & _U32
+    h = (h ^ (h >> 13)) * _MURMUR_M & _U32
+    return h ^ (h >> 15)
+
+
+def _digest(*parts: str) -> str:
+    """Length-prefixed, so that no two different lists of parts give the same bytes."""
+    data = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,536 @@
+"""Kafka. The only module that imports confluent_kafka; simlog.py is the same interface in memory.
+
+A `Log` gives one ordered stream of happenings to the run loop: records of followed partitions, delivery
+reports, partitions assigned and revoked, and items offered from other threads. Two pump threads wait for
+Kafka, so the loop sleeps until there is something to do: no timers in between.
+"""
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+
+from truetape.errors import BrokerUnavailable, PartitionCountWrong, RestoreTimedOut, TapeGap, TopicMissing
+from truetape.topics import Topic
+
+BATCH_MAX = 500
+BATCHES_HELD_MAX = 8
+GROUP_POLL_SECONDS = 0.05
+_log = structlog.get_logger()
+
+
+class Part(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}"
+
+
+class Record(NamedTuple):
+    """A record as read: its place, key, wire bytes and headers."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+    """List of (name, bytes), or None."""
+
+
+class Report(NamedTuple):
+    """A delivery report: the offset, or None when it is not known; token is what append was given."""
+
+    part: Part
+    offset: int | None
+    error: str | None
+    token: Any
+
+
+class Assigned(NamedTuple):
+    """The group handed these partitions of the own topic to this process."""
+
+    partitions: frozenset[int]
+
+
+class Revoked(NamedTuple):
+    """The group took these partitions away; lost says that somebody else may have them already."""
+
+    partitions: frozenset[int]
+    lost: bool
+
+
+class Offered(NamedTuple):
+    """An item that another thread gave to the loop."""
+
+    item: Any
+
+
+Happening = Record | Report | Assigned | Revoked | Offered
+
+
+class Log(Protocol):
+    """What the run loop needs of Kafka. Not thread-safe but for `offer`."""
+
+    def join(self, group: str, topic: Topic, instance: str) -> None:
+        """Become a member of the group that shares out the partitions of an own topic."""
+
+    def group_silence(self) -> float:
+        """Seconds since the group was last polled, by the monotonic clock: the writer's lease counts from here."""
+
+    def follow(self, positions: Mapping[Part, int]) -> None:
+        """Read these partitions too, each from its offset; one that is followed already jumps there."""
+
+    def unfollow(self, parts: Iterable[Part]) -> None:
+        """Stop reading these partitions; nothing of them is delivered any more."""
+
+    def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
+        """What happened, in order; waits only while there is nothing. records=False holds records back."""
+
+    def append(
+        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+    ) -> None:
+        """Write a record; its report comes by poll, unless token is None."""
+
+    def renew_producer(self) -> None:
+        """Purge what waits to be sent and use a fresh idempotent producer; reports of the old one never come."""
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything written has its report; False when some has not."""
+
+    def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
+        """First offset and high watermark of each partition."""
+
+    def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
+        """Records from offset to offset (exclusive) of each partition, in order within each."""
+
+    def commit(self, positions: Mapping[Part, int]) -> None:
+        """Tell the group where the inputs stand, for lag displays only."""
+
+    def offer(self, item: Any) -> None:
+        """Give an item to the loop, from any thread."""
+
+    def now_us(self) -> int:
+        """Wall clock, microseconds UTC: data for decisions, never for rules."""
+
+    def monotonic(self) -> float:
+        """Monotonic clock in seconds: leases and deadlines."""
+
+    def close(self) -> None:
+        """Leave the group and release everything."""
+
+
+def common_config(bootstrap: str) -> dict[str, Any]:
+    """Settings that every Kafka client of this project shares."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "socket.nagle.disable": True,
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1000,
+        "topic.metadata.refresh.interval.ms": 60_000,
+        "log_level": 3,
+        "error_cb": _on_error,
+    }
+
+
+def producer_config(bootstrap: str, message_timeout_ms: int) -> dict[str, Any]:
+    """An idempotent producer that sends at once and fails before its group session would end."""
+    return {
+        **common_config(bootstrap),
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 0,
+        "message.timeout.ms": message_timeout_ms,
+        "partitioner": "murmur2_random",
+        "queue.buffering.max.messages": 200_000,
+    }
+
+
+def consumer_config(bootstrap: str, group: str) -> dict[str, Any]:
+    """A consumer whose positions are always explicit."""
+    return {
+        **common_config(bootstrap),
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "fetch.queue.backoff.ms": 10,
+        "fetch.error.backoff.ms": 50,
+        "isolation.level": "read_uncommitted",
+    }
+
+
+def _on_error(error: KafkaError) -> None:
+    _log.warning("kafka client error", code=error.name(), detail=error.str(), fatal=error.fatal())
+
+
+class KafkaLog:
+    """The `Log` on a real broker."""
+
+    def __init__(self, bootstrap: str, session_timeout_ms: int = 10_000) -> None:
+        self._bootstrap = bootstrap
+        self._session_timeout_ms = session_timeout_ms
+        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._held: list[list[Record]] = []
+        self._room = threading.Semaphore(BATCHES_HELD_MAX)
+        self._stopping = threading.Event()
+        self._followed: dict[Part, int] = {}
+        self._reading = threading.Lock()
+        self._reading_wanted = threading.Event()
+        self._stash: deque[Any] = deque()
+        self._reader = Consumer(consumer_config(bootstrap, "truetape-reader"))
+        self._member: Consumer | None = None
+        self._member_polled = time.monotonic()
+        self._own = ""
+        self._generation = 0
+        self._producer = self._fresh_producer()
+        self._pumps = [
+            threading.Thread(target=self._pump_records, name="kafka-records", daemon=True),
+            threading.Thread(target=self._pump_reports, name="kafka-reports", daemon=True),
+        ]
+        for pump in self._pumps:
+            pump.start()
+
+    # -- the group -------------------------------------------------------------------------------------------
+
+    def join(self, group: str, topic: Topic, instance: str) -> None:
+        assert self._member is None
+        self._own = topic.name
+        member = Consumer(
+            {
+                **consumer_config(self._bootstrap, group),
+                "group.instance.id": f"{group}-{instance}",
+                "session.timeout.ms": self._session_timeout_ms,
+                "heartbeat.interval.ms": max(500, self._session_timeout_ms // 6),
+                "max.poll.interval.ms": max(self._session_timeout_ms, 60_000),
+                "partition.assignment.strategy": "cooperative-sticky",
+            }
+        )
+        member.subscribe([topic.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._member = member
+        self._member_polled = time.monotonic()
+
+    def _assigned(self, member: Consumer, parts: list[TopicPartition]) -> None:
+        from_end = [TopicPartition(part.topic, part.partition, 0) for part in parts]
+        member.incremental_assign(from_end)
+        if from_end:
+            member.pause(from_end)
+        self._events.put(Assigned(frozenset(part.partition for part in parts)))
+
+    def _revoked(self, member: Consumer, parts: list[TopicPartition]) -> None:
+        member.incremental_unassign(parts)
+        self._events.put(Revoked(frozenset(part.partition for part in parts), lost=False))
+
+    def _lost(self, member: Consumer, parts: list[TopicPartition]) -> None:
+        member.incremental_unassign(parts)
+        self._events.put(Revoked(frozenset(part.partition for part in parts), lost=True))
+
+    def group_silence(self) -> float:
+        return time.monotonic() - self._member_polled if self._member else 0.0
+
+    def _poll_group(self) -> None:
+        if self._member is None or time.monotonic() - self._member_polled < GROUP_POLL_SECONDS:
+            return
+        message = self._member.poll(0)
+        self._member_polled = time.monotonic()
+        if message is not None and (error := message.error()) is not None:
+            self._raise_if_serious(error)
+
+    def _raise_if_serious(self, error: KafkaError) -> None:
+        match error.code():
+            case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:
+                raise TopicMissing(f"{error.str()}; run `truetape topics apply`")
+            case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
+                raise TapeGap(f"{error.str()}: records are missing; restore the topic before anything reads on")
+            case _ if error.fatal():
+                raise BrokerUnavailable(f"{error.name()}: {error.str()}; is another process using this instance name?")
+            case _:
+                _log.warning("kafka consumer error", code=error.name(), detail=error.str())
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def follow(self, positions: Mapping[Part, int]) -> None:
+        with self._paused_reader(set(positions)):
+            self._followed.update(positions)
+            self._reader.incremental_assign([TopicPartition(*part, offset) for part, offset in positions.items()])
+
+    def unfollow(self, parts: Iterable[Part]) -> None:
+        with self._paused_reader(set(parts)):
+            pass
+
+    @contextlib.contextmanager
+    def _paused_reader(self, parts: set[Part]) -> Iterator[None]:
+        """With the pump held, forget everything read of these partitions, so that nothing stale is delivered."""
+        self._reading_wanted.set()
+        with self._reading:
+            self._reading_wanted.clear()
+            known = [TopicPartition(*part) for part in parts if self._followed.pop(part, None) is not None]
+            if known:
+                self._reader.incremental_unassign(known)
+            self._drain_events()
+            self._held = [[r for r in batch if Part(r.topic, r.partition) not in parts] for batch in self._held]
+            yield
+
+    def _drain_events(self) -> None:
+        """Move what waits in the queue to the stash, in order; batches of records to the held ones."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._events.get_nowait()
+                (self._held if isinstance(item, list) else self._stash).append(item)
+
+    def _pump_records(self) -> None:
+        while not self._stopping.is_set():
+            if not self._followed or self._reading_wanted.is_set():
+                time.sleep(0.005)
+                continue
+            self._room.acquire()
+            with self._reading:
+                batch = self._next_batch()
+                if batch:
+                    self._events.put(batch)
+            if not batch:
+                self._room.release()
+
+    def _next_batch(self) -> list[Record]:
+        if not self._followed:
+            return []
+        first = self._reader.poll(0.1)
+        if first is None:
+            return []
+        return [record for message in (first, *self._reader.consume(BATCH_MAX, 0)) if (record := self._record(message))]
+
+    def _record(self, message: Message) -> Record | None:
+        if (error := message.error()) is not None:
+            self._events.put(error)
+            return None
+        return Record(
+            message.topic() or "",
+            message.partition() or 0,
+            message.offset() or 0,
+            message.key(),
+            message.value(),
+            message.headers(),
+        )
+
+    def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
+        return watermarks(self._reader, parts)
+
+    def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
+        return read_span(self._bootstrap, spans, timeout_seconds)
+
+    # -- the stream ------------------------------------------------------------------------------------------
+
+    def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
+        self._poll_group()
+        happenings: list[Happening] = []
+        while self._stash:
+            self._sort(self._stash.popleft(), happenings)
+        wait = 0.0 if happenings or (self._held and records) else min(timeout_seconds, GROUP_POLL_SECONDS)
+        with contextlib.suppress(queue.Empty):
+            self._sort(self._events.get(timeout=wait) if wait else self._events.get_nowait(), happenings)
+            for _ in range(BATCH_MAX * 4):
+                self._sort(self._events.get_nowait(), happenings)
+        if records and self._held:
+            happenings.extend(self._held.pop(0))
+            self._room.release()
+        return happenings
+
+    def _sort(self, item: Any, happenings: list[Happening]) -> None:
+        if isinstance(item, list):
+            self._held.append(item)
+        elif isinstance(item, KafkaError):
+            self._raise_if_serious(item)
+        elif not isinstance(item, tuple) or not isinstance(item, Report) or item.token[0] == self._generation:
+            happenings.append(item._replace(token=item.token[1]) if isinstance(item, Report) else item)
+
+    def offer(self, item: Any) -> None:
+        self._events.put(Offered(item))
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def append(
+        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+    ) -> None:
+        generation = self._generation
+        events = self._events
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset() if error is None else None
+            known = offset is not None and offset >= 0
+            events.put(Report(part, offset if known else None, error.str() if error else None, (generation, token)))
+
+        try:
+            self._producer.produce(
+                part.topic,
+                partition=part.partition,
+                key=key,
+                value=value,
+                headers=list(headers) or None,
+                on_delivery=delivered if token is not None else None,
+            )
+        except (BufferError, KafkaException) as error:
+            events.put(Report(part, None, str(error), (generation, token)))
+
+    def renew_producer(self) -> None:
+        self._generation += 1
+        old, self._producer = self._producer, self._fresh_producer()
+        old.purge(in_queue=True, in_flight=True)
+        threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
+
+    def _fresh_producer(self) -> Producer:
+        return Producer(producer_config(self._bootstrap, max(1_000, self._session_timeout_ms * 6 // 10)))
+
+    def _pump_reports(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(0.1)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        return self._producer.flush(timeout_seconds) == 0
+
+    def commit(self, positions: Mapping[Part, int]) -> None:
+        if self._member is not None and positions:
+            offsets = [TopicPartition(*part, offset) for part, offset in positions.items()]
+            with contextlib.suppress(KafkaException):  # For displays only; a rebalance may refuse it.
+                self._member.commit(offsets=offsets, asynchronous=True)
+
+    # -- time and the end ------------------------------------------------------------------------------------
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._producer.flush(5.0)
+        if self._member is not None:
+            self._member.close()
+        for pump in self._pumps:
+            pump.join(2.0)
+        self._reader.close()
+
+
+def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
+    """First offset and high watermark of each partition, asked of the broker."""
+    found = {}
+    for part in parts:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=10.0)
+        except KafkaException as error:
+            raise _named(error, str(part)) from error
+        found[part] = (low, high)
+    return found
+
+
+def _named(error: KafkaException, what: str) -> Exception:
+    code = error.args[0].code()
+    if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
+        return TopicMissing(f"{what} does not exist; run `truetape topics apply`")
+    return BrokerUnavailable(f"{what}: {error.args[0].str()}; is Kafka running (`truetape dev status`)?")
+
+
+def read_span(bootstrap: str, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
+    """Records of each partition from its start to its end offset (exclusive), with a consumer of its own.
+
+    Raises RestoreTimedOut naming what is missing, TapeGap when the start is no longer on the topic.
+    """
+    missing = {part: (start, end) for part, (start, end) in spans.items() if start < end}
+    if not missing:
+        return
+    consumer = Consumer(consumer_config(bootstrap, "truetape-span"))
+    deadline = time.monotonic() + timeout_seconds
+    try:
+        consumer.assign([TopicPartition(*part, start) for part, (start, _) in missing.items()])
+        while missing:
+            if time.monotonic() > deadline:
+                raise _late(missing, timeout_seconds)
+            for message in consumer.consume(BATCH_MAX, 0.05):
+                yield from _one(message, missing)
+    finally:
+        consumer.close()
+
+
+def _one(message: Message, missing: dict[Part, tuple[int, int]]) -> Iterator[Record]:
+    if (error := message.error()) is not None:
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            raise TapeGap(f"{message.topic()}/{message.partition()}: {error.str()}; the wanted records are gone")
+        return
+    part = Part(message.topic() or "", message.partition() or 0)
+    offset = message.offset() or 0
+    if part not in missing:
+        return
+    _, end = missing[part]
+    if offset < end:
+        yield Record(*part, offset, message.key(), message.value(), message.headers())
+    if offset >= end - 1:
+        del missing[part]
+    else:
+        missing[part] = (offset + 1, end)
+
+
+def _late(missing: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> RestoreTimedOut:
+    what = ", ".join(f"{part} from {start} to {end}" for part, (start, end) in sorted(missing.items()))
+    return RestoreTimedOut(f"after {timeout_seconds:g} s these records had not come: {what}; is the broker healthy?")
+
+
+def create_topics(bootstrap: str, topics: Sequence[Topic], replication: int, timeout_seconds: float) -> list[str]:
+    """Create the topics that are missing and check the others; see topics.apply."""
+    admin = AdminClient(common_config(bootstrap))
+    try:
+        existing = admin.list_topics(timeout=timeout_seconds).topics
+    except KafkaException as error:
+        raise BrokerUnavailable(f"{bootstrap}: {error.args[0].str()}; is Kafka running?") from error
+    check_partitions({name: len(found.partitions) for name, found in existing.items()}, topics)
+    missing = [topic for topic in topics if topic.name not in existing]
+    wanted = [NewTopic(t.name, t.partitions, replication, config=dict(t.config(replication))) for t in missing]
+    for name, created in (admin.create_topics(wanted, operation_timeout=timeout_seconds) if wanted else {}).items():
+        try:
+            created.result(timeout_seconds)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BrokerUnavailable(f"topic {name} was not created: {error.args[0].str()}") from error
+    return [topic.name for topic in missing]
+
+
+def check_partitions(existing: Mapping[str, int], topics: Sequence[Topic]) -> None:
+    """Raise PartitionCountWrong when a topic exists with another number of partitions than the registry says."""
+    for topic in topics:
+        if topic.name in existing and existing[topic.name] != topic.partitions:
+            raise PartitionCountWrong(
+                f"topic {topic.name} has {existing[topic.name]} partitions, the registry says {topic.partitions}. "
+                "Accounts would move between partitions: create a new topic and migrate, never change it in place."
+            )
+
+
+def check_topics(bootstrap: str, topics: Sequence[Topic], timeout_seconds: float = 15.0) -> None:
+    """At a service's start: every topic must exist with the right number of partitions.
+
+    Raises TopicMissing, PartitionCountWrong or BrokerUnavailable.
+    """
+    admin = AdminClient(common_config(bootstrap))
+    try:
+        existing = admin.list_topics(timeout=timeout_seconds).topics
+    except KafkaException as error:
+        raise BrokerUnavailable(f"{bootstrap}: {error.args[0].str()}; is Kafka running?") from error
+    absent = [topic.name for topic in topics if topic.name not in existing]
+    if absent:
+        raise TopicMissing(f"missing topics: {', '.join(absent)}; run `truetape topics apply`")
+    check_partitions({name: len(found.partitions) for name, found in existing.items()}, topics)
+
+
+def topic_settings(bootstrap: str, name: str) -> dict[str, str]:
+    """A topic's settings as the broker has them."""
+    admin = AdminClient(common_config(bootstrap))
+    [described] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+    return {key: str(entry.value) for key, entry in described.result(10).items()}

@@ -1,0 +1,1187 @@
+"""Generated from schemas/*.avsc by `make schemas`; do not edit.
+
+Units: *_e8 is 1e-8, *_us is microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Side = Literal["BUY", "SELL"]
+"""Side of an order or fill."""
+
+OrderType = Literal["LIMIT", "MARKET"]
+"""How an order is priced."""
+
+TimeInForce = Literal["GTC", "IOC", "FOK"]
+"""How long an order stays."""
+
+OrderStatus = Literal[
+    "PENDING", "REJECTED", "ACCEPTED", "WORKING", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "EXPIRED", "UNKNOWN"
+]
+"""State of an order; legal transitions are in truetape/orders.py."""
+
+Liquidity = Literal["MAKER", "TAKER"]
+"""Whether a fill added or removed liquidity."""
+
+TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+"""Kill switch: ACTIVE trades, REDUCING may only reduce, HALTED takes no new order; cancels always pass."""
+
+EntryKind = Literal["TRADE", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CORRECTION"]
+"""What an entry books."""
+
+RejectReason = Literal[
+    "ACCOUNT_UNKNOWN",
+    "INSTRUMENT_UNKNOWN",
+    "INSTRUMENT_NOT_TRADABLE",
+    "TRADING_HALTED",
+    "TRADING_REDUCING",
+    "PRICE_MISSING",
+    "PRICE_NOT_ALLOWED",
+    "TERMS_INCOMPATIBLE",
+    "PRICE_OFF_TICK",
+    "PRICE_NOT_POSITIVE",
+    "QUANTITY_NOT_POSITIVE",
+    "QUANTITY_OFF_LOT",
+    "QUANTITY_BELOW_MINIMUM",
+    "QUANTITY_ABOVE_MAXIMUM",
+    "NOTIONAL_BELOW_MINIMUM",
+    "NOTIONAL_ABOVE_MAXIMUM",
+    "NOTIONAL_ABOVE_LIMIT",
+    "NUMBER_TOO_LARGE",
+    "MARK_MISSING",
+    "MARK_STALE",
+    "PRICE_OUTSIDE_COLLAR",
+    "TOO_MANY_OPEN_ORDERS",
+    "MESSAGE_RATE_EXCEEDED",
+    "INSUFFICIENT_FUNDS",
+    "COMMAND_EXPIRED",
+]
+"""Why risk refused; each with the numbers it saw."""
+
+BreakClass = Literal[
+    "MISSING_AT_VENUE",
+    "MISSING_INTERNALLY",
+    "QUANTITY",
+    "PRICE",
+    "FEE_AMOUNT",
+    "FEE_ASSET",
+    "SIDE",
+    "DUPLICATE_INTERNAL",
+    "UNBOOKED_FILL",
+    "ORDER_STATE",
+    "ORPHAN_AT_VENUE",
+    "BALANCE",
+]
+"""What kind of difference."""
+
+
+class Cause(Struct, frozen=True, gc=False):
+    """The one input that an event answers."""
+
+    source: str
+    """Topic, venue session (venue:alpha) or timer that the input came from."""
+    partition: int
+    """Partition of the source topic; 0 where the source is no topic."""
+    offset: int
+    """Offset of the input on its topic; -1 where the source is no topic."""
+    id: str
+    """The source's own id of the input where it is no topic; else empty."""
+
+
+class Meta(Struct, frozen=True, gc=False):
+    """Where a record stands on its partition, and why it exists: first field of every record on an owned topic."""
+
+    epoch: int
+    """Which ownership of this partition wrote it; rises with each takeover."""
+    sequence: int
+    """1, 2, 3 ... within the epoch without gaps; 0 for Began."""
+    cause: Cause
+    """The input that this record answers."""
+    decided_at_us: int
+    """Time of the decision, given to it as data."""
+    event_id: str
+    """Deterministic id, derived from the cause."""
+    correlation_id: str
+    """The order or obligation that this belongs to."""
+
+
+class Began(Struct, frozen=True, gc=False):
+    """A new owner takes over this partition; its epoch is higher than every earlier one."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instance: str
+    """Name of the owning instance."""
+
+
+class InputParked(Struct, frozen=True, gc=False):
+    """An input that cannot be decoded or breaks an invariant was set aside; its bytes are on the topic parked."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """Account (record key) of the input; empty where unknown."""
+    reason: str
+    """Name of the error and its message."""
+    halts_account: bool
+    """Whether later inputs of this account park behind it."""
+
+
+class Line(Struct, frozen=True, gc=False):
+    """One leg of an entry."""
+
+    account: str
+    """Ledger account: client:ID, venue:NAME, bank:NAME, custody:NAME, house:fees, house:rounding."""
+    asset: str
+    """Asset, or instrument id for a balance in contracts."""
+    amount_e8: int
+    """Change of the balance."""
+    purpose: str
+    """principal, venue_fee, house_fee, rounding, deposit, withdrawal."""
+
+
+class Position(Struct, frozen=True, gc=False):
+    """A position after an entry."""
+
+    instrument_id: str
+    """Instrument."""
+    quantity_e8: int
+    """Signed quantity."""
+    cost_e8: int
+    """Signed cost of the open quantity in the quote asset, fees excluded."""
+    realised_e8: int
+    """Realised profit in all, in the quote asset, fees excluded."""
+
+
+class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
+    """A journal entry; its lines sum to zero per asset."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    entry_id: str
+    """Deterministic id."""
+    account_id: str
+    """The client whose partition holds it."""
+    kind: EntryKind
+    """What it books."""
+    rule: str
+    """The rule in services/clearing that made it."""
+    lines: tuple[Line, ...]
+    """Legs."""
+    realised_e8: int
+    """Profit realised by this entry, in the quote asset."""
+    filled_e8: int
+    """Quantity of the fill; 0 where there is none."""
+    transacted_at_us: int
+    """When it happened outside."""
+    order_id: str | None = None
+    """The order."""
+    execution_id: str | None = None
+    """The fill."""
+    external_reference: str | None = None
+    """The outside world's id."""
+    corrects: str | None = None
+    """The entry that this reverses."""
+    position: Position | None = None
+    """The client's position after a trade."""
+
+
+class MarkPublished(Struct, frozen=True, gc=False):
+    """A mark of one instrument."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """Instrument."""
+    price_e8: int
+    """Mid of the freshest uncrossed book, rounded half to even."""
+    bid_e8: int
+    """Best bid."""
+    ask_e8: int
+    """Best ask."""
+    venue: str
+    """Venue whose book it is."""
+    book_sequence: int
+    """The book's last update id."""
+    observed_at_us: int
+    """When that book was last known right."""
+    age_us: int
+    """How old that was when the mark was decided."""
+
+
+class OrderTerms(Struct, frozen=True, gc=False):
+    """What a client asked for."""
+
+    order_id: str
+    """Derived from account and client order id."""
+    account_id: str
+    """The client's account."""
+    client_order_id: str
+    """The client's own id."""
+    instrument_id: str
+    """What to trade."""
+    side: Side
+    """Buy or sell."""
+    order_type: OrderType
+    """Limit or market."""
+    time_in_force: TimeInForce
+    """How long it stays."""
+    post_only: bool
+    """Reject rather than take liquidity."""
+    quantity_e8: int
+    """Quantity of the base asset."""
+    price_e8: int | None = None
+    """Limit price; null for market."""
+
+
+class TransferTerms(Struct, frozen=True, gc=False):
+    """A deposit (positive) or withdrawal (negative) of a client."""
+
+    transfer_id: str
+    """Derived from account and external reference."""
+    account_id: str
+    """The client's account."""
+    asset: str
+    """What moves."""
+    amount_e8: int
+    """Positive for a deposit, negative for a withdrawal."""
+    location: str
+    """Mirror account at which it arrives or leaves, for example venue:alpha or bank:settlement."""
+    external_reference: str
+    """The outside world's id of the movement."""
+
+
+class SubmitOrder(Struct, frozen=True, gc=False):
+    """Submit an order."""
+
+    order: OrderTerms
+    """The order."""
+    key_id: str
+    """API key that sent it."""
+    received_at_us: int
+    """When the gateway had it."""
+
+
+class CancelOrder(Struct, frozen=True, gc=False):
+    """Cancel one order."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The client's account."""
+    order_id: str
+    """The order."""
+    key_id: str
+    """API key that sent it."""
+    received_at_us: int
+    """When the gateway had it."""
+
+
+class CancelAllOrders(Struct, frozen=True, gc=False, kw_only=True):
+    """Cancel all open orders of an account."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The client's account."""
+    key_id: str
+    """API key that sent it."""
+    received_at_us: int
+    """When the gateway had it."""
+    instrument_id: str | None = None
+    """Only of this instrument; null for all."""
+
+
+class RequestTransfer(Struct, frozen=True, gc=False):
+    """Record a deposit or ask for a withdrawal."""
+
+    transfer: TransferTerms
+    """The movement."""
+    key_id: str
+    """API key that sent it."""
+    received_at_us: int
+    """When the gateway had it."""
+
+
+class MarkSeen(Struct, frozen=True, gc=False):
+    """The mark that a decision used."""
+
+    price_e8: int
+    """Mark price."""
+    sequence: int
+    """Sequence of the mark on its topic."""
+    epoch: int
+    """Epoch of the mark on its topic."""
+    observed_at_us: int
+    """When the venue's book had it."""
+
+
+class OrderAccepted(Struct, frozen=True, gc=False, kw_only=True):
+    """Risk accepted the order and reserved what it can use."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order: OrderTerms
+    """The order."""
+    limit_price_e8: int
+    """Worst price at which it may fill: its limit, or the collar for a market order."""
+    reserved_asset: str
+    """Asset reserved."""
+    reserved_e8: int
+    """Most that the order can use, fees included."""
+    fee_rate_e8: int
+    """Fee rate that the reservation includes."""
+    reference_offset: int
+    """Offset of the last reference event that was known."""
+    send_before_us: int
+    """The router must not send it later."""
+    mark: MarkSeen | None = None
+    """The mark that the collar used."""
+
+
+class OrderRejected(Struct, frozen=True, gc=False, kw_only=True):
+    """Risk refused the order; nothing is reserved."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order: OrderTerms
+    """The order."""
+    reason: RejectReason
+    """Why."""
+    numbers: dict[str, int]
+    """The numbers that the refusal saw, by name."""
+    reference_offset: int
+    """Offset of the last reference event that was known."""
+    mark: MarkSeen | None = None
+    """The mark that it saw."""
+
+
+class DecisionRepeated(Struct, frozen=True, gc=False, kw_only=True):
+    """A submission came again; the answer is the decision already made."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    accepted: bool
+    """What was decided."""
+    numbers: dict[str, int]
+    """The numbers that a refusal saw."""
+    decision_event_id: str
+    """The decision."""
+    decided_at_us: int
+    """When it was decided."""
+    differs: tuple[str, ...]
+    """Fields in which the repeated submission differs from the decided one."""
+    reason: RejectReason | None = None
+    """Why it was refused."""
+
+
+class CancelRequested(Struct, frozen=True, gc=False):
+    """These open orders are to be cancelled."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    account_id: str
+    """The client's account."""
+    order_ids: tuple[str, ...]
+    """Open orders, oldest first; empty when none is open."""
+
+
+class CancelRefused(Struct, frozen=True, gc=False):
+    """There is nothing to cancel."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    account_id: str
+    """The client's account."""
+    order_id: str
+    """The order."""
+    reason: str
+    """ORDER_UNKNOWN or ORDER_CLOSED."""
+
+
+class AssetChange(Struct, frozen=True, gc=False):
+    """A change of one asset."""
+
+    asset: str
+    """Asset."""
+    amount_e8: int
+    """Change; negative is less."""
+
+
+class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
+    """Clearing booked an entry; the account's credit follows."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    entry_id: str
+    """The entry."""
+    changes: tuple[AssetChange, ...]
+    """Changes of the account's balances."""
+    released_asset: str
+    """Asset of the reservation that was used; empty when none."""
+    released_e8: int
+    """How much of the reservation the entry used up."""
+    filled_e8: int
+    """Quantity of the order that the entry cleared."""
+    order_id: str | None = None
+    """The order whose fill it was."""
+
+
+class ReservationReleased(Struct, frozen=True, gc=False):
+    """An order ended; what it can no longer use is free."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    order_id: str
+    """The order."""
+    status: OrderStatus
+    """How it ended."""
+    asset: str
+    """Asset."""
+    released_e8: int
+    """Freed by this event."""
+    remaining_e8: int
+    """Held for fills not yet cleared."""
+    cumulative_quantity_e8: int
+    """Filled in all."""
+
+
+class TransferApproved(Struct, frozen=True, gc=False):
+    """A deposit may be booked, or a withdrawal leave: its amount is reserved."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    transfer: TransferTerms
+    """The movement."""
+
+
+class TransferRejected(Struct, frozen=True, gc=False):
+    """A transfer was refused."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    transfer: TransferTerms
+    """The movement."""
+    reason: RejectReason
+    """Why."""
+    numbers: dict[str, int]
+    """The numbers that the refusal saw, by name."""
+
+
+class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
+    """What the router saw of a venue's book when it chose."""
+
+    venue: str
+    """Venue."""
+    sequence: int
+    """The book's last update id."""
+    age_us: int
+    """Age of the book, in microseconds."""
+    fillable_e8: int
+    """Quantity fillable within the limit now."""
+    best_bid_e8: int | None = None
+    """Best bid."""
+    best_ask_e8: int | None = None
+    """Best ask."""
+    cost_e8: int | None = None
+    """Fee-inclusive cost (buy) or negative proceeds (sell) per unit of base for what is fillable; null when nothing is."""
+
+
+class RoutedLeg(Struct, frozen=True, gc=False):
+    """One venue order: the intent, on the tape before it is sent."""
+
+    leg: int
+    """From 0."""
+    venue: str
+    """Venue."""
+    symbol: str
+    """The venue's symbol."""
+    venue_client_order_id: str
+    """Client order id at the venue, derived from order and leg; carries the partition."""
+    quantity_e8: int
+    """Quantity."""
+    price_e8: int
+    """Limit price."""
+    send_before_us: int
+    """Not to be sent later."""
+
+
+class OrderRouted(Struct, frozen=True, gc=False):
+    """Intent to send an order to a venue."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order: OrderTerms
+    """The order."""
+    legs: tuple[RoutedLeg, ...]
+    """Venue orders."""
+    seen: tuple[BookSeen, ...]
+    """The books that were compared."""
+
+
+class OrderNotRouted(Struct, frozen=True, gc=False):
+    """No venue can take the order; it ends here."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    reason: str
+    """Why, by name."""
+    seen: tuple[BookSeen, ...]
+    """The books that were compared."""
+
+
+class OrderAcknowledged(Struct, frozen=True, gc=False):
+    """The venue has the order."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    venue_order_id: str
+    """The venue's id of the order."""
+    transacted_at_us: int
+    """The venue's time."""
+
+
+class OrderFilled(Struct, frozen=True, gc=False):
+    """A fill with the venue's execution id."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    instrument_id: str
+    """Instrument."""
+    base: str
+    """Base asset."""
+    quote: str
+    """Quote asset."""
+    side: Side
+    """Side of the order."""
+    execution_id: str
+    """The venue's id of the fill, made unique by venue and symbol."""
+    venue_order_id: str
+    """The venue's id of the order."""
+    quantity_e8: int
+    """Filled now."""
+    price_e8: int
+    """Price of the fill."""
+    quote_amount_e8: int
+    """Quote amount as the venue reports it."""
+    cumulative_quantity_e8: int
+    """Filled in all, over all legs."""
+    leaves_quantity_e8: int
+    """Still open, over all legs."""
+    fee_asset: str
+    """Asset of the venue's fee."""
+    fee_e8: int
+    """The venue's fee; negative is a rebate."""
+    liquidity: Liquidity
+    """Maker or taker."""
+    status: OrderStatus
+    """State of the order after it."""
+    transacted_at_us: int
+    """The venue's time."""
+    source: str
+    """Where the fill was first seen: reply, stream or query."""
+
+
+class OrderCancelled(Struct, frozen=True, gc=False):
+    """The venue order was cancelled."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    cumulative_quantity_e8: int
+    """Filled in all, over all legs."""
+    reason: str
+    """Why, by name."""
+
+
+class OrderExpired(Struct, frozen=True, gc=False):
+    """The venue order expired (IOC or FOK remainder, or by the venue)."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    cumulative_quantity_e8: int
+    """Filled in all, over all legs."""
+    reason: str
+    """Why, by name."""
+
+
+class OrderRejectedByVenue(Struct, frozen=True, gc=False):
+    """The venue refused the order, or evidence shows that it never had it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    cumulative_quantity_e8: int
+    """Filled in all, over all legs."""
+    code: str
+    """The venue's error code, or the name of the evidence."""
+    reason: str
+    """The venue's words."""
+
+
+class OutcomeUnknown(Struct, frozen=True, gc=False):
+    """It is not known whether the venue has the order; it keeps its reservation until the venue tells."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    reason: str
+    """What happened: timeout, connection lost, 5xx."""
+
+
+class CancelLeg(Struct, frozen=True, gc=False):
+    """A cancel to send."""
+
+    order_id: str
+    """The order."""
+    leg: int
+    """Its leg."""
+    venue: str
+    """Venue."""
+    symbol: str
+    """The venue's symbol."""
+    venue_client_order_id: str
+    """Client order id at the venue."""
+
+
+class CancelRouted(Struct, frozen=True, gc=False):
+    """Intent to send cancels."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    account_id: str
+    """The client's account."""
+    legs: tuple[CancelLeg, ...]
+    """Cancels to send."""
+
+
+class CancelRejectedByVenue(Struct, frozen=True, gc=False):
+    """The venue refused a cancel."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    order_id: str
+    """The order."""
+    account_id: str
+    """The client's account."""
+    leg: int
+    """Which venue leg of the order, from 0."""
+    venue: str
+    """Venue."""
+    code: str
+    """The venue's error code."""
+    reason: str
+    """The venue's words."""
+
+
+class ParkedRecord(Struct, frozen=True, gc=False, kw_only=True):
+    """The bytes of an input that was set aside."""
+
+    service: str
+    """Who set it aside."""
+    event_id: str
+    """The InputParked event."""
+    topic: str
+    """Where it was."""
+    partition: int
+    """Its partition."""
+    offset: int
+    """Its offset."""
+    reason: str
+    """Name of the error and its message."""
+    key: bytes | None = None
+    """Its key."""
+    value: bytes | None = None
+    """Its bytes."""
+
+
+class Break(Struct, frozen=True, gc=False):
+    """A difference between the books and a venue."""
+
+    break_id: str
+    """Hash of venue, class and key: the same difference has the same id."""
+    break_class: BreakClass
+    """What kind."""
+    venue: str
+    """Venue."""
+    key: str
+    """Execution id, venue client order id or asset."""
+    account_id: str
+    """Account concerned; empty where it is not known."""
+    ours_e8: int
+    """What the books say."""
+    theirs_e8: int
+    """What the venue says."""
+    first_seen_at_us: int
+    """When the difference was first seen."""
+    owner: str
+    """Who must explain it."""
+    evidence: str
+    """The venue's row and ours, as JSON."""
+    evidence_sha256: str
+    """SHA-256 of the evidence."""
+
+
+class BreakClosed(Struct, frozen=True, gc=False):
+    """A difference that is gone."""
+
+    break_id: str
+    """The break."""
+    reason: str
+    """Why it is gone."""
+
+
+class ReconciliationCompleted(Struct, frozen=True, gc=False):
+    """One comparison with one venue, from a consistent cut."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    venue: str
+    """Venue."""
+    fills_matched: int
+    """Fills equal on both sides, since the beginning."""
+    orders_compared: int
+    """Open orders compared."""
+    balances_compared: int
+    """Assets whose balance was compared."""
+    pending: int
+    """Differences younger than the grace period."""
+    opened: tuple[Break, ...]
+    """New breaks."""
+    closed: tuple[BreakClosed, ...]
+    """Breaks that are gone."""
+
+
+class Listing(Struct, frozen=True, gc=False):
+    """An instrument as one venue trades it."""
+
+    venue: str
+    """Venue's name."""
+    symbol: str
+    """The venue's own symbol."""
+    tick_e8: int
+    """Price step at the venue."""
+    lot_e8: int
+    """Quantity step at the venue."""
+    min_quantity_e8: int
+    """Smallest order at the venue."""
+    min_notional_e8: int
+    """Smallest price times quantity at the venue."""
+    maker_rate_e8: int
+    """Venue's fee for adding liquidity, as a rate."""
+    taker_rate_e8: int
+    """Venue's fee for taking liquidity, as a rate."""
+
+
+class Instrument(Struct, frozen=True, gc=False):
+    """What can be traded, independent of the venue."""
+
+    instrument_id: str
+    """For example BTC-USDT."""
+    base: str
+    """Asset bought or sold."""
+    quote: str
+    """Asset paid."""
+    tick_e8: int
+    """Price step."""
+    lot_e8: int
+    """Quantity step."""
+    min_quantity_e8: int
+    """Smallest order."""
+    max_quantity_e8: int
+    """Largest order."""
+    min_notional_e8: int
+    """Smallest price times quantity."""
+    max_notional_e8: int
+    """Largest price times quantity."""
+    tradable: bool
+    """Whether new orders are taken."""
+    listings: tuple[Listing, ...]
+    """Where it trades."""
+
+
+class Limits(Struct, frozen=True, gc=False):
+    """Pre-trade limits of an account."""
+
+    max_order_notional_e8: int
+    """Largest notional of one order, in the quote asset."""
+    max_open_orders: int
+    """Most orders open at once."""
+    max_messages_per_second: int
+    """Most commands a second, over a one-second bucket."""
+    collar_rate_e8: int
+    """Furthest a limit price may be from the mark, as a rate."""
+    mark_max_age_us: int
+    """Oldest mark that a decision may use, in microseconds."""
+
+
+class Fees(Struct, frozen=True, gc=False):
+    """What the house charges on a fill, in the quote asset."""
+
+    maker_rate_e8: int
+    """Rate when the fill added liquidity."""
+    taker_rate_e8: int
+    """Rate when the fill took liquidity."""
+
+
+class ApiKey(Struct, frozen=True, gc=False, kw_only=True):
+    """An API key without its secret."""
+
+    key_id: str
+    """Public part."""
+    secret_sha256: str
+    """SHA-256 of the secret, hex."""
+    account_id: str
+    """The account it may act for; empty for none."""
+    scopes: tuple[str, ...]
+    """read, trade, admin."""
+    requests_per_second: int
+    """Rate limit at the gateway."""
+    revoked: bool
+    """Whether it was revoked."""
+    expires_at_us: int | None = None
+    """When it ends; null for never."""
+
+
+class SetInstrument(Struct, frozen=True, gc=False):
+    """Define or change an instrument."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    instrument: Instrument
+    """The whole definition."""
+
+
+class OpenAccount(Struct, frozen=True, gc=False):
+    """Open a client account."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """Its id."""
+    name: str
+    """Its name."""
+
+
+class SetLimits(Struct, frozen=True, gc=False):
+    """Set an account's limits."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * sets the default."""
+    limits: Limits
+    """All limits."""
+
+
+class SetFees(Struct, frozen=True, gc=False):
+    """Set an account's fees."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * sets the default."""
+    fees: Fees
+    """All rates."""
+
+
+class SetTradingState(Struct, frozen=True, gc=False):
+    """Move the kill switch."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * for everybody."""
+    state: TradingState
+    """The new state."""
+    reason: str
+    """Why."""
+
+
+class CreateApiKey(Struct, frozen=True, gc=False):
+    """Create an API key."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    api_key: ApiKey
+    """The key without its secret."""
+
+
+class RevokeApiKey(Struct, frozen=True, gc=False):
+    """Revoke an API key for ever."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    key_id: str
+    """The key."""
+
+
+class InstrumentSet(Struct, frozen=True, gc=False):
+    """An instrument is defined or changed."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    instrument: Instrument
+    """The whole definition."""
+
+
+class AccountOpened(Struct, frozen=True, gc=False):
+    """A client account is open."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """Its id."""
+    name: str
+    """Its name."""
+
+
+class LimitsSet(Struct, frozen=True, gc=False):
+    """An account's limits are set."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * is the default."""
+    limits: Limits
+    """All limits."""
+
+
+class FeesSet(Struct, frozen=True, gc=False):
+    """An account's fees are set."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * is the default."""
+    fees: Fees
+    """All rates."""
+
+
+class TradingStateSet(Struct, frozen=True, gc=False):
+    """The kill switch moved."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account; * for everybody."""
+    state: TradingState
+    """The new state."""
+    reason: str
+    """Why."""
+
+
+class ApiKeyCreated(Struct, frozen=True, gc=False):
+    """An API key exists."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    api_key: ApiKey
+    """The key without its secret."""
+
+
+class ApiKeyRevoked(Struct, frozen=True, gc=False):
+    """An API key is revoked for ever."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    key_id: str
+    """The key."""
+
+
+class ReferenceRejected(Struct, frozen=True, gc=False):
+    """A reference command was refused."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    reason: str
+    """Why, for a person."""
+
+
+class Snapshot(Struct, frozen=True, gc=False):
+    """Part of a service's state at one place of its own topic: a cache, never the truth."""
+
+    service: str
+    """Whose state."""
+    partition: int
+    """Partition of the own topic."""
+    epoch: int
+    """Epoch of the last record in it."""
+    sequence: int
+    """Sequence of the last record in it."""
+    offset: int
+    """Offset of the last record in it."""
+    state_version: str
+    """Fingerprint of the state's type."""
+    digest: str
+    """SHA-256 of the whole state."""
+    index: int
+    """Which part, from 0."""
+    count: int
+    """Parts in all."""
+    positions: dict[str, int]
+    """Next offset of each input, by topic."""
+    state: bytes
+    """This part of the state."""
+
+
+ROOTS: tuple[type[Struct], ...] = (
+    Began,
+    InputParked,
+    EntryBooked,
+    MarkPublished,
+    SubmitOrder,
+    CancelOrder,
+    CancelAllOrders,
+    RequestTransfer,
+    OrderAccepted,
+    OrderRejected,
+    DecisionRepeated,
+    CancelRequested,
+    CancelRefused,
+    CreditUpdated,
+    ReservationReleased,
+    TransferApproved,
+    TransferRejected,
+    OrderRouted,
+    OrderNotRouted,
+    OrderAcknowledged,
+    OrderFilled,
+    OrderCancelled,
+    OrderExpired,
+    OrderRejectedByVenue,
+    OutcomeUnknown,
+    CancelRouted,
+    CancelRejectedByVenue,
+    ParkedRecord,
+    ReconciliationCompleted,
+    SetInstrument,
+    OpenAccount,
+    SetLimits,
+    SetFees,
+    SetTradingState,
+    CreateApiKey,
+    RevokeApiKey,
+    InstrumentSet,
+    AccountOpened,
+    LimitsSet,
+    FeesSet,
+    TradingStateSet,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    ReferenceRejected,
+    Snapshot,
+)
+"""Every record that travels on a topic."""

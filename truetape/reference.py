@@ -1,0 +1,92 @@
+"""The reference table: what reference.events says now. The gateway folds it as its state, everybody else as a table."""
+
+import msgspec
+
+from truetape.messages import (
+    AccountOpened,
+    ApiKey,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    Began,
+    Fees,
+    FeesSet,
+    InputParked,
+    Instrument,
+    InstrumentSet,
+    Limits,
+    LimitsSet,
+    ReferenceRejected,
+    TradingState,
+    TradingStateSet,
+)
+
+EVERYBODY = "*"
+ReferenceEvent = (
+    InstrumentSet
+    | AccountOpened
+    | LimitsSet
+    | FeesSet
+    | TradingStateSet
+    | ApiKeyCreated
+    | ApiKeyRevoked
+    | ReferenceRejected
+    | InputParked
+    | Began
+)
+
+DEFAULT_LIMITS = Limits(
+    max_order_notional_e8=10_000_000 * 10**8,
+    max_open_orders=1_000,
+    max_messages_per_second=200,
+    collar_rate_e8=10**7,
+    mark_max_age_us=5_000_000,
+)
+"""Until an administrator sets others: 10 000 000 a order, 1 000 open orders, 200 messages a second, 10 % collar, 5 s."""
+NO_FEES = Fees(maker_rate_e8=0, taker_rate_e8=0)
+
+
+class Reference(msgspec.Struct):
+    """Everything reference.events says, by id."""
+
+    instruments: dict[str, Instrument] = {}
+    accounts: dict[str, str] = {}
+    limits: dict[str, Limits] = {}
+    fees: dict[str, Fees] = {}
+    trading_states: dict[str, TradingState] = {}
+    api_keys: dict[str, ApiKey] = {}
+
+    def limits_of(self, account_id: str) -> Limits:
+        """The account's limits, else the default that was set, else DEFAULT_LIMITS."""
+        return self.limits.get(account_id) or self.limits.get(EVERYBODY) or DEFAULT_LIMITS
+
+    def fees_of(self, account_id: str) -> Fees:
+        """The account's fees, else the default that was set, else none."""
+        return self.fees.get(account_id) or self.fees.get(EVERYBODY) or NO_FEES
+
+    def trading_state_of(self, account_id: str) -> TradingState:
+        """The stricter of the account's and everybody's kill switch."""
+        states = {self.trading_states.get(account_id, "ACTIVE"), self.trading_states.get(EVERYBODY, "ACTIVE")}
+        return "HALTED" if "HALTED" in states else "REDUCING" if "REDUCING" in states else "ACTIVE"
+
+
+def fold(reference: Reference, event: ReferenceEvent) -> Reference:
+    """Apply one accepted event of reference.events."""
+    match event:
+        case InstrumentSet():
+            reference.instruments[event.instrument.instrument_id] = event.instrument
+        case AccountOpened():
+            reference.accounts[event.account_id] = event.name
+        case LimitsSet():
+            reference.limits[event.account_id] = event.limits
+        case FeesSet():
+            reference.fees[event.account_id] = event.fees
+        case TradingStateSet():
+            reference.trading_states[event.account_id] = event.state
+        case ApiKeyCreated():
+            reference.api_keys[event.api_key.key_id] = event.api_key
+        case ApiKeyRevoked():
+            key = reference.api_keys[event.key_id]
+            reference.api_keys[event.key_id] = msgspec.structs.replace(key, revoked=True)
+        case ReferenceRejected() | InputParked() | Began():
+            pass
+    return reference

@@ -1,0 +1,107 @@
+"""What a service is: its pure core, the topics it reads, and its effects. The loop that runs it is runner.py.
+
+decide(state, input) -> event | None     one input, one decision, at most one record
+evolve(state, event) -> state            the only place where state changes
+act(partition, event)                    after the event's delivery report was right
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from truetape import ids
+from truetape.codec import Message
+from truetape.marks import Marks
+from truetape.messages import Cause, Meta
+from truetape.reference import Reference
+from truetape.topics import Topic
+
+S = TypeVar("S")
+
+
+class Tables(Struct):
+    """What every instance reads whole beside its inputs: reference data and marks."""
+
+    reference: Reference
+    marks: Marks
+    reference_offset: int = -1
+    """Offset of the last reference event applied; -1 before the first."""
+
+
+class Tick(Struct, frozen=True):
+    """A timer input: it is at_us now."""
+
+    at_us: int
+
+
+class Input(Struct, frozen=True, gc=False):
+    """One input of a decision, with all that the decision may know."""
+
+    message: Any
+    """A record of an input topic, a report of a venue session, or a Tick."""
+    cause: Cause
+    at_us: int
+    """Time of the decision, microseconds UTC."""
+    owns: str
+    epoch: int
+    sequence: int
+    """Epoch and sequence that the event will have."""
+    tables: Tables
+    partition: int = 0
+    """The owned partition that decides."""
+
+    def meta(self, correlation_id: str) -> Meta:
+        """The first field of the event that answers this input."""
+        return Meta(
+            self.epoch, self.sequence, self.cause, self.at_us, ids.event_id(self.owns, self.cause), correlation_id
+        )
+
+
+class Effects(Protocol):
+    """What a service does outside Kafka. Called by the loop's thread; must not block."""
+
+    def act(self, partition: int, event: Message) -> None:
+        """The event is on the tape, in place: do what it says."""
+
+    def resume(self, partition: int, state: Any) -> None:
+        """This process owns the partition now; state is what its tape says. Take up what was left."""
+
+    def release(self, partition: int) -> None:
+        """This process no longer owns the partition: do nothing more for it."""
+
+
+class NoEffects:
+    """Effects of a service that has none."""
+
+    def act(self, partition: int, event: Message) -> None:
+        """Nothing."""
+
+    def resume(self, partition: int, state: Any) -> None:
+        """Nothing."""
+
+    def release(self, partition: int) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """A service: its pure core and what it reads. Everything else is the loop's."""
+
+    name: str
+    owns: Topic
+    initial: Callable[[], S]
+    decide: Callable[[S, Input], Message | None]
+    evolve: Callable[[S, Any], S]
+    state_type: Any
+    inputs: Sequence[Topic] = ()
+    """Topics cut as the owned one is: partition p is read with partition p, from explicit positions."""
+    tables: bool = False
+    """Whether reference.events and market.marks are read whole for Input.tables."""
+    tick_seconds: float | None = None
+    """Seconds between Tick inputs for each partition; None for no timer."""
+    halts_account: bool = False
+    """Whether an input that is parked halts its account (the ledger)."""
+    accounts: Callable[[S], dict[str, Any]] = field(default=lambda state: {})
+    """The state cut by account, for the audit to say which account differs in what."""
