@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from truetape import commands
 from truetape.dev.home import read_environment
@@ -20,7 +21,7 @@ _HELP = "Trade execution and clearing on one replayable log."
 
 def build() -> typer.Typer:
     """The command with every noun that truetape.commands holds."""
-    app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, callback=_before_each_noun)
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
         noun = importlib.import_module(f"{commands.__name__}.{found.name}")
         if hasattr(noun, "app"):
@@ -28,6 +29,11 @@ def build() -> typer.Typer:
         else:
             app.command(name=found.name)(noun.command)
     return app
+
+
+def _before_each_noun(context: typer.Context) -> None:
+    if context.invoked_subcommand != "dev":  # It handles home folders itself, also others than ours.
+        adopt_native_stack()
 
 
 def adopt_native_stack() -> None:
@@ -43,12 +49,10 @@ def adopt_native_stack() -> None:
 def main() -> None:
     """Run the command; a TruetapeError becomes one message on stderr and exit status 1."""
     try:
-        adopt_native_stack()
         build()(prog_name="truetape")
     except TruetapeError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold red]{type(error).__name__}[/]: ", str(error), sep="", markup=True, style=None
-        ) if sys.stderr.isatty() else print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        message = Text(type(error).__name__, style="bold red").append(f": {error}", style="not bold default")
+        Console(stderr=True, soft_wrap=True).print(message)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
