@@ -8,6 +8,7 @@ import pkgutil
 import sys
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
@@ -51,11 +52,18 @@ def main() -> None:
     try:
         build()(prog_name="truetape")
     except TruetapeError as error:
-        message = Text(type(error).__name__, style="bold red").append(f": {error}", style="not bold default")
-        Console(stderr=True, soft_wrap=True).print(message)
-        sys.exit(1)
+        _end(type(error).__name__, str(error))
+    except ValidationError as error:
+        wrong = [f"TRUETAPE_{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        _end("SetupError", "; ".join(wrong) + " (`truetape settings` explains each; see docs/configuration.md)")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(name: str, message: str) -> None:
+    text = Text(name, style="bold red").append(f": {message}", style="not bold default")
+    Console(stderr=True, soft_wrap=True).print(text)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,11 @@ class Stack:
             raise SetupError(f"no unit is called {', '.join(sorted(unknown))}: choose from {', '.join(self._units)}")
         return [unit for name, unit in self._units.items() if only is None or name in only]
 
+    @property
+    def units(self) -> list[Unit]:
+        """All units, chosen or not."""
+        return list(self._units.values())
+
     # ---- what clients need ---------------------------------------------------------------------------
 
     def port(self, name: str) -> int:
@@ -195,15 +200,16 @@ class Stack:
             yield
 
     def _start_all(self) -> None:
-        futures: dict[str, Future[None]] = {}
+        futures: dict[str, Future[bool]] = {}
 
-        def start(unit: Unit) -> None:
-            for need in unit.needs:
-                if need in futures and futures[need].exception():
-                    return  # Reported by the unit that failed.
+        def start(unit: Unit) -> bool:
+            for future in [futures[need] for need in unit.needs if need in futures]:
+                if future.exception() or not future.result():
+                    return False  # The unit that failed raises; this one was not tried.
             self._start(unit)
+            return True
 
-        with ThreadPoolExecutor(len(self._chosen)) as threads:
+        with ThreadPoolExecutor(len(self._chosen) or 1) as threads:
             for unit in (unit for layer in in_order(self._chosen) for unit in layer):
                 futures[unit.name] = threads.submit(start, unit)
         for future in futures.values():
