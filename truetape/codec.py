@@ -12,7 +12,7 @@ import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from truetape import messages
-from truetape.errors import UndecodableRecord, UnknownSchema
+from truetape.errors import UndecodableRecord, Unencodable, UnknownSchema
 from truetape.schema import Version, bare, released
 
 HEADER = Layout(">bI")
@@ -20,11 +20,14 @@ Message = msgspec.Struct
 
 
 def encode(message: Message) -> bytes:
-    """One message as wire bytes. Raises MoneyError-free: a field beyond 64 bits is a ValueError, a bug of the caller."""
+    """One message as wire bytes. Raises Unencodable when a value does not fit its schema, say beyond 64 bits."""
     header, schema = _writers()[type(message)]
     out = BytesIO()
     out.write(header)
-    schemaless_writer(out, schema, msgspec.to_builtins(message, builtin_types=(bytes,)))
+    try:
+        schemaless_writer(out, schema, msgspec.to_builtins(message, builtin_types=(bytes,)))
+    except (OverflowError, ValueError, TypeError) as error:
+        raise Unencodable(f"{type(message).__name__} does not fit its schema: {error}") from error
     return out.getvalue()
 
 

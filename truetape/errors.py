@@ -4,6 +4,7 @@
     ├── MoneyError              a number that cannot be money
     ├── SchemaError             bytes or types that the contract does not know
     │   ├── UndecodableRecord
+    │   ├── Unencodable
     │   ├── UnknownSchema
     │   ├── WrongType
     │   └── IncompatibleSchema
@@ -36,6 +37,10 @@ class SchemaError(TruetapeError):
 
 class UndecodableRecord(SchemaError):
     """Not the wire format, truncated, or with bytes left over."""
+
+
+class Unencodable(SchemaError):
+    """A value that does not fit its schema, such as a number beyond 64 bits."""
 
 
 class UnknownSchema(SchemaError):

@@ -326,7 +326,9 @@ class KafkaLog:
         return watermarks(self._reader, parts)
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
-        return read_span(self._bootstrap, spans, timeout_seconds)
+        for record in read_span(self._bootstrap, spans, timeout_seconds):
+            self._poll_group()  # A long restore keeps its membership.
+            yield record
 
     # -- the stream ------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ DEFAULT_LIMITS = Limits(
     collar_rate_e8=10**7,
     mark_max_age_us=5_000_000,
 )
-"""Until an administrator sets others: 10 000 000 a order, 1 000 open orders, 200 messages a second, 10 % collar, 5 s."""
+"""Until an administrator sets others: 10 000 000 an order, 1 000 open orders, 200 messages/s, 10 % collar, 5 s."""
 NO_FEES = Fees(maker_rate_e8=0, taker_rate_e8=0)
 
 

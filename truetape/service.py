@@ -28,6 +28,8 @@ class Tables(Struct):
     marks: Marks
     reference_offset: int = -1
     """Offset of the last reference event applied; -1 before the first."""
+    views: Any = None
+    """What a service's own sessions see now (the router's books), given to decide as data."""
 
 
 class Tick(Struct, frozen=True):

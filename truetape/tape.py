@@ -82,7 +82,7 @@ class Doubt(Exception):
     """A delivery report was not what it must be: the writer no longer knows where it stands, and steps down."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ownership(Generic[S]):
     """One partition that this process owns: its folded state and what of it is not yet known to be in place.
 

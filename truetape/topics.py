@@ -173,3 +173,12 @@ def _row(topic: Topic) -> str:
     kept = "newest per key" if topic.cleanup == "compact" else "for ever"
     owner = topic.owner or ("many writers" if topic.cleanup == "delete" else topic.name.split(".")[0])
     return f"| `{topic.name}` | {owner} | {topic.key} | {topic.partitions} | {kept} | {records} | {topic.doc} |\n"
+
+
+def key_of(message: object) -> str:
+    """The key under which a record travels: its account, instrument or venue; empty where it has none."""
+    for name in ("account_id", "instrument_id", "venue"):
+        if (found := getattr(message, name, None)) is not None:
+            return str(found)
+    nested = getattr(message, "order", None) or getattr(message, "transfer", None)
+    return str(nested.account_id) if nested is not None else ""

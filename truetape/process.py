@@ -1,0 +1,74 @@
+"""A service as a process: settings, logs, Kafka, health, the loop, a watchdog, and a clean end."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from truetape.errors import TruetapeError
+from truetape.health import Health, serve
+from truetape.log import KafkaLog, check_topics
+from truetape.runner import Runner
+from truetape.service import Effects, Service
+from truetape.settings import Settings, settings
+from truetape.telemetry import CountsCollector, configure_logging
+from truetape.topics import ALL
+
+_log = structlog.get_logger()
+EffectsFactory = Callable[[Runner[Any], Settings], Effects]
+STUCK_EXIT = 70
+
+
+def main(service: Service[Any], effects: EffectsFactory | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT; a named error ends the process with status 1."""
+    configured = settings()
+    configure_logging(configured, service.name)
+    try:
+        runner = open_runner(service, configured, effects)
+        serve(health_of(runner), configured.host, configured.port(service.name))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: runner.stop())
+        watch(runner)
+        runner.run()
+    except TruetapeError as error:
+        _log.error("ended", error=type(error).__name__, detail=str(error))
+        sys.exit(1)
+
+
+def open_runner(service: Service[Any], configured: Settings, effects: EffectsFactory | None = None) -> Runner[Any]:
+    """A runner on the real broker. Raises TopicMissing, PartitionCountWrong or BrokerUnavailable."""
+    check_topics(configured.kafka, ALL)
+    runner: Runner[Any] = Runner(service, KafkaLog(configured.kafka, configured.session_timeout_ms), configured)
+    if effects is not None:
+        runner.effects = effects(runner, configured)
+    return runner
+
+
+def health_of(runner: Runner[Any]) -> Health:
+    """What a runner says of itself on its health port."""
+    service = runner.service.name
+    return Health(
+        alive=lambda: runner.log.monotonic() - runner.turned_at < runner.settings.watchdog_seconds,
+        missing=runner.missing,
+        digests=lambda full: {"service": service, "partitions": runner.digests(full)},
+        metrics=CountsCollector(service, lambda: runner.counts, runner.gauges),
+    )
+
+
+def watch(runner: Runner[Any]) -> None:
+    """End the process when the loop is stuck: a call that never returns must not keep partitions."""
+
+    def watchdog() -> None:
+        while True:
+            time.sleep(1.0)
+            stuck = runner.log.group_silence()  # A restore polls the group too, so only a stuck call is silent.
+            if stuck > runner.settings.watchdog_seconds:
+                _log.error("loop stuck", seconds=stuck)
+                os._exit(STUCK_EXIT)
+
+    threading.Thread(target=watchdog, name="watchdog", daemon=True).start()

@@ -1,0 +1,133 @@
+"""Takeover of partitions: fold snapshot and own records, then read on to the own Began."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import structlog
+
+from truetape import snapshots
+from truetape.codec import Message, decode
+from truetape.errors import SchemaError, TapeGap, WrongType
+from truetape.log import Log, Part, Record
+from truetape.messages import Began
+from truetape.service import Service
+from truetape.settings import Settings
+from truetape.tape import START, Doubt, Ownership, Place, Reader, answered
+from truetape.topics import BY_NAME, Topic, snapshots_of
+
+S = TypeVar("S")
+PROGRESS_RECORDS = 50_000
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class Restored(Generic[S]):
+    """A partition whose own records are folded up to `end`; the next step is its Began."""
+
+    partition: int
+    state: S
+    reader: Reader
+    end: int
+    positions: dict[str, int]
+
+
+@dataclass
+class Restorer(Generic[S]):
+    """Reads what a service's partitions say."""
+
+    service: Service[S]
+    log: Log
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self.version = snapshots.version_of(self.service.state_type)
+
+    def restore(self, partitions: list[int]) -> dict[int, Restored[S]]:
+        """State, place and positions of each partition: newest snapshot, then own records to the high watermark.
+
+        Raises TapeGap when records are missing, RestoreTimedOut naming what did not come in time.
+        """
+        name = self.service.owns.name
+        kept = self._snapshots(partitions)
+        ends = {part.partition: end for part, (_, end) in self.log.ends([Part(name, p) for p in partitions]).items()}
+        found = {p: self._begin_with(p, kept.get(p), ends[p]) for p in partitions}
+        spans = {Part(name, p): (kept[p].offset + 1 if p in kept else 0, ends[p]) for p in partitions}
+        total = sum(end - start for start, end in spans.values())
+        for count, record in enumerate(self.log.read(spans, self.settings.restore_timeout_seconds), 1):
+            self._fold(found[record.partition], record)
+            if count % PROGRESS_RECORDS == 0:
+                _log.info("restoring", service=self.service.name, records=count, of=total)
+        _log.info("restored", service=self.service.name, partitions=partitions, records=total, snapshots=len(kept))
+        return found
+
+    def own(self, restored: Restored[S], began_offset: int | None) -> Ownership[S]:
+        """Our Began's report came: read on to it. Accepted: we own the partition. Anything else raises Doubt."""
+        part = Part(self.service.owns.name, restored.partition)
+        if began_offset is None:
+            raise Doubt(f"{part}: the report of Began has no offset")
+        epoch = restored.reader.place.epoch + 1
+        for record in self.log.read({part: (restored.end, began_offset + 1)}, self.settings.restore_timeout_seconds):
+            self._fold(restored, record)
+        if restored.reader.place != Place(epoch, 0):
+            raise Doubt(f"{part}: another owner began epoch {restored.reader.place.epoch} first")
+        return Ownership(restored.partition, restored.state, restored.reader.place, began_offset, restored.positions)
+
+    def place_before(self, part: Part, start: int) -> Place:
+        """Where an input's reader stands before it reads from start.
+
+        The record before start is a cause, hence was accepted, and tells. Should it be undecodable (a parked
+        input), the whole partition tells.
+        """
+        if start == 0 or BY_NAME[part.topic].owner is None:
+            return START
+        for first in (start - 1, 0):
+            reader = Reader(*part, joining=first > 0)
+            for record in self.log.read({part: (first, start)}, self.settings.restore_timeout_seconds):
+                if (message := readable(record)) is not None:
+                    reader.accept(message, record.offset)
+            if reader.place != START:
+                return reader.place
+        return START
+
+    def _snapshots(self, partitions: list[int]) -> dict[int, snapshots.Kept]:
+        parts = [Part(snapshots_of(self.service.owns).name, p) for p in partitions]
+        spans = self.log.ends(parts)
+        values = [record.value for record in self.log.read(spans, self.settings.restore_timeout_seconds)]
+        return snapshots.newest(values, self.version)
+
+    def _begin_with(self, partition: int, kept: snapshots.Kept | None, end: int) -> Restored[S]:
+        name = self.service.owns.name
+        if kept is None:
+            return Restored(partition, self.service.initial(), Reader(name, partition), end, {})
+        if kept.offset >= end:
+            raise TapeGap(
+                f"{name}/{partition} ends at offset {end}, but its snapshot stands at offset {kept.offset}: records "
+                "were lost. Restore the topic from a replica or backup before anything reads on."
+            )
+        state = msgspec.msgpack.decode(kept.state, type=self.service.state_type)
+        return Restored(partition, state, Reader(name, partition, kept.place), end, dict(kept.positions))
+
+    def _fold(self, restored: Restored[S], record: Record) -> None:
+        message: Any = readable(record)
+        if message is None or not restored.reader.accept(message, record.offset) or isinstance(message, Began):
+            return
+        restored.state = self.service.evolve(restored.state, message)
+        answered(restored.positions, message.meta)
+
+
+def typed(value: bytes | None, topic: Topic) -> Message:
+    """Decode a record's value and check that it belongs on the topic. Raises SchemaError."""
+    message = decode(value or b"")
+    if type(message) not in topic.types:
+        raise WrongType(f"{type(message).__name__} does not belong on {topic.name}")
+    return message
+
+
+def readable(record: Record) -> Message | None:
+    """The record's message, or None for a stranger's bytes: if they hide a true record, the next one shows the gap."""
+    try:
+        return typed(record.value, BY_NAME[record.topic])
+    except SchemaError as error:
+        _log.error("not a record of this topic", topic=record.topic, offset=record.offset, error=str(error))
+        return None
