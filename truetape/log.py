@@ -189,6 +189,7 @@ class KafkaLog:
         self._reading_wanted = threading.Event()
         self._stash: deque[Any] = deque()
         self._reader = Consumer(consumer_config(bootstrap, "truetape-reader"))
+        self._asker = Consumer(consumer_config(bootstrap, "truetape-asker"))  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
         self._own = ""
@@ -304,7 +305,7 @@ class KafkaLog:
     def _next_batch(self) -> list[Record]:
         if not self._followed:
             return []
-        first = self._reader.poll(0.1)
+        first = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
         if first is None:
             return []
         return [record for message in (first, *self._reader.consume(BATCH_MAX, 0)) if (record := self._record(message))]
@@ -323,7 +324,7 @@ class KafkaLog:
         )
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
-        return watermarks(self._reader, parts)
+        return watermarks(self._asker, parts)
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
         for record in read_span(self._bootstrap, spans, timeout_seconds):
@@ -421,6 +422,7 @@ class KafkaLog:
         for pump in self._pumps:
             pump.join(2.0)
         self._reader.close()
+        self._asker.close()
 
 
 def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
