@@ -1,5 +1,7 @@
 """Writes messages.py from schemas/*.avsc. Run by `make schemas`; a freshness test compares the result."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from truetape.schema import Schema, load, lock, roots
@@ -63,11 +65,17 @@ def _type(node: Schema) -> str:
             raise ValueError(f"no Python type for {node!r}; teach truetape/codegen.py")
 
 
+def formatted(text: str) -> str:
+    """The text as ruff formats it, so that the generated file reads like the others."""
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "120", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
 def main() -> None:
     """Release changed schemas, then write messages.py."""
     for line in lock():
         print(f"released {line}")
-    MESSAGES.write_text(render(load()))
+    MESSAGES.write_text(formatted(render(load())))
 
 
 if __name__ == "__main__":

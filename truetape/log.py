@@ -11,123 +11,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from truetape.errors import BrokerUnavailable, PartitionCountWrong, RestoreTimedOut, TapeGap, TopicMissing
+from truetape.happenings import Assigned, Happening, Log, Offered, Part, Record, Report, Revoked
 from truetape.topics import Topic
+
+__all__ = ["Assigned", "Happening", "KafkaLog", "Log", "Offered", "Part", "Record", "Report", "Revoked"]
 
 BATCH_MAX = 500
 BATCHES_HELD_MAX = 8
 GROUP_POLL_SECONDS = 0.05
 _log = structlog.get_logger()
-
-
-class Part(NamedTuple):
-    """A partition of a topic."""
-
-    topic: str
-    partition: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}"
-
-
-class Record(NamedTuple):
-    """A record as read: its place, key, wire bytes and headers."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Any
-    """List of (name, bytes), or None."""
-
-
-class Report(NamedTuple):
-    """A delivery report: the offset, or None when it is not known; token is what append was given."""
-
-    part: Part
-    offset: int | None
-    error: str | None
-    token: Any
-
-
-class Assigned(NamedTuple):
-    """The group handed these partitions of the own topic to this process."""
-
-    partitions: frozenset[int]
-
-
-class Revoked(NamedTuple):
-    """The group took these partitions away; lost says that somebody else may have them already."""
-
-    partitions: frozenset[int]
-    lost: bool
-
-
-class Offered(NamedTuple):
-    """An item that another thread gave to the loop."""
-
-    item: Any
-
-
-Happening = Record | Report | Assigned | Revoked | Offered
-
-
-class Log(Protocol):
-    """What the run loop needs of Kafka. Not thread-safe but for `offer`."""
-
-    def join(self, group: str, topic: Topic, instance: str) -> None:
-        """Become a member of the group that shares out the partitions of an own topic."""
-
-    def group_silence(self) -> float:
-        """Seconds since the group was last polled, by the monotonic clock: the writer's lease counts from here."""
-
-    def follow(self, positions: Mapping[Part, int]) -> None:
-        """Read these partitions too, each from its offset; one that is followed already jumps there."""
-
-    def unfollow(self, parts: Iterable[Part]) -> None:
-        """Stop reading these partitions; nothing of them is delivered any more."""
-
-    def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
-        """What happened, in order; waits only while there is nothing. records=False holds records back."""
-
-    def append(
-        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
-    ) -> None:
-        """Write a record; its report comes by poll, unless token is None."""
-
-    def renew_producer(self) -> None:
-        """Purge what waits to be sent and use a fresh idempotent producer; reports of the old one never come."""
-
-    def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything written has its report; False when some has not."""
-
-    def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
-        """First offset and high watermark of each partition."""
-
-    def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
-        """Records from offset to offset (exclusive) of each partition, in order within each."""
-
-    def commit(self, positions: Mapping[Part, int]) -> None:
-        """Tell the group where the inputs stand, for lag displays only."""
-
-    def offer(self, item: Any) -> None:
-        """Give an item to the loop, from any thread."""
-
-    def now_us(self) -> int:
-        """Wall clock, microseconds UTC: data for decisions, never for rules."""
-
-    def monotonic(self) -> float:
-        """Monotonic clock in seconds: leases and deadlines."""
-
-    def close(self) -> None:
-        """Leave the group and release everything."""
 
 
 def common_config(bootstrap: str) -> dict[str, Any]:

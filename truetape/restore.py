@@ -66,10 +66,10 @@ class Restorer(Generic[S]):
         part = Part(self.service.owns.name, restored.partition)
         if began_offset is None:
             raise Doubt(f"{part}: the report of Began has no offset")
-        epoch = restored.reader.place.epoch + 1
+        accepted = False  # Of the last record read, our Began. Its place alone can't tell: a rival may have the same.
         for record in self.log.read({part: (restored.end, began_offset + 1)}, self.settings.restore_timeout_seconds):
-            self._fold(restored, record)
-        if restored.reader.place != Place(epoch, 0):
+            accepted = self._fold(restored, record)
+        if not accepted:
             raise Doubt(f"{part}: another owner began epoch {restored.reader.place.epoch} first")
         return Ownership(restored.partition, restored.state, restored.reader.place, began_offset, restored.positions)
 
@@ -108,12 +108,15 @@ class Restorer(Generic[S]):
         state = msgspec.msgpack.decode(kept.state, type=self.service.state_type)
         return Restored(partition, state, Reader(name, partition, kept.place), end, dict(kept.positions))
 
-    def _fold(self, restored: Restored[S], record: Record) -> None:
+    def _fold(self, restored: Restored[S], record: Record) -> bool:
+        """Apply one own record; whether it was accepted."""
         message: Any = readable(record)
-        if message is None or not restored.reader.accept(message, record.offset) or isinstance(message, Began):
-            return
-        restored.state = self.service.evolve(restored.state, message)
-        answered(restored.positions, message.meta)
+        if message is None or not restored.reader.accept(message, record.offset):
+            return False
+        if not isinstance(message, Began):
+            restored.state = self.service.evolve(restored.state, message)
+            answered(restored.positions, message.meta)
+        return True
 
 
 def typed(value: bytes | None, topic: Topic) -> Message:

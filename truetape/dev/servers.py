@@ -14,7 +14,7 @@ from truetape.dev.stack import Stack
 from truetape.errors import SetupError
 
 if TYPE_CHECKING:
-    from testcontainers.kafka import KafkaContainer
+    from testcontainers.community.kafka import KafkaContainer
 
 IMAGES = {"kafka": "apache/kafka:4.1.1", "postgres": "postgres:15", "redis": "redis:7"}
 """The same images as in .env.example."""
@@ -78,9 +78,9 @@ def _processes() -> Iterator[Servers]:
 
 
 def _containers() -> Iterator[Servers]:
+    from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.community.redis import RedisContainer
     from testcontainers.core.config import testcontainers_config
-    from testcontainers.postgres import PostgresContainer
-    from testcontainers.redis import RedisContainer
 
     testcontainers_config.ryuk_disabled = True  # Its image is one more to pull; the contexts below clean up.
     with (
@@ -98,7 +98,7 @@ def _containers() -> Iterator[Servers]:
 
 
 def _kafka_container() -> "KafkaContainer":
-    from testcontainers.kafka import KafkaContainer
+    from testcontainers.community.kafka import KafkaContainer
 
     class ApacheKafkaContainer(KafkaContainer):
         """testcontainers knows Confluent's image alone; Apache's has other versions and another start script."""
@@ -111,7 +111,9 @@ def _kafka_container() -> "KafkaContainer":
             script = f"export KAFKA_ADVERTISED_LISTENERS={listeners}\nexec /etc/kafka/docker/run\n"
             self.create_file(script.encode(), self.TC_START_SCRIPT)
 
+    # The start script writes the configuration, over files that an image may hold write-protected.
     container = ApacheKafkaContainer(IMAGES["kafka"]).with_kraft()
+    container.with_tmpfs_mount("/opt/kafka/config", "mode=1777")
     for name, value in {
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
