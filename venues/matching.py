@@ -9,6 +9,7 @@ one piece of code serves both. A level is a doubly linked queue of orders: arriv
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ ExpiryReason = Literal["IOC", "FOK", "NO_LIQUIDITY"]
 class Order(Struct, eq=False):
     """An order in the book's eyes. `quantity_e8` is what is still open; the book counts it down.
 
-    A market order has `market` set and either a quantity or, with quantity 0, a `quote_e8` budget.
+    A market order has `market` set and no price; `Book.sweep` sizes one that is given in quote.
     """
 
     order_id: int
@@ -36,7 +37,6 @@ class Order(Struct, eq=False):
     time_in_force: TimeInForce = "GTC"
     post_only: bool = False
     market: bool = False
-    quote_e8: int = 0
     prevention: SelfTradePrevention = "NONE"
     earlier: "Order | None" = None
     later: "Order | None" = None
@@ -78,11 +78,10 @@ class Cancelled(Struct, frozen=True, gc=False):
 
 
 class Expired(Struct, frozen=True, gc=False):
-    """An order left by the rules of its type, `quantity_e8` (or `quote_e8` of a budget) unfilled."""
+    """An order left by the rules of its type, `quantity_e8` unfilled."""
 
     order_id: int
     quantity_e8: int
-    quote_e8: int
     reason: ExpiryReason
 
 
@@ -220,16 +219,14 @@ class Book:
         """Match an order, and rest what remains when its type allows that."""
         events: list[Event] = []
         opposite = self.asks if order.side == "BUY" else self.bids
-        crosses = bool(opposite.keys) and (
-            order.market or opposite.keys[-1] >= order.price_e8 * opposite.sign
-        )
+        crosses = bool(opposite.keys) and (order.market or opposite.keys[-1] >= order.price_e8 * opposite.sign)
         if crosses:
             if order.post_only:
                 return [Refused(order.order_id)]
             if order.time_in_force == "FOK" and not self._fills_whole(order, opposite):
-                return [Expired(order.order_id, order.quantity_e8, 0, "FOK")]
+                return [Expired(order.order_id, order.quantity_e8, "FOK")]
             self._match(order, opposite, events)
-        if order.quantity_e8 or order.quote_e8:
+        if order.quantity_e8:
             self._leave(order, events)
         return events
 
@@ -263,25 +260,36 @@ class Book:
         order.price_e8, order.quantity_e8 = price_e8, quantity_e8
         return self.submit(order)
 
-    def fill_cost(self, side: Side, quantity_e8: int, skip_account: int | None = None) -> tuple[int, int]:
-        """(quantity_e8 on offer up to the one asked, its cost in quote x 1e-16) for a taker of that side.
+    def sweep(
+        self, side: Side, quantity_e8: int, quote_e8: int = 0, skip_account: int | None = None
+    ) -> tuple[int, int]:
+        """(quantity_e8, its cost in quote e8) that a market order of that side would trade now.
 
-        Orders of `skip_account` are passed over: what self-trade prevention would not let it trade with.
+        It is given by quantity or, when `quote_e8` is positive, by what it may spend or wants to earn, in whole
+        lots. Orders of `skip_account` are passed over: self-trade prevention would not let it trade with them.
         """
-        opposite = self.asks if side == "BUY" else self.bids
-        wanted, cost = quantity_e8, 0
-        for key in reversed(opposite.keys):
-            price_e8 = key * opposite.sign
-            maker = opposite.levels[key].head
-            while maker is not None and wanted:
-                if maker.account_id != skip_account:
-                    traded = min(wanted, maker.quantity_e8)
-                    wanted -= traded
-                    cost += traded * price_e8
-                maker = maker.later
-            if not wanted:
+        base = quote = 0
+        for price_e8, offered in self._offers(side, skip_account):
+            if quote_e8:
+                budget = (quote_e8 - quote) * ONE_E8 // price_e8
+                traded = min(offered, budget - budget % self.lot_e8)
+            else:
+                traded = min(offered, quantity_e8 - base)
+            if not traded:
                 break
-        return quantity_e8 - wanted, cost
+            base += traded
+            quote += -(-price_e8 * traded // ONE_E8)
+        return base, quote
+
+    def _offers(self, side: Side, skip_account: int | None) -> Iterator[tuple[int, int]]:
+        """(price_e8, quantity_e8) of each resting order that a taker of `side` would meet, in that order."""
+        opposite = self.asks if side == "BUY" else self.bids
+        for key in reversed(opposite.keys):
+            maker = opposite.levels[key].head
+            while maker is not None:
+                if maker.account_id != skip_account:
+                    yield maker.price_e8, maker.quantity_e8
+                maker = maker.later
 
     def _reduce(self, order: Order, by_e8: int) -> list[Event]:
         if by_e8:
@@ -299,41 +307,35 @@ class Book:
     def _leave(self, order: Order, events: list[Event]) -> None:
         """What remains after matching rests or expires, by the order's type."""
         if order.market:
-            events.append(Expired(order.order_id, order.quantity_e8, order.quote_e8, "NO_LIQUIDITY"))
+            events.append(Expired(order.order_id, order.quantity_e8, "NO_LIQUIDITY"))
         elif order.time_in_force == "GTC":
             self.orders[order.order_id] = order
             self.update_id += 1
             (self.bids if order.side == "BUY" else self.asks).append(order)
             events.append(Rested(order.order_id, order.price_e8, order.quantity_e8))
         else:
-            events.append(Expired(order.order_id, order.quantity_e8, 0, order.time_in_force))
+            events.append(Expired(order.order_id, order.quantity_e8, order.time_in_force))
 
     def _match(self, taker: Order, opposite: Ladder, events: list[Event]) -> None:
         """Trade with the best levels until the taker is done or its limit is reached."""
         keys, levels = opposite.keys, opposite.levels
         limit = None if taker.market else taker.price_e8 * opposite.sign
-        while keys and (taker.quantity_e8 or taker.quote_e8):
+        while keys and taker.quantity_e8:
             key = keys[-1]
             if limit is not None and key < limit:
                 return
             self.update_id += 1
             opposite.changed.add(key)
-            if self._match_level(taker, opposite, key, levels[key], events):
-                return
+            self._match_level(taker, opposite, key, levels[key], events)
 
-    def _match_level(self, taker: Order, ladder: Ladder, key: int, level: Level, events: list[Event]) -> bool:
-        """Trade along one queue; True when the taker can go no further."""
+    def _match_level(self, taker: Order, ladder: Ladder, key: int, level: Level, events: list[Event]) -> None:
+        """Trade along one queue until the taker or the queue is done."""
         price_e8 = key * ladder.sign
-        guarded, by_quote = taker.prevention != "NONE", taker.quote_e8 > 0
+        guarded = taker.prevention != "NONE"
         maker = level.head
-        while maker is not None:
-            wanted = self._affordable(taker.quote_e8, price_e8) if by_quote else taker.quantity_e8
-            if not wanted:
-                return True
+        while maker is not None and taker.quantity_e8:
             later = maker.later
-            quantity = maker.quantity_e8
-            if quantity > wanted:
-                quantity = wanted
+            quantity = min(maker.quantity_e8, taker.quantity_e8)
             if guarded and maker.account_id == taker.account_id:
                 self._prevent(taker, maker, quantity, ladder, key, level, events)
             else:
@@ -344,22 +346,12 @@ class Book:
                         maker.account_id, taker.account_id, taker.side,
                     )
                 )  # fmt: skip
-                self._consume(taker, maker, quantity, ladder, key, level)
+                taker.quantity_e8 -= quantity
+                self._consume(maker, quantity, ladder, key, level)
             maker = later
-        return False
 
-    def _affordable(self, quote_e8: int, price_e8: int) -> int:
-        """The quantity, in whole lots, that a quote budget buys at a price."""
-        return quote_e8 * ONE_E8 // price_e8 // self.lot_e8 * self.lot_e8
-
-    def _consume(
-        self, taker: Order, maker: Order, quantity_e8: int, ladder: Ladder, key: int, level: Level
-    ) -> None:
-        """Count a quantity down on both orders; a maker with nothing left is taken out."""
-        if taker.quantity_e8:
-            taker.quantity_e8 -= quantity_e8
-        else:
-            taker.quote_e8 -= -(-quantity_e8 * maker.price_e8 // ONE_E8)
+    def _consume(self, maker: Order, quantity_e8: int, ladder: Ladder, key: int, level: Level) -> None:
+        """Count a maker down; with nothing left it leaves the book."""
         maker.quantity_e8 -= quantity_e8
         level.quantity_e8 -= quantity_e8
         if not maker.quantity_e8:
@@ -375,22 +367,18 @@ class Book:
         taker_loss = maker_loss = 0
         if mode == "DECREMENT":
             taker_loss = maker_loss = quantity_e8
-            self._consume(taker, maker, quantity_e8, ladder, key, level)
-        else:
-            if mode != "EXPIRE_TAKER":
-                maker_loss = maker.quantity_e8
-                level.quantity_e8 -= maker_loss
-                maker.quantity_e8 = 0
-                del self.orders[maker.order_id]
-                ladder.unlink(maker, key, level)
-            if mode != "EXPIRE_MAKER":
-                taker_loss = taker.quantity_e8 or quantity_e8
-                taker.quantity_e8 = taker.quote_e8 = 0
+        if mode in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+            taker_loss = taker.quantity_e8
+        if mode in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+            maker_loss = maker.quantity_e8
+        taker.quantity_e8 -= taker_loss
+        if maker_loss:
+            self._consume(maker, maker_loss, ladder, key, level)
         self.match_id += 1
         events.append(
             Prevented(
                 self.match_id, taker.order_id, maker.order_id, key * ladder.sign, taker_loss, maker_loss,
-                not (taker.quantity_e8 or taker.quote_e8), not maker.quantity_e8,
+                not taker.quantity_e8, not maker.quantity_e8,
             )
         )  # fmt: skip
 
