@@ -26,6 +26,7 @@ __all__ = ["Assigned", "Happening", "KafkaLog", "Log", "Offered", "Part", "Recor
 BATCH_MAX = 500
 BATCHES_HELD_MAX = 8
 GROUP_POLL_SECONDS = 0.05
+ASK_SECONDS = 15.0
 _log = structlog.get_logger()
 
 
@@ -325,15 +326,22 @@ class KafkaLog:
 
 
 def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
-    """First offset and high watermark of each partition, asked of the broker."""
-    found = {}
-    for part in parts:
+    """First offset and high watermark of each partition, asked of the broker; waits out a change of leaders."""
+    deadline = time.monotonic() + ASK_SECONDS
+    return {part: _watermark(consumer, part, deadline) for part in parts}
+
+
+def _watermark(consumer: Consumer, part: Part, deadline: float) -> tuple[int, int]:
+    while True:
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=10.0)
+            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=ASK_SECONDS)
+            return low, high
         except KafkaException as error:
-            raise _named(error, str(part)) from error
-        found[part] = (low, high)
-    return found
+            code = error.args[0].code()
+            passing = code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+            if not passing or time.monotonic() > deadline:
+                raise _named(error, str(part)) from error
+            time.sleep(0.05)
 
 
 def _named(error: KafkaException, what: str) -> Exception:
