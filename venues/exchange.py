@@ -101,6 +101,7 @@ class Exchange:
             account.release(order.lock_asset, order.locked_e8)
             raise Reject(-2010, "Order would immediately match and take.")
         self.registry.add(order)
+        self._affected[account.account_id] = account
         self._report(order, "NEW", now_ms)
         placed = Placed(order, [], [])
         self._apply(market, events, now_ms, placed)
