@@ -3,15 +3,17 @@
 Ids come from schemas.lock, so every process agrees without a registry server.
 """
 
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from struct import Struct as Layout
 from typing import Any
 
 import msgspec
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 
 from truetape import messages
+from truetape.avro import compile_encoder
 from truetape.errors import UndecodableRecord, Unencodable, UnknownSchema
 from truetape.schema import Version, bare, released
 
@@ -21,14 +23,10 @@ Message = msgspec.Struct
 
 def encode(message: Message) -> bytes:
     """One message as wire bytes. Raises Unencodable when a value does not fit its schema, say beyond 64 bits."""
-    header, schema = _writers()[type(message)]
-    out = BytesIO()
-    out.write(header)
     try:
-        schemaless_writer(out, schema, msgspec.to_builtins(message, builtin_types=(bytes,)))
-    except (OverflowError, ValueError, TypeError) as error:
-        raise Unencodable(f"{type(message).__name__} does not fit its schema: {error}") from error
-    return out.getvalue()
+        return _encoders()[type(message)](message)
+    except (OverflowError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise Unencodable(f"{type(message).__name__} does not fit its schema: {error!r}") from error
 
 
 def decode(data: bytes) -> Message:
@@ -57,7 +55,7 @@ def decode(data: bytes) -> Message:
 
 def schema_id(message_type: type[Message]) -> int:
     """The id under which this version of a message is written."""
-    return int(HEADER.unpack(_writers()[message_type][0])[1])
+    return _newest()[f"truetape.{message_type.__name__}"].id
 
 
 @cache
@@ -77,9 +75,11 @@ def _parsed(schema_id: int) -> Any:
 
 
 @cache
-def _writers() -> dict[type[Message], tuple[bytes, Any]]:
+def _encoders() -> dict[type[Message], Callable[[Message], bytes]]:
     newest = _newest()
-    return {root: (HEADER.pack(0, newest[name].id), _parsed(newest[name].id)) for name, root in _types().items()}
+    return {
+        root: compile_encoder(newest[name].schema, HEADER.pack(0, newest[name].id)) for name, root in _types().items()
+    }
 
 
 @cache
