@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from truetape.dev import Stack, Status, kafka
+from truetape.dev.compose import ensure_env_file
 from truetape.dev.home import Home, checkout
 from truetape.dev.progress import Steps
 from truetape.errors import SetupError
@@ -30,13 +31,14 @@ def up(
     port_base: BaseOption = None,
     only: OnlyOption = None,
     replay: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Recorded order flow for the simulated venues")
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="Recorded order flow for both venues; repeat to play on"),
     ] = None,
 ) -> None:
     """Start what does not run, and wait until all of it is ready."""
     began = time.monotonic()
     with Steps() as steps:
-        stack = Stack(_home(home), port_base or _base(), _names(only), replay=replay, report=steps.report)
+        stack = Stack(_home(home), port_base or _base(), _names(only), replay=replay or (), report=steps.report)
         stack.up()
     steps.console.print(f"[bold]ready[/] after {time.monotonic() - began:.1f} s; environment: {stack.home.env_file}")
 
@@ -98,6 +100,12 @@ def reset(
         typer.confirm(f"Delete the tape and all else in {where}?", abort=True)
     with Steps() as steps:
         Stack(where, report=steps.report).erase()
+
+
+@app.command()
+def compose_env() -> None:
+    """Write Docker Compose's .env with random secrets, unless there is one."""
+    print(".env written, with random secrets" if ensure_env_file(checkout()) else ".env is there already")
 
 
 @app.command()

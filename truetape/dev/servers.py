@@ -1,5 +1,6 @@
 """Kafka, PostgreSQL and Redis for tests: native, or as containers where a Docker engine runs."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -80,9 +81,13 @@ def _processes() -> Iterator[Servers]:
 def _containers() -> Iterator[Servers]:
     from testcontainers.community.postgres import PostgresContainer
     from testcontainers.community.redis import RedisContainer
-    from testcontainers.core.config import testcontainers_config
+    from testcontainers.core.config import ConnectionMode, testcontainers_config
 
     testcontainers_config.ryuk_disabled = True  # Its image is one more to pull; the contexts below clean up.
+    if not {"TESTCONTAINERS_CONNECTION_MODE", "TESTCONTAINERS_HOST_OVERRIDE", "DOCKER_HOST"} & os.environ.keys():
+        # Its guess goes by /.dockerenv, which also machines have that were made from an image.
+        testcontainers_config.connection_mode_override = ConnectionMode.docker_host
+        testcontainers_config.tc_host_override = "127.0.0.1"
     with (
         _kafka_container() as kafka,
         PostgresContainer(IMAGES["postgres"], driver=None) as postgres,
@@ -108,12 +113,12 @@ def _kafka_container() -> "KafkaContainer":
         def tc_start(self) -> None:
             host = f"{self.get_container_host_ip()}:{self.get_exposed_port(self.port)}"
             listeners = f"{self.listener_name}://{host},BROKER://$(hostname -i):9092"
-            script = f"export KAFKA_ADVERTISED_LISTENERS={listeners}\nexec /etc/kafka/docker/run\n"
+            # The image's script writes over its configuration, which a build may have left write-protected.
+            run = "chmod u+w /opt/kafka/config/*\nexec /etc/kafka/docker/run"
+            script = f"export KAFKA_ADVERTISED_LISTENERS={listeners}\n{run}\n"
             self.create_file(script.encode(), self.TC_START_SCRIPT)
 
-    # The start script writes the configuration, over files that an image may hold write-protected.
     container = ApacheKafkaContainer(IMAGES["kafka"]).with_kraft()
-    container.with_tmpfs_mount("/opt/kafka/config", "mode=1777")
     for name, value in {
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",

@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,16 +66,18 @@ def service_unit(service: Service, everything: Mapping[str, str]) -> Unit:
     )
 
 
-def venue_unit(venue: str, everything: Mapping[str, str], replay: Path | None) -> Unit:
-    """A simulated venue; its order flow is `replay` when given, else generated."""
+def venue_unit(venue: str, everything: Mapping[str, str], replay: Sequence[Path] = ()) -> Unit:
+    """A simulated venue; its order flow is the recordings `replay`, over and over, when given, else generated."""
     port = int(everything["TRUETAPE_PORT_BASE"]) + PORT_OFFSETS[venue]
     secret = {
         "TRUETAPE_VENUE_KEYS": venue_keys(venue, everything),
         "TRUETAPE_VENUE_ADMIN_TOKEN": everything["TRUETAPE_VENUE_ADMIN_TOKEN"],
     }
     arguments = ["venues", "--name", venue, "--port", str(port)]
-    if replay is not None:
-        arguments += ["--replay", str(replay.resolve())]
+    for recording in replay:
+        arguments += ["--recording", str(recording.resolve())]
+    if replay:
+        arguments.append("--loop")
     return Unit(
         name=venue,
         ports=(port,),

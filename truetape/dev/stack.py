@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +40,9 @@ def _silent(_: Progress) -> None: ...
 class Stack:
     """Kafka, PostgreSQL, Redis, two venues and all services as local processes of one home folder.
 
-    `only` names the units to handle (default: all). `port_base` is remembered in the home. `extra` are
-    further TRUETAPE_ settings for all services. `report` hears of each step.
+    `only` names the units to handle (default: all). `port_base` is remembered in the home. `replay` are
+    recordings for the venues to play. `extra` are further TRUETAPE_ settings for all services. `report`
+    hears of each step.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Stack:
         port_base: int | None = None,
         only: Collection[str] | None = None,
         *,
-        replay: Path | None = None,
+        replay: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
         downloads: Path | None = None,
         report: Callable[[Progress], None] = _silent,
@@ -65,7 +66,7 @@ class Stack:
         self._units = {unit.name: unit for unit in self._all_units(downloads or _downloads(), replay)}
         self._chosen = self._choose(only)
 
-    def _all_units(self, downloads: Path, replay: Path | None) -> Iterator[Unit]:
+    def _all_units(self, downloads: Path, replay: Sequence[Path]) -> Iterator[Unit]:
         here = self._environment | self._extra
         yield kafka.unit(self.home, downloads, self.port("kafka"), self.port("kafka-controller"))
         yield postgres.unit(self.home, here["TRUETAPE_POSTGRES"])
