@@ -7,18 +7,16 @@ import argparse
 import statistics
 import threading
 import time
-from collections.abc import Sequence
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from bench.relays import HOPS
 from bench.stage import children, latencies, publish, say, stage
 from truetape import topics
 from truetape.codec import encode
-from truetape.log import Part, consumer_config, producer_config, watermarks
+from truetape.log import Part, consumer_config, create_topics, producer_config, watermarks
 from truetape.messages import CancelOrder
-from truetape.topics import PARTITIONS
+from truetape.topics import PARTITIONS, Topic
 
 WARM_UP_SECONDS = 2.0
 BARE = ("bench.a", "bench.b", "bench.c")
@@ -80,13 +78,6 @@ def listen(
     consumer.close()
 
 
-def create(kafka: str, names: Sequence[str]) -> None:
-    """Plain topics for the baselines, cut like the registry's."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-    for created in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
-        created.result(15)
-
-
 def main() -> None:
     """Run all kinds in alternating rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,7 +89,7 @@ def main() -> None:
     with stage("kafka") as stack:
         kafka = f"127.0.0.1:{stack.port('kafka')}"
         topics.apply(kafka, 1)
-        create(kafka, [*BARE, *TRANSACTIONS])
+        create_topics(kafka, [Topic(name, (), PARTITIONS, "none") for name in (*BARE, *TRANSACTIONS)], 1, 30)
         for number in range(rounds):
             for kind, rows in found.items():
                 rows.append(measure(kafka, kind, options.rate, seconds))

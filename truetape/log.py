@@ -411,7 +411,21 @@ def create_topics(bootstrap: str, topics: Sequence[Topic], replication: int, tim
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise BrokerUnavailable(f"topic {name} was not created: {error.args[0].str()}") from error
+    _await_leaders(admin, missing, timeout_seconds)
     return [topic.name for topic in missing]
+
+
+def _await_leaders(admin: AdminClient, topics: Sequence[Topic], timeout_seconds: float) -> None:
+    """Wait until every partition of the topics has a leader that clients can see."""
+    deadline = time.monotonic() + timeout_seconds
+    wanted = {topic.name for topic in topics}
+    while wanted:
+        found = admin.list_topics(timeout=timeout_seconds).topics
+        led = {name for name in wanted & found.keys() if all(p.leader >= 0 for p in found[name].partitions.values())}
+        wanted -= led
+        if wanted and time.monotonic() > deadline:
+            raise BrokerUnavailable(f"no leader yet for {', '.join(sorted(wanted))}; is the broker healthy?")
+        time.sleep(0.05 if wanted else 0)
 
 
 def check_partitions(existing: Mapping[str, int], topics: Sequence[Topic]) -> None:
