@@ -37,6 +37,9 @@ def test_a_process_is_found_until_it_ends(tmp_path: Path, started: list[Running]
     started.append(running)
     assert process.find(tmp_path / "pid") == running
     assert stat.S_IMODE((tmp_path / "pid").stat().st_mode) == 0o600
+    age, memory = process.age_and_memory(running.pid)
+    assert age is None or 0 <= age < 300
+    assert memory is not None and 10**6 < memory < 10**9
     assert process.stop(running, signal.SIGTERM, 10)
     assert process.find(tmp_path / "pid") is None
 

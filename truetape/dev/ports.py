@@ -82,10 +82,12 @@ def _holder_from_lsof(port: int) -> int | None:
 
 
 def _command_line(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        answer = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        words = answer.stdout.split()
-    line = " ".join(words).strip()
+    if Path("/proc/self/cmdline").exists():
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
+        except OSError:
+            return "which has just ended"
+    else:
+        found = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        line = found.stdout.strip()
     return line if len(line) <= 120 else line[:60] + " ... " + line[-55:]

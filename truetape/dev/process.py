@@ -131,9 +131,15 @@ def wait_end(running: Running, seconds: float) -> bool:
 
 def age_and_memory(pid: int) -> tuple[float | None, int | None]:
     """Seconds since a process began and the bytes it holds in memory; None where the system does not tell."""
-    answer = subprocess.run(["ps", "-o", "etimes=,rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    words = answer.stdout.split()
-    return (float(words[0]), int(words[1]) * 1_024) if len(words) == 2 else (None, None)
+    if not Path("/proc/self/statm").exists():
+        answer = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return None, int(answer.stdout) * 1_024 if answer.stdout.strip() else None
+    started = start_time(pid)
+    if started is None:
+        return None, None
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return uptime - int(started) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def write_private(path: Path, text: str) -> None:
