@@ -1,5 +1,6 @@
 """Steps shown on a terminal: a line per unit that is done, and what the others wait for meanwhile."""
 
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +28,7 @@ class Steps:
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console, transient=True
         )
         self._tasks: dict[str, TaskID] = {}
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -41,6 +43,10 @@ class Steps:
 
     def report(self, step: Progress) -> None:
         """Show one report."""
+        with self._lock:
+            self._show(step)
+
+    def _show(self, step: Progress) -> None:
         if step.stage == "waiting":
             self._wait(step)
             return
