@@ -65,6 +65,7 @@ class ApiConnection:
     def _serve(self, request_id: Any, message: dict[str, Any]) -> None:
         method = message.get("method")
         values = _values(message.get("params"))
+        quiet = values.get("returnRateLimits") == "false"
         own = {
             "userDataStream.subscribe.signature": self._subscribe,
             "userDataStream.unsubscribe": self._unsubscribe,
@@ -72,7 +73,7 @@ class ApiConnection:
         }
         if method in own:
             self._count(2)
-            self._send(request_id, Answer(own[method](values), None))
+            self._send(request_id, Answer(own[method](values), None), quiet)
             return
         if not isinstance(method, str) or method not in METHODS:
             self._count(1)
@@ -84,15 +85,15 @@ class ApiConnection:
         self._count(route.weight)
         prepared = self._prepare(http_method, path, route, values)
         if self.venue.faults.rules:
-            task = asyncio.create_task(self._serve_with_faults(request_id, prepared))
+            task = asyncio.create_task(self._serve_with_faults(request_id, prepared, quiet))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self._send(request_id, execute(self.venue, prepared))
+            self._send(request_id, execute(self.venue, prepared), quiet)
 
-    async def _serve_with_faults(self, request_id: Any, prepared: Prepared) -> None:
+    async def _serve_with_faults(self, request_id: Any, prepared: Prepared, quiet: bool) -> None:
         try:
-            self._send(request_id, await execute_with_faults(self.venue, prepared))
+            self._send(request_id, await execute_with_faults(self.venue, prepared), quiet)
         except Reject as reject:
             self._refuse(request_id, reject)
         except ReplyDropped:
@@ -103,6 +104,7 @@ class ApiConnection:
         signature = values.pop("signature", "")
         signed = "&".join(f"{name}={values[name]}" for name in sorted(values))
         key_name = values.pop("apiKey", None)
+        values.pop("returnRateLimits", None)
         return prepare(self.venue, method, path, route, Parameters(values), key_name, signed, signature)
 
     def _subscribe(self, values: dict[str, str]) -> Any:
@@ -141,13 +143,10 @@ class ApiConnection:
     def _count(self, weight: int) -> None:
         self.used = self.venue.limiter.request(self.address, weight, self.venue.now_us() // 1_000)
 
-    def _send(self, request_id: Any, answer: Answer) -> None:
-        message = {
-            "id": request_id,
-            "status": 200,
-            "result": answer.result,
-            "rateLimits": self._rate_limits(answer.order_counts),
-        }
+    def _send(self, request_id: Any, answer: Answer, quiet: bool) -> None:
+        message = {"id": request_id, "status": 200, "result": answer.result}
+        if not quiet:
+            message["rateLimits"] = self._rate_limits(answer.order_counts)
         self.session.send(encode(message))
 
     def _refuse(self, request_id: Any, reject: Reject) -> None:

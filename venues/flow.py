@@ -28,15 +28,17 @@ class FlowParameters(Struct, frozen=True):
     size_sigma: float = 1.1
     limit_share: float = 0.50
     cancel_share: float = 0.38
-    distance_exponent: float = 0.7
-    distance_ticks_max: int = 100_000
+    touch_share: float = 0.15
+    distance_exponent: float = 0.8
+    distance_scale_bp: float = 0.5
+    distance_max_bp: float = 150.0
     depth_orders: int = 300
     requote_ms: int = 500
 
 
 FLOWS: Final = {
     "BTCUSDT": FlowParameters(base_price=60_000.0, size=0.02, touch_size=0.6),
-    "ETHUSDT": FlowParameters(base_price=3_000.0, size=0.3, touch_size=9.0, distance_ticks_max=10_000),
+    "ETHUSDT": FlowParameters(base_price=3_000.0, size=0.3, touch_size=9.0),
 }
 DEFAULT_FLOW: Final = FlowParameters(base_price=100.0, size=1.0, touch_size=20.0)
 
@@ -110,19 +112,25 @@ class GeneratedFlow:
             self._submit(side, price_e8, stale_e8, now_ms, immediate=True)
 
     def _limit_order(self, now_ms: int) -> None:
-        """A limit order near the best price of its own side, never through the other."""
+        """A limit order at or behind the fair best price of its side, never through the other."""
         side: Side = "BUY" if self._rng.random() < 0.5 else "SELL"
-        distance = min(
-            int(self._rng.paretovariate(self.parameters.distance_exponent)),
-            self.parameters.distance_ticks_max,
-        )
-        tick = self._fair_tick - distance if side == "BUY" else self._fair_tick - 1 + distance
+        distance = self._distance()
+        tick = self._fair_tick - 1 - distance if side == "BUY" else self._fair_tick + distance
         price_e8 = max(1, tick) * self.market.symbol.tick_e8
         order_id = self._submit(side, price_e8, self._size(self.parameters.size), now_ms)
         if order_id in self.market.book.orders:
             self._resting.append(order_id)
         if len(self._resting) > 2 * self.parameters.depth_orders:
             self._cancel_one()
+
+    def _distance(self) -> int:
+        """Ticks from the best price: zero for those who join it, else by a power law."""
+        parameters, rng = self.parameters, self._rng
+        if rng.random() < parameters.touch_share:
+            return 0
+        # Pareto's tail without its gap: P(distance > x) = (1 + x / scale) ** -exponent.
+        basis_points = parameters.distance_scale_bp * (rng.paretovariate(parameters.distance_exponent) - 1.0)
+        return int(min(basis_points, parameters.distance_max_bp) * self._fair_tick / 10_000)
 
     def _cancel_one(self) -> None:
         """Cancel a random resting order; those that traded meanwhile are forgotten on the way."""

@@ -216,6 +216,26 @@ _TICKER_KEYS: Final = {
 }  # fmt: skip
 
 
+def mini_ticker_event(market: Market, now_ms: int) -> Json:
+    """The short form of `ticker_event`."""
+    event = ticker_event(market, now_ms)
+    short = {key: event[key] for key in ("E", "s", "c", "o", "h", "l", "v", "q")}
+    return {"e": "24hrMiniTicker", **short}
+
+
+def average_price_event(market: Market, now_ms: int) -> Json:
+    """The stream's form of the average price of five minutes."""
+    statistics = market.statistics
+    return {
+        "e": "avgPrice",
+        "E": now_ms,
+        "s": market.symbol.name,
+        "i": "5m",
+        "w": decimal(statistics.average_price(now_ms, 5)),
+        "T": statistics.recent[-1][1] if statistics.recent else now_ms,
+    }
+
+
 def ticker_event(market: Market, now_ms: int) -> Json:
     """The stream's form of `ticker`."""
     statistics = ticker(market, now_ms)

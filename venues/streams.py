@@ -15,6 +15,15 @@ from venues.sessions import Session
 
 encode = msgspec.json.Encoder().encode
 PARTIAL_DEPTHS = (5, 10, 20)
+SECONDLY = {
+    "ticker": market_data.ticker_event,
+    "miniTicker": market_data.mini_ticker_event,
+    "avgPrice": market_data.average_price_event,
+}
+ALL_MARKETS = {
+    "!ticker@arr": market_data.ticker_event,
+    "!miniTicker@arr": market_data.mini_ticker_event,
+}
 
 
 class Hub:
@@ -143,6 +152,8 @@ class MarketStreams:
 
     def tick(self, now_ms: int, whole_second: bool) -> None:
         """Send what goes out at intervals; called every 100 ms."""
+        if whole_second:
+            self._publish_all_markets(now_ms)
         for feed in self.feeds.values():
             book = feed.market.book
             bids, asks = book.bids.take_changes(), book.asks.take_changes()
@@ -154,6 +165,11 @@ class MarketStreams:
                 self._publish_diff(feed.name + "@depth", feed.slow, now_ms)
                 self._publish_partial(feed, "")
                 self._publish_statistics(feed, now_ms)
+
+    def _publish_all_markets(self, now_ms: int) -> None:
+        for stream, shape in ALL_MARKETS.items():
+            if stream in self.hub.listeners:
+                self.hub.publish(stream, [shape(feed.market, now_ms) for feed in self.feeds.values()])
 
     def _publish_diff(self, stream: str, diff: _DepthDiff, now_ms: int) -> None:
         event = diff.take(now_ms)
@@ -171,8 +187,9 @@ class MarketStreams:
 
     def _publish_statistics(self, feed: _Feed, now_ms: int) -> None:
         listeners = self.hub.listeners
-        if feed.name + "@ticker" in listeners:
-            self.hub.publish(feed.name + "@ticker", market_data.ticker_event(feed.market, now_ms))
+        for kind, shape in SECONDLY.items():
+            if f"{feed.name}@{kind}" in listeners:
+                self.hub.publish(f"{feed.name}@{kind}", shape(feed.market, now_ms))
         for interval in market_data.INTERVALS_MINUTES:
             stream = f"{feed.name}@kline_{interval}"
             if stream in listeners:
@@ -183,7 +200,8 @@ class MarketStreams:
 
 def stream_names(exchange: Exchange) -> frozenset[str]:
     """Every market stream that exists here."""
-    kinds = ["trade", "aggTrade", "bookTicker", "ticker", "depth", "depth@100ms"]
+    kinds = ["trade", "aggTrade", "bookTicker", "depth", "depth@100ms", *SECONDLY]
     kinds += [f"depth{depth}{suffix}" for depth in PARTIAL_DEPTHS for suffix in ("", "@100ms")]
     kinds += [f"kline_{interval}" for interval in market_data.INTERVALS_MINUTES]
-    return frozenset(f"{name.lower()}@{kind}" for name in exchange.markets for kind in kinds)
+    streams = {f"{name.lower()}@{kind}" for name in exchange.markets for kind in kinds}
+    return frozenset(streams | ALL_MARKETS.keys())
