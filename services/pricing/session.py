@@ -1,0 +1,105 @@
+"""The book sessions of pricing: an event loop in a thread of its own that offers the best prices it sees."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from services.pricing.core import Top, TopsSeen
+from truetape.codec import Message
+from truetape.messages import Listing
+from truetape.venue.adapter import Venue
+from truetape.venue.book import BookView
+from truetape.venue.thread import Connect, VenueThread, Work
+
+REPUBLISH_SECONDS: Final = 0.8
+"""Unchanged best prices are offered again after this, so that there is a mark every second."""
+LOOKS_PER_INTERVAL: Final = 5
+PACE: Final = 1.1
+"""Offers are this many intervals apart, so that none comes too early for the decision, which counts exactly."""
+MARKS_PARTITION: Final = 0
+Offer = Callable[[int, str, str, Any], None]
+
+
+class Session:
+    """Effects of pricing: follows books from its start, offers while the partition of marks is owned."""
+
+    def __init__(
+        self,
+        offer: Offer,
+        connect: Connect,
+        listings: Callable[[], Iterable[tuple[str, Listing]]],
+        interval_ms: int,
+    ) -> None:
+        self._offer, self._listings, self._interval_seconds = offer, listings, interval_ms / 1_000
+        self._views: dict[tuple[str, str], BookView] = {}
+        self._told: dict[str, tuple[float, tuple[tuple[int, int], ...]]] = {}
+        self._numbers = itertools.count(time.time_ns())
+        self._owning = False
+        self._thread = VenueThread("books", connect, self._works)
+
+    # -- called by the run loop ------------------------------------------------------------------------------
+
+    def start(self) -> "Session":
+        """Start the thread; the venues are connected in the background."""
+        self._thread.start()
+        return self
+
+    def act(self, partition: int, event: Message) -> None:
+        """A mark has no effect outside the tape."""
+
+    def resume(self, partition: int, state: Any) -> None:
+        """The partition of marks is ours: offer."""
+        self._owning = True
+
+    def release(self, partition: int) -> None:
+        """Somebody else marks."""
+        self._owning = False
+
+    def close(self) -> None:
+        """End the thread and all connections."""
+        self._thread.close()
+
+    # -- in the session's thread -----------------------------------------------------------------------------
+
+    def _works(self, venues: Mapping[str, Venue]) -> Iterable[Work]:
+        for name, venue in venues.items():
+            yield venue.follow_books(self._symbols(name), self._see)
+        yield self._mark()
+
+    def _symbols(self, venue: str) -> Callable[[], Iterable[str]]:
+        return lambda: {listing.symbol for _, listing in self._listings() if listing.venue == venue}
+
+    def _see(self, view: BookView) -> None:
+        self._views[view.venue, view.symbol] = view
+
+    async def _mark(self) -> None:
+        """Offer what changed, and what is due again."""
+        while True:
+            await asyncio.sleep(self._interval_seconds / LOOKS_PER_INTERVAL)
+            if self._owning:
+                for instrument_id, tops in self._tops().items():
+                    self._tell(instrument_id, tops)
+            else:
+                self._told.clear()
+
+    def _tops(self) -> dict[str, tuple[Top, ...]]:
+        """Best prices by instrument, of the venues whose book is live and has both sides."""
+        found: dict[str, tuple[Top, ...]] = {}
+        for instrument_id, listing in self._listings():
+            view = self._views.get((listing.venue, listing.symbol))
+            if view is not None and view.usable and view.bids and view.asks:
+                top = Top(view.venue, view.bids[0][0], view.asks[0][0], view.sequence, view.observed_at_us)
+                found[instrument_id] = (*found.get(instrument_id, ()), top)
+        return found
+
+    def _tell(self, instrument_id: str, tops: tuple[Top, ...]) -> None:
+        now, prices = time.monotonic(), tuple((top.bid_e8, top.ask_e8) for top in tops)
+        told_at, told = self._told.get(instrument_id, (0.0, ()))
+        pause = self._interval_seconds * PACE if prices != told else REPUBLISH_SECONDS
+        if now - told_at < max(pause, self._interval_seconds * PACE):
+            return
+        self._told[instrument_id] = (now, prices)
+        interval_us = round(self._interval_seconds * 1_000_000)
+        self._offer(MARKS_PARTITION, "books", str(next(self._numbers)), TopsSeen(instrument_id, tops, interval_us))
