@@ -133,4 +133,4 @@ def _reason(status: int, body: bytes) -> str:
         return f"HTTP {status}"
     if isinstance(content, dict) and "missing" in content:
         content = content["missing"]
-    return content if isinstance(content, str) else json.dumps(content)
+    return ", ".join(map(str, content)) if isinstance(content, list) else str(content)
