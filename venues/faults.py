@@ -24,8 +24,8 @@ Kind = Literal[
 ]
 """Requests: `delay` waits before the matching engine, `drop_request` closes the connection unexecuted,
 `drop_reply` closes it after executing, `error` answers `code` unexecuted, `error_after` after executing,
-`rate_limit` answers 429. User events: sent twice, after the next one, `delay_ms` later, never. `depth_gap`
-swallows one depth update."""
+`rate_limit` answers 429. User events: sent twice, after the next execution report (or `delay_ms`, if none
+comes), `delay_ms` later, never. `depth_gap` swallows one depth update."""
 
 
 class Rule(Struct, forbid_unknown_fields=True):

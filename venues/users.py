@@ -74,12 +74,19 @@ class UserStreams:
         if late is not None:
             asyncio.get_running_loop().call_later(late.delay_ms / 1_000, self._deliver, account_id, event)
             return
-        if strike("reorder_event", execution):
+        swapped = strike("reorder_event", execution)
+        if swapped is not None:
             self._held.setdefault(account_id, []).append(event)
+            asyncio.get_running_loop().call_later(swapped.delay_ms / 1_000, self._release, account_id)
             return
         self._deliver(account_id, event)
         if strike("duplicate_event", execution):
             self._deliver(account_id, event)
+        if "x" in event:
+            self._release(account_id)
+
+    def _release(self, account_id: int) -> None:
+        """Deliver what was held back: after the next execution report, or when that takes too long."""
         for held in self._held.pop(account_id, ()):
             self._deliver(account_id, held)
 
