@@ -62,7 +62,7 @@ schemas: $(READY) ## Release changed schemas and write truetape/messages.py
 
 docs: $(READY) ## Write the generated pages of docs/
 	$(BIN)/truetape settings --markdown > docs/configuration.md
-	$(BIN)/python -c "from truetape import topics; print(topics.markdown(), end='')" > docs/topics.md
+	$(BIN)/truetape topics list --markdown > docs/topics.md
 
 lock: $(READY) ## Write the locks from pyproject.toml and the installed packages
 	$(BIN)/python scripts/lock.py

@@ -1,0 +1,182 @@
+"""What must hold for the journal: entries sum to zero, each fill is booked once and as the venue told it, positions
+and credit follow the entries."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from truetape import messages as m
+from truetape.audit.answers import Unanswered
+from truetape.audit.findings import Findings
+from truetape.audit.merge import Given
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+
+Amounts = dict[str, int]
+
+
+class LedgerRules:
+    """The journal of one partition, with the fills and transfers that it answers and the credit that follows it."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._expect = findings.expect
+        self.balances: dict[str, Amounts] = {}
+        """Account -> asset -> amount, from the lines alone."""
+        self.positions: dict[tuple[str, str], m.Position] = {}
+        self.fills: Unanswered[m.OrderFilled] = Unanswered()
+        self.transfers: Unanswered[m.TransferApproved] = Unanswered()
+        self.entries: Unanswered[m.EntryBooked] = Unanswered()
+
+    def take(self, given: Given) -> None:
+        """One accepted record of the decisions, executions or entries, after its causes."""
+        match given.message:
+            case m.OrderFilled() as fill:
+                self.fills.add(given.offset, fill)
+            case m.TransferApproved() as approved:
+                self.transfers.add(given.offset, approved)
+            case m.EntryBooked() as entry:
+                self._booked(f"{given.part}@{given.offset}", given.offset, entry)
+            case m.CreditUpdated() as credit:
+                self._credited(f"{given.part}@{given.offset}", credit)
+            case m.InputParked() as parked:
+                self._parked(f"{given.part}@{given.offset}", parked)
+
+    def end(self, where: str) -> None:
+        """At the end: everything that was ever booked is zero per asset."""
+        total: Amounts = {}
+        for balances in self.balances.values():
+            add(total, balances.items())
+        for asset, amount_e8 in total.items():
+            self._expect(amount_e8 == 0, "all balances are zero", f"{where} {asset}", "", 0, amount_e8)
+
+    # -- entries ---------------------------------------------------------------------------------------------
+
+    def _booked(self, where: str, offset: int, entry: m.EntryBooked) -> None:
+        sums = summed(entry.lines)
+        flat = not any(sums.values())
+        self._expect(flat, "an entry sums to zero per asset", where, entry.account_id, "0 of each asset", sums)
+        for line in entry.lines:
+            add(self.balances.setdefault(line.account, {}), [(line.asset, line.amount_e8)])
+        self.entries.add(offset, entry)
+        cause = entry.meta.cause
+        if entry.kind == "CORRECTION":
+            self._expect(
+                entry.corrects is not None, "a correction names its entry", where, entry.account_id, "an entry", None
+            )
+            self._set_position(entry)
+        elif cause.source == ORDERS_EXECUTIONS.name:
+            self._trade(where, entry, cause.offset)
+        elif cause.source == ORDERS_DECISIONS.name:
+            self._transfer(where, entry, cause.offset)
+        else:
+            self._expect(False, "an entry has a fill or transfer", where, entry.account_id, "one of them", cause.source)
+
+    def _trade(self, where: str, entry: m.EntryBooked, offset: int) -> None:
+        fill = self._answer(where, self.fills, offset, "booked")
+        if fill is None:
+            execution = entry.execution_id
+            self._expect(False, "a fill is booked once", where, entry.account_id, "no fill to book", execution)
+            return
+        account = fill.account_id
+        right = (entry.account_id, entry.execution_id, entry.filled_e8) == (
+            account, fill.execution_id, fill.quantity_e8,
+        )  # fmt: skip
+        told = f"{entry.account_id} {entry.execution_id} {entry.filled_e8}"
+        expected = f"{account} {fill.execution_id} {fill.quantity_e8}"
+        self._expect(right, "an entry books its fill", where, account, expected, told)
+        mirror = summed(line for line in entry.lines if line.account == f"venue:{fill.venue}")
+        wanted = {asset: -amount_e8 for asset, amount_e8 in received(fill).items()}
+        booked = {asset: amount_e8 for asset, amount_e8 in mirror.items() if amount_e8}
+        same = booked == {asset: amount_e8 for asset, amount_e8 in wanted.items() if amount_e8}
+        self._expect(same, "the mirror follows the venue", where, account, wanted, mirror)
+        self._position(where, entry, fill)
+
+    def _position(self, where: str, entry: m.EntryBooked, fill: m.OrderFilled) -> None:
+        """Cost less realised profit is what was paid, whatever the rounding: so it needs no second calculation."""
+        account = entry.account_id
+        before = self.positions.get((account, fill.instrument_id)) or m.Position(fill.instrument_id, 0, 0, 0)
+        client = f"client:{account}"
+        principal = summed(line for line in entry.lines if line.account == client and line.purpose == "principal")
+        right = m.Position(
+            fill.instrument_id,
+            before.quantity_e8 + principal.get(fill.base, 0),
+            before.cost_e8 - principal.get(fill.quote, 0) + entry.realised_e8,
+            before.realised_e8 + entry.realised_e8,
+        )
+        self._expect(right == entry.position, "positions follow fills", where, account, right, entry.position)
+        self._set_position(entry)
+
+    def _set_position(self, entry: m.EntryBooked) -> None:
+        if entry.position is not None:
+            self.positions[entry.account_id, entry.position.instrument_id] = entry.position
+
+    def _transfer(self, where: str, entry: m.EntryBooked, offset: int) -> None:
+        approved = self._answer(where, self.transfers, offset, "booked")
+        if approved is None:
+            self._expect(False, "a transfer is booked once", where, entry.account_id, "no transfer to book", entry.kind)
+            return
+        terms = approved.transfer
+        wanted = {
+            f"client:{terms.account_id}": {terms.asset: terms.amount_e8},
+            terms.location: {terms.asset: -terms.amount_e8},
+        }
+        booked: dict[str, Amounts] = {}
+        for line in entry.lines:
+            add(booked.setdefault(line.account, {}), [(line.asset, line.amount_e8)])
+        self._expect(booked == wanted, "an entry books its transfer", where, terms.account_id, wanted, booked)
+
+    # -- credit and parked inputs ----------------------------------------------------------------------------
+
+    def _credited(self, where: str, credit: m.CreditUpdated) -> None:
+        if credit.meta.cause.source != CLEARING_ENTRIES.name:
+            return
+        entry = self._answer(where, self.entries, credit.meta.cause.offset, "credited")
+        wanted: Any = "an entry"
+        right = entry is not None and entry.entry_id == credit.entry_id
+        if entry is not None:
+            client = f"client:{entry.account_id}"
+            wanted = {a: e8 for a, e8 in summed(x for x in entry.lines if x.account == client).items() if e8}
+            right = right and wanted == {change.asset: change.amount_e8 for change in credit.changes}
+        self._expect(right, "credit follows entries", where, credit.account_id, wanted, credit.changes)
+
+    def _parked(self, where: str, parked: m.InputParked) -> None:
+        """A fill, transfer or entry that was set aside is missing in the books until somebody repairs it."""
+        cause = parked.meta.cause
+        waiting: Unanswered[Any] | None = None
+        if cause.source == ORDERS_EXECUTIONS.name and where.startswith(CLEARING_ENTRIES.name):
+            waiting = self.fills
+        elif cause.source == ORDERS_DECISIONS.name and where.startswith(CLEARING_ENTRIES.name):
+            waiting = self.transfers
+        elif cause.source == CLEARING_ENTRIES.name:
+            waiting = self.entries
+        if waiting is not None and (record := self._answer(where, waiting, cause.offset, "answered")) is not None:
+            what = f"{type(record).__name__} of {cause.source}/{cause.partition}@{cause.offset}"
+            self._expect(False, "nothing is set aside", where, parked.account_id, what, f"parked: {parked.reason}")
+
+    def _answer(self, where: str, waiting: Unanswered[Any], offset: int, word: str) -> Any:
+        found, skipped = waiting.answer(offset)
+        for at, record in skipped:
+            what = f"{type(record).__name__} at offset {at}"
+            account = getattr(record, "account_id", "") or record.transfer.account_id
+            self._expect(False, f"nothing is left out when {word}", where, account, what, "passed over")
+        return found
+
+
+def received(fill: m.OrderFilled) -> Amounts:
+    """What the venue's account got by a fill, per asset."""
+    sign = 1 if fill.side == "BUY" else -1
+    found: Amounts = {}
+    add(found, [(fill.base, sign * fill.quantity_e8), (fill.quote, -sign * fill.quote_amount_e8)])
+    add(found, [(fill.fee_asset, -fill.fee_e8)] if fill.fee_e8 else [])
+    return found
+
+
+def summed(lines: Iterable[m.Line]) -> Amounts:
+    """Sum of lines per asset."""
+    found: Amounts = {}
+    add(found, ((line.asset, line.amount_e8) for line in lines))
+    return found
+
+
+def add(amounts: Amounts, changes: Iterable[tuple[str, int]]) -> None:
+    """Add changes to amounts, in place."""
+    for asset, amount_e8 in changes:
+        amounts[asset] = amounts.get(asset, 0) + amount_e8

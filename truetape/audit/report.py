@@ -1,0 +1,56 @@
+"""What an audit found, for people and for scripts."""
+
+from msgspec import Struct
+
+from truetape.audit.difference import Difference
+
+
+class PartitionReport(Struct, frozen=True):
+    """One partition of one service."""
+
+    service: str
+    topic: str
+    partition: int
+    records: int
+    """Accepted records."""
+    void: int
+    """Records of former owners, written after they had lost the partition."""
+    strange: int
+    """Bytes that are no records of this topic."""
+    epoch: int
+    sequence: int
+    digest: str
+    snapshot: str
+    """equal, differs, damaged, beyond the tape, outdated, none."""
+    live: str
+    """equal, differs, beyond the tape, moved on, not owned, not running."""
+
+
+class ViewReport(Struct, frozen=True):
+    """One view."""
+
+    view: str
+    verdict: str
+    """equal, differs, or why it was not read."""
+    rows: int
+
+
+class Report(Struct, frozen=True):
+    """One audit."""
+
+    equal: bool
+    """No difference and no gap."""
+    partitions: list[PartitionReport]
+    views: list[ViewReport]
+    gaps: list[str]
+    differences: list[Difference]
+    """The first of each kind."""
+    differences_total: int
+    silent: dict[str, str]
+    """Services that did not answer, and why."""
+    pending: dict[str, int]
+    """What awaits its answer at the end of the tape: no difference."""
+    rules: dict[str, int]
+    """How often each rule was applied."""
+    records: int
+    seconds: float

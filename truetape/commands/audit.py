@@ -1,0 +1,129 @@
+"""`truetape audit`: fold the whole tape again and compare it with snapshots, live services and views."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from truetape.audit import Audit, PartitionReport, Report
+from truetape.audit.live import Live, Silent, ask
+from truetape.entrypoints import SERVICES, VIEWS, installed
+from truetape.errors import SetupError
+from truetape.log import KafkaLog
+from truetape.service import Service
+from truetape.settings import Settings
+from truetape.telemetry import configure_logging
+
+_GOOD = {"equal", "none"}
+_NEUTRAL = {"not running", "not owned", "moved on", "outdated"}
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout")] = False,
+    require_live: Annotated[
+        bool, typer.Option("--require-live", help="A service that does not answer is a difference")
+    ] = False,
+    views: Annotated[bool, typer.Option("--views/--no-views", help="Compare the databases' views too")] = True,
+) -> None:
+    """Read the whole tape, fold every state again, and compare. Exit status 1 on any difference or gap."""
+    settings = Settings()
+    configure_logging(settings, "audit")
+    report = _run(settings, require_live, views)
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        show(report, Console(highlight=False))
+    raise typer.Exit(0 if report.equal else 1)
+
+
+def _run(settings: Settings, require_live: bool, views: bool) -> Report:
+    services: dict[str, Service[Any]] = installed(SERVICES)
+    if not services:
+        raise SetupError("no service is registered: run `pip install -e .` in the checkout, then audit again")
+
+    def ask_services(names: list[str]) -> Mapping[str, Live | Silent]:
+        return ask(settings.host, {name: settings.port(name) for name in names})
+
+    with closing(KafkaLog(settings.kafka)) as log, _progress() as progress:
+        audit = Audit(
+            log,
+            settings,
+            services,
+            ask_services,
+            installed(VIEWS) if views else {},
+            require_live=require_live,
+            progress=progress,
+        )
+        return audit.run()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn("reading the tape"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("tape", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def show(report: Report, console: Console) -> None:
+    """The report for a person: a table per service and partition, the views, the differences, one last line."""
+    console.print(_partitions(report.partitions))
+    for view in report.views:
+        console.print(f"view {view.view}: {_coloured(view.verdict)}, {view.rows} rows")
+    for service, reason in sorted(report.silent.items()):
+        console.print(f"[yellow]{service} is not running[/]: {reason}")
+    for what, number in report.pending.items():
+        console.print(f"[yellow]{number} {what}[/]: not answered yet")
+    for gap in report.gaps:
+        console.print(f"[red]gap[/] {gap}", markup=True, soft_wrap=True)
+    if report.differences:
+        console.print(_differences(report))
+    speed = round(report.records / report.seconds) if report.seconds else 0
+    rules = f"{len(report.rules)} rules applied {sum(report.rules.values())} times"
+    console.print(f"{report.records} records in {report.seconds:.1f} s ({speed}/s), {rules}")
+    verdict = "[bold green]equal[/]" if report.equal else f"[bold red]{_count(report)}[/]"
+    console.print(verdict)
+
+
+def _count(report: Report) -> str:
+    parts = [(report.differences_total, "difference"), (len(report.gaps), "gap")]
+    return ", ".join(f"{number} {word}{'s' if number != 1 else ''}" for number, word in parts if number)
+
+
+def _partitions(partitions: list[PartitionReport]) -> Table:
+    """One row per partition with records; those without are summed up per topic."""
+    table = Table(
+        "service", "topic", "records", "void", "strange", "epoch", "sequence", "digest", "snapshot", "live", box=None,
+        pad_edge=False,
+    )  # fmt: skip
+    empty = Counter((one.service, one.topic) for one in partitions if not one.records and one.live != "equal")
+    for one in partitions:
+        if not one.records and one.live != "equal":
+            continue
+        place = (str(number) for number in (one.records, one.void, one.strange, one.epoch, one.sequence))
+        topic = f"{one.topic}/{one.partition}"
+        table.add_row(one.service, topic, *place, one.digest[:12], _coloured(one.snapshot), _coloured(one.live))
+    for (service, topic), number in empty.items():
+        table.add_row(service, f"[dim]{topic}: {number} empty[/]")
+    return table
+
+
+def _differences(report: Report) -> Table:
+    table = Table("found by", "where", "account", "what", "the tape says", "the other says", title="differences")
+    for one in report.differences:
+        table.add_row(one.check, one.where, one.account_id, one.what, one.tape, one.other)
+    hidden = report.differences_total - len(report.differences)
+    if hidden:
+        table.caption = f"{hidden} more of the same kinds are not shown"
+    return table
+
+
+def _coloured(verdict: str) -> str:
+    style = "green" if verdict in _GOOD else "yellow" if verdict in _NEUTRAL else "red"
+    return f"[{style}]{verdict}[/]"
