@@ -73,11 +73,11 @@ class GeneratedFlow:
         """One event; every `requote_ms` the traders also look at the fair price."""
         if now_ms - self._requoted_ms >= self.parameters.requote_ms:
             self._requote(now_ms)
-        draw = self._rng.random()
-        if draw < self.parameters.limit_share:
+        draw = self._rng.random() - self.parameters.limit_share
+        if draw < 0:
             self._limit_order(now_ms)
-        elif draw < self.parameters.limit_share + self.parameters.cancel_share:
-            self._cancel_one()
+        elif draw < self.parameters.cancel_share:
+            self._cancel_or_refill(now_ms)
         else:
             self._market_order(now_ms)
 
@@ -89,6 +89,7 @@ class GeneratedFlow:
         if fair_tick == self._fair_tick:
             return
         self._fair_tick = fair_tick
+        self._resting = [order_id for order_id in self._resting if order_id in self.market.book.orders]
         for quote in self._quotes.values():
             self.market.book.cancel(quote)
         self._quotes.clear()
@@ -120,8 +121,6 @@ class GeneratedFlow:
         order_id = self._submit(side, price_e8, self._size(self.parameters.size), now_ms)
         if order_id in self.market.book.orders:
             self._resting.append(order_id)
-        if len(self._resting) > 2 * self.parameters.depth_orders:
-            self._cancel_one()
 
     def _distance(self) -> int:
         """Ticks from the best price: zero for those who join it, else by a power law."""
@@ -131,6 +130,13 @@ class GeneratedFlow:
         # Pareto's tail without its gap: P(distance > x) = (1 + x / scale) ** -exponent.
         basis_points = parameters.distance_scale_bp * (rng.paretovariate(parameters.distance_exponent) - 1.0)
         return int(min(basis_points, parameters.distance_max_bp) * self._fair_tick / 10_000)
+
+    def _cancel_or_refill(self, now_ms: int) -> None:
+        """Each resting order is cancelled at the same rate, so a thin book refills and a full one stays."""
+        if self._rng.random() * 2 * self.parameters.depth_orders < len(self._resting):
+            self._cancel_one()
+        else:
+            self._limit_order(now_ms)
 
     def _cancel_one(self) -> None:
         """Cancel a random resting order; those that traded meanwhile are forgotten on the way."""

@@ -4,6 +4,9 @@ A recording is a gzip file of lines `<local ns> <JSON>`: one REST snapshot of th
 of the combined streams depth@100ms, trade (and others, which are skipped). Clients' orders stand in the same
 queues: a recorded trade fills whoever is first. What a client took away is gone until the recording's next
 word on that level. When a level shrinks without a trade, the newest house orders there leave first.
+
+Trades and depth updates come by different streams, so a trade may be told after the update that holds it and
+would then be counted twice. Therefore levels that a recorded trade touched are set again with the next update.
 """
 
 import gzip
@@ -18,7 +21,7 @@ from truetape.errors import MoneyError, SetupError
 from truetape.money import to_e8
 from venues.accounts import HOUSE
 from venues.exchange import Exchange, Market
-from venues.matching import Order, Side
+from venues.matching import Order, Side, Trade
 
 
 def read_recording(paths: list[Path]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -58,6 +61,9 @@ class RecordedFlow:
         self.exchange = exchange
         self.market = market
         self._levels: dict[Side, dict[int, list[Order]]] = {"BUY": {}, "SELL": {}}
+        self._recorded: dict[Side, dict[int, int]] = {"BUY": {}, "SELL": {}}
+        self._disturbed: set[tuple[Side, int]] = set()
+        self._early: list[dict[str, Any]] = []
         self._update_id: int | None = None
 
     def reset(self) -> None:
@@ -67,23 +73,29 @@ class RecordedFlow:
                 for order in orders:
                     self.market.book.cancel(order.order_id)
             levels.clear()
+        for recorded in self._recorded.values():
+            recorded.clear()
+        self._disturbed.clear()
+        self._early = []
         self._update_id = None
 
     def apply(self, message: dict[str, Any], now_ms: int) -> bool:
         """Play one message; False when it changes nothing. Raises SetupError on numbers that do not fit."""
         try:
             return self._apply(message, now_ms)
-        except (KeyError, TypeError, ValueError, MoneyError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, MoneyError) as error:
             raise SetupError(f"the recording holds a message that is not understood: {error!r}") from error
 
     def _apply(self, message: dict[str, Any], now_ms: int) -> bool:
         if "lastUpdateId" in message:
             self._snapshot(message, now_ms)
             return True
-        data = message.get("data", {})
+        data = message["data"]
         kind = data.get("e")
-        # Until the snapshot has come there is no book to change, and what it already holds is skipped.
         if self._update_id is None:
+            # The update that the snapshot falls into may stand before it in the recording.
+            if kind == "depthUpdate":
+                self._early.append(data)
             return False
         if kind == "depthUpdate" and data["u"] > self._update_id:
             self._update_id = data["u"]
@@ -95,18 +107,31 @@ class RecordedFlow:
         return False
 
     def _snapshot(self, message: dict[str, Any], now_ms: int) -> None:
+        early = self._early
         self.reset()
         self._update_id = message["lastUpdateId"]
         self._set_levels(message["bids"], message["asks"], now_ms)
+        for data in early:
+            self._apply({"data": data}, now_ms)
 
     def _set_levels(self, bids: list[list[str]], asks: list[list[str]], now_ms: int) -> None:
         """Bring the house's quantities to the recorded ones: first what shrinks, so that nothing crosses."""
-        grown: list[tuple[Side, int, int]] = []
-        for side, pairs in (("BUY", bids), ("SELL", asks)):
+        changed = self._disturbed
+        self._disturbed = set()
+        for side, pairs in _sides(bids, asks):
             for price, quantity in pairs:
-                self._set_level("BUY" if side == "BUY" else "SELL", to_e8(price), to_e8(quantity), grown)
-        for side_grown, price_e8, more_e8 in grown:
-            self._add(side_grown, price_e8, more_e8, now_ms)
+                price_e8, quantity_e8 = to_e8(price), to_e8(quantity)
+                changed.add((side, price_e8))
+                if quantity_e8:
+                    self._recorded[side][price_e8] = quantity_e8
+                else:
+                    self._recorded[side].pop(price_e8, None)
+        grown: list[tuple[Side, int, int]] = []
+        # Sorted, since the order of a set may differ between runs and the queues would with it.
+        for side, price_e8 in sorted(changed):
+            self._set_level(side, price_e8, self._recorded[side].get(price_e8, 0), grown)
+        for side, price_e8, more_e8 in grown:
+            self._add(side, price_e8, more_e8, now_ms)
 
     def _set_level(self, side: Side, price_e8: int, quantity_e8: int, grown: list[tuple[Side, int, int]]) -> None:
         orders = self._live(side, price_e8)
@@ -141,4 +166,11 @@ class RecordedFlow:
 
     def _trade(self, side: Side, price_e8: int, quantity_e8: int, now_ms: int) -> None:
         order = Order(self.exchange.next_flow_id(), HOUSE, side, price_e8, quantity_e8, "IOC")
-        self.exchange.flow(self.market, order, now_ms)
+        maker_side: Side = "SELL" if side == "BUY" else "BUY"
+        for event in self.exchange.flow(self.market, order, now_ms):
+            if isinstance(event, Trade) and event.maker_account == HOUSE:
+                self._disturbed.add((maker_side, event.price_e8))
+
+
+def _sides(bids: list[list[str]], asks: list[list[str]]) -> list[tuple[Side, list[list[str]]]]:
+    return [("BUY", bids), ("SELL", asks)]
