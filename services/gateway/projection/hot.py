@@ -1,0 +1,88 @@
+"""Redis, as the projection fills it: each account's credit, and how far the view reaches.
+
+Best effort: PostgreSQL has the same. The key `truetape:view` says that the hot keys are complete; when it is missing
+(Redis was flushed or restarted), nobody trusts them, and they are filled again from PostgreSQL.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import redis
+import structlog
+
+from services.gateway.projection.store import Credit
+from truetape.log import Part
+
+VIEW_KEY: Final = "truetape:view"
+"""Hash: topic/partition -> next offset of the view."""
+RETRY_SECONDS: Final = 1.0
+_log = structlog.get_logger()
+
+_UPDATE: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local moves = tonumber(ARGV[1])
+for i = 2, 1 + 2 * moves, 2 do
+    if tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0') > tonumber(ARGV[i + 1]) then return 0 end
+end
+for i = 2 + 2 * moves, #ARGV, 3 do redis.call('HSET', ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+for i = 2, 1 + 2 * moves, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return 1
+"""
+
+
+def balances_key(account_id: str) -> str:
+    """Hash: asset -> "balance_e8 reserved_e8"."""
+    return f"truetape:balances:{account_id}"
+
+
+@dataclass
+class HotKeys:
+    """The hot keys of one Redis. Never raises: what fails is tried again."""
+
+    client: Any
+    """A redis.Redis that decodes responses."""
+    everything: Callable[[], tuple[Iterable[Credit], Mapping[Part, int]]]
+    """All credit and all positions, from PostgreSQL."""
+    complete: bool = False
+    tried_at: float = field(default_factory=lambda: -RETRY_SECONDS)
+
+    def update(self, changed: Iterable[Credit], positions: Mapping[Part, int]) -> None:
+        """Tell what a committed batch changed; fills everything when Redis has lost something."""
+        if not self.complete:
+            self.refresh()
+            return
+        arguments: list[str | int] = [len(positions)]
+        for part, next_offset in positions.items():
+            arguments += [str(part), next_offset]
+        for row in changed:
+            arguments += [balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}"]
+        try:
+            self.complete = bool(self.client.eval(_UPDATE, 1, VIEW_KEY, *arguments))
+        except redis.RedisError as error:
+            self._failed(error)
+
+    def refresh(self) -> None:
+        """Fill everything again, when it is due and needed."""
+        if time.monotonic() - self.tried_at < RETRY_SECONDS:
+            return
+        self.tried_at = time.monotonic()
+        try:
+            if self.complete and self.client.exists(VIEW_KEY):
+                return
+            rows, positions = self.everything()
+            with self.client.pipeline(transaction=True) as pipe:
+                for row in rows:
+                    pipe.hset(balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}")
+                pipe.hset(VIEW_KEY, mapping={str(part): next_offset for part, next_offset in positions.items()})
+                pipe.execute()
+            self.complete = True
+            _log.info("hot keys filled", positions=len(positions))
+        except redis.RedisError as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if self.complete:
+            _log.warning("redis does not answer; reads go to PostgreSQL", detail=str(error))
+        self.complete = False

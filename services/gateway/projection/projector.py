@@ -1,0 +1,198 @@
+"""The projection's loop: read, apply the reader's rule, write rows and positions, tell Redis."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from services.gateway.projection.hot import HotKeys
+from services.gateway.projection.rows import Batch
+from services.gateway.projection.store import Credit, Reached, Store
+from truetape.errors import SetupError, TapeError, TapeGap
+from truetape.log import Log, Part, Record
+from truetape.restore import readable
+from truetape.tables import MARKS_TAIL
+from truetape.tape import START, Reader
+from truetape.topics import (
+    BY_NAME,
+    CLEARING_ENTRIES,
+    MARKET_MARKS,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    ORDERS_EXECUTIONS,
+    RECONCILIATION_BREAKS,
+    REFERENCE_EVENTS,
+)
+
+SOURCES: Final = (
+    REFERENCE_EVENTS,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    ORDERS_EXECUTIONS,
+    CLEARING_ENTRIES,
+    MARKET_MARKS,
+    RECONCILIATION_BREAKS,
+)
+PARTS: Final = tuple(Part(topic.name, partition) for topic in SOURCES for partition in range(topic.partitions))
+BATCH_MAX: Final = 2_000
+RETRY_SECONDS: Final = 0.5
+_log = structlog.get_logger()
+
+
+@dataclass
+class Projector:
+    """Keeps the views at the end of the tape. One thread; others may read `counts` and call `missing`."""
+
+    log: Log
+    store: Store
+    hot: HotKeys
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._readers: dict[Part, Reader] = {}
+        self._reached: dict[Part, Reached] = {}
+        self._behind: dict[Part, int] = {}
+        self._waits_for = "PostgreSQL"
+        self._retry_at = 0.0
+        self.turned_at = time.monotonic()
+
+    def missing(self) -> list[str]:
+        """What is missing before the views are current; empty when they are."""
+        if self._waits_for:
+            return [self._waits_for]
+        return [f"{part} has not been read to {end}" for part, end in sorted(self._behind.copy().items())]
+
+    def gauges(self) -> dict[str, float]:
+        """For the health port."""
+        return {"ready": float(not self.missing()), "hot_keys_complete": float(self.hot.complete)}
+
+    def turn(self, timeout_seconds: float) -> int:
+        """One round; returns how many records were projected. Raises TapeGap and other named errors of the tape."""
+        self.turned_at = time.monotonic()
+        if self._waits_for and not self._connect():
+            time.sleep(timeout_seconds)
+            return 0
+        records = self._gather(timeout_seconds)
+        try:
+            if records:
+                self._project(records)
+            else:
+                self.hot.refresh()
+        except psycopg.OperationalError as error:
+            self._disconnect(error)
+        except psycopg.Error as error:
+            raise TapeError(
+                f"the views refuse what the tape says, nothing of it was written: {error}"
+            ) from error
+        return len(records)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        if not self._waits_for:
+            self.store.close()
+
+    # -- the database comes and goes -------------------------------------------------------------------------
+
+    def _connect(self) -> bool:
+        if time.monotonic() < self._retry_at:
+            return False
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        try:
+            if not self.store.open(PARTS):
+                self._waits_for = "another projection is active; this one stands by"
+                return False
+            self._follow(self.store.reached())
+        except (SetupError, psycopg.OperationalError) as error:
+            if self._waits_for != str(error):
+                _log.warning("the view database is away", detail=str(error))
+            self._waits_for = str(error)
+            return False
+        self._waits_for = ""
+        return True
+
+    def _disconnect(self, error: Exception) -> None:
+        """Whether the last transaction was committed, its position row will tell: forget, and read it again."""
+        _log.warning("the view database is away", detail=str(error).strip())
+        self.counts["database_losses"] += 1
+        self._waits_for = "PostgreSQL"
+        self.log.unfollow(PARTS)
+        self.store.close()
+
+    def _follow(self, reached: dict[Part, Reached]) -> None:
+        """Read every partition from where its rows end; of marks only the newest count."""
+        starts: dict[Part, int] = {}
+        self._behind = {}
+        for part, (low, high) in self.log.ends(PARTS).items():
+            stored = reached[part].next_offset
+            if stored > high:
+                raise TapeGap(
+                    f"{part} ends at {high}, but the views reach {stored}: records were lost, or the views are of "
+                    "another tape. Restore the topic, or drop the schema `view` to have it filled from this one."
+                )
+            join = part.topic == MARKET_MARKS.name and stored < high - MARKS_TAIL
+            starts[part] = max(low, high - MARKS_TAIL) if join else stored
+            place = START if join else reached[part].place
+            self._readers[part] = Reader(*part, place, joining=join and starts[part] > 0)
+            if starts[part] < high:
+                self._behind[part] = high
+        self._reached = reached
+        self.log.follow(starts)
+        _log.info("following", behind=sum(high - starts[part] for part, high in self._behind.items()))
+
+    # -- records ---------------------------------------------------------------------------------------------
+
+    def _gather(self, timeout_seconds: float) -> list[Record]:
+        """What is there now: one record when idle, thousands when behind."""
+        records = [found for found in self.log.poll(timeout_seconds) if isinstance(found, Record)]
+        while records and len(records) < BATCH_MAX:
+            more = [found for found in self.log.poll(0) if isinstance(found, Record)]
+            if not more:
+                break
+            records += more
+        return records
+
+    def _project(self, records: list[Record]) -> None:
+        accepted = [(record, message) for record in records if (message := self._accepted(record)) is not None]
+        batch = Batch(known=self.store.known_orders(message for _, message in accepted))
+        for record, message in accepted:
+            batch.add(record, message)
+        ends = {Part(record.topic, record.partition): record.offset + 1 for record in records}
+        changed = self.store.write(batch, list(self._moves(ends)))
+        for part, end in ends.items():
+            self._reached[part] = Reached(end, self._readers[part].place)
+            if end >= self._behind.get(part, 1 << 62):
+                del self._behind[part]
+        self.counts["records"] += len(records)
+        self.counts["transactions"] += 1
+        self.hot.update(changed, ends)
+
+    def _accepted(self, record: Record) -> Any | None:
+        """The record's message; None when it is void or a stranger's bytes (their owner parks those)."""
+        message = readable(record)
+        if message is None:
+            self.counts["unreadable_records"] += 1
+            return None
+        if BY_NAME[record.topic].owner is None:
+            return message
+        if not self._readers[Part(record.topic, record.partition)].accept(message, record.offset):
+            self.counts["void_records"] += 1
+            return None
+        return message
+
+    def _moves(self, ends: dict[Part, int]) -> Iterable[dict[str, Any]]:
+        for part, end in ends.items():
+            place = self._readers[part].place
+            yield {
+                "topic": part.topic, "partition": part.partition, "from_offset": self._reached[part].next_offset,
+                "next_offset": end, "epoch": place.epoch, "sequence": place.sequence,
+            }  # fmt: skip
+
+
+def everything(store: Store) -> tuple[list[Credit], dict[Part, int]]:
+    """All credit and all positions of the database, for the hot keys."""
+    with store.connection.transaction():
+        return store.all_credit(), {part: reached.next_offset for part, reached in store.reached().items()}

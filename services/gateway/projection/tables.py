@@ -1,0 +1,161 @@
+"""The schema `view`: its migrations, applied in order under a lock when the projection starts."""
+
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from truetape.errors import SetupError
+
+Connection = psycopg.Connection[Any]
+MIGRATION_LOCK: Final = 7_405_001
+_log = structlog.get_logger()
+
+_FIRST: Final = """
+CREATE TABLE view.tape_positions (
+    topic text NOT NULL, partition integer NOT NULL, next_offset bigint NOT NULL CHECK (next_offset >= 0),
+    epoch bigint NOT NULL, sequence bigint NOT NULL,
+    PRIMARY KEY (topic, partition)
+);
+COMMENT ON TABLE view.tape_positions IS 'How far the rows of this schema reach on each partition of the tape';
+
+CREATE TABLE view.events (
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, type text NOT NULL,
+    account_id text, order_id text, at_us bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL,
+    cause_source text, cause_partition integer, cause_offset bigint, cause_id text, event_id text, body json NOT NULL,
+    PRIMARY KEY (topic, partition, "offset")
+);
+CREATE INDEX events_of_order ON view.events (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX events_of_account ON view.events (account_id, topic, "offset") WHERE account_id IS NOT NULL;
+CREATE TABLE view.order_events (
+    order_id text NOT NULL, topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL,
+    PRIMARY KEY (order_id, topic, partition, "offset")
+);
+COMMENT ON TABLE view.order_events IS 'Events about several orders, such as one cancel of all';
+
+CREATE TABLE view.orders (
+    order_id text PRIMARY KEY, account_id text, partition integer, client_order_id text, instrument_id text, side text,
+    order_type text, time_in_force text, post_only boolean, quantity_e8 bigint, price_e8 bigint,
+    status text NOT NULL, accepted boolean, reason text, numbers json, decision_offset bigint, decision_event_id text,
+    decided_at_us bigint, limit_price_e8 bigint, reserved_asset text, reserved_e8 bigint,
+    filled_e8 bigint NOT NULL, quote_filled_e8 numeric NOT NULL, ended_reason text, updated_at_us bigint NOT NULL
+) WITH (fillfactor = 60);
+COMMENT ON COLUMN view.orders.decision_offset IS 'Null while only executions of the order were read: not shown yet';
+CREATE INDEX orders_of_account ON view.orders (account_id, decision_offset);
+
+CREATE TABLE view.fills (
+    execution_id text PRIMARY KEY, order_id text NOT NULL, account_id text NOT NULL, partition integer NOT NULL,
+    "offset" bigint NOT NULL, instrument_id text NOT NULL, side text NOT NULL, venue text NOT NULL,
+    venue_order_id text NOT NULL, quantity_e8 bigint NOT NULL, price_e8 bigint NOT NULL,
+    quote_amount_e8 bigint NOT NULL,
+    fee_asset text NOT NULL, fee_e8 bigint NOT NULL, liquidity text NOT NULL, transacted_at_us bigint NOT NULL
+);
+CREATE INDEX fills_of_account ON view.fills (account_id, "offset");
+CREATE INDEX fills_of_order ON view.fills (order_id);
+
+CREATE TABLE view.entries (
+    entry_id text PRIMARY KEY, account_id text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL,
+    kind text NOT NULL, rule text NOT NULL, order_id text, execution_id text, external_reference text, corrects text,
+    realised_e8 bigint NOT NULL, filled_e8 bigint NOT NULL, transacted_at_us bigint NOT NULL,
+    booked_at_us bigint NOT NULL
+);
+CREATE INDEX entries_of_account ON view.entries (account_id, "offset");
+CREATE TABLE view.lines (
+    entry_id text NOT NULL REFERENCES view.entries DEFERRABLE INITIALLY DEFERRED, line integer NOT NULL,
+    account text NOT NULL, asset text NOT NULL, amount_e8 bigint NOT NULL, purpose text NOT NULL,
+    PRIMARY KEY (entry_id, line)
+);
+
+CREATE TABLE view.balances (
+    account text NOT NULL, asset text NOT NULL, partition integer NOT NULL, amount_e8 numeric NOT NULL,
+    PRIMARY KEY (account, asset, partition)
+) WITH (fillfactor = 60);
+COMMENT ON TABLE view.balances IS 'The ledger: clients, mirrors and house, each cut by partition';
+CREATE TABLE view.credit (
+    account_id text NOT NULL, asset text NOT NULL, balance_e8 numeric NOT NULL, reserved_e8 numeric NOT NULL,
+    PRIMARY KEY (account_id, asset)
+) WITH (fillfactor = 60);
+COMMENT ON TABLE view.credit IS 'What risk counts with: balance cleared so far, and what open orders may use';
+CREATE TABLE view.positions (
+    account_id text NOT NULL, instrument_id text NOT NULL, quantity_e8 bigint NOT NULL, cost_e8 bigint NOT NULL,
+    realised_e8 bigint NOT NULL, updated_at_us bigint NOT NULL,
+    PRIMARY KEY (account_id, instrument_id)
+) WITH (fillfactor = 60);
+CREATE TABLE view.transfers (
+    transfer_id text PRIMARY KEY, account_id text NOT NULL, partition integer NOT NULL, asset text NOT NULL,
+    amount_e8 bigint NOT NULL, location text NOT NULL, external_reference text NOT NULL, accepted boolean NOT NULL,
+    reason text, numbers json, decision_offset bigint NOT NULL, decision_event_id text NOT NULL,
+    decided_at_us bigint NOT NULL
+);
+
+CREATE TABLE view.instruments (instrument_id text PRIMARY KEY, tradable boolean NOT NULL, body json NOT NULL);
+CREATE TABLE view.accounts (
+    account_id text PRIMARY KEY, name text, limits json, fees json, trading_state text
+);
+CREATE TABLE view.marks (
+    instrument_id text PRIMARY KEY, price_e8 bigint NOT NULL, bid_e8 bigint NOT NULL, ask_e8 bigint NOT NULL,
+    venue text NOT NULL, book_sequence bigint NOT NULL, observed_at_us bigint NOT NULL, age_us bigint NOT NULL,
+    marked_at_us bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL
+);
+CREATE TABLE view.reconciliations (
+    "offset" bigint PRIMARY KEY, venue text NOT NULL, completed_at_us bigint NOT NULL, fills_matched bigint NOT NULL,
+    orders_compared bigint NOT NULL, balances_compared bigint NOT NULL, pending bigint NOT NULL,
+    opened integer NOT NULL, closed integer NOT NULL
+);
+CREATE TABLE view.breaks (
+    break_id text PRIMARY KEY, break_class text NOT NULL, venue text NOT NULL, key text NOT NULL,
+    account_id text NOT NULL, ours_e8 bigint NOT NULL, theirs_e8 bigint NOT NULL, first_seen_at_us bigint NOT NULL,
+    owner text NOT NULL, evidence text NOT NULL, evidence_sha256 text NOT NULL, closed_at_us bigint, closed_reason text
+);
+
+CREATE FUNCTION view.entry_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT sum(amount_e8) FROM view.lines WHERE entry_id = NEW.entry_id AND asset = NEW.asset) <> 0 THEN
+        RAISE EXCEPTION 'lines of entry % do not sum to zero in %', NEW.entry_id, NEW.asset
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER lines_sum_to_zero AFTER INSERT ON view.lines
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION view.entry_must_balance();
+
+CREATE FUNCTION view.journal_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is refused: a correction is a new entry that names what it corrects', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON view.entries
+    FOR EACH STATEMENT EXECUTE FUNCTION view.journal_is_append_only();
+CREATE TRIGGER lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON view.lines
+    FOR EACH STATEMENT EXECUTE FUNCTION view.journal_is_append_only();
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+"""Applied once each, in this order; a released one is never edited."""
+
+
+def migrate(connection: Connection) -> int:
+    """Bring the schema `view` up to date, under a lock; returns how many migrations were applied.
+
+    Raises SetupError when the database is newer than this program.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+        connection.execute("CREATE SCHEMA IF NOT EXISTS view")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS view.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)"
+        )
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM view.migrations").fetchone()
+        version: int = row[0] if row else 0
+        if version > len(MIGRATIONS):
+            raise SetupError(f"schema view is at version {version}, this program knows {len(MIGRATIONS)}: upgrade it")
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            connection.execute(statements.encode())
+            connection.execute("INSERT INTO view.migrations VALUES (%s, now())", (number,))
+            _log.info("migrated", version=number)
+    return len(MIGRATIONS) - version
+
+
+def drop(connection: Connection) -> None:
+    """Forget every view; the next start replays the tape."""
+    connection.execute("DROP SCHEMA IF EXISTS view CASCADE")
