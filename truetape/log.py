@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,9 +24,11 @@ from truetape.topics import Topic
 __all__ = ["Assigned", "Happening", "KafkaLog", "Log", "Offered", "Part", "Record", "Report", "Revoked"]
 
 BATCH_MAX = 500
-BATCHES_HELD_MAX = 8
+OUTBOX_MAX = 64
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
+ERROR_SECONDS = 5.0
+_said: dict[str, float] = {}
 _log = structlog.get_logger()
 
 
@@ -39,7 +41,7 @@ def common_config(bootstrap: str) -> dict[str, Any]:
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
         "topic.metadata.refresh.interval.ms": 60_000,
-        "log_level": 3,
+        "log_level": 2,
         "error_cb": _on_error,
     }
 
@@ -71,7 +73,11 @@ def consumer_config(bootstrap: str, group: str) -> dict[str, Any]:
 
 
 def _on_error(error: KafkaError) -> None:
-    _log.warning("kafka client error", code=error.name(), detail=error.str(), fatal=error.fatal())
+    """Say each kind of trouble at most every few seconds: a broker that is away fails many times a second."""
+    now = time.monotonic()
+    if now - _said.get(error.name(), -ERROR_SECONDS) >= ERROR_SECONDS:
+        _said[error.name()] = now
+        _log.warning("kafka client error", code=error.name(), detail=error.str(), fatal=error.fatal())
 
 
 class KafkaLog:
@@ -81,19 +87,19 @@ class KafkaLog:
         self._bootstrap = bootstrap
         self._session_timeout_ms = session_timeout_ms
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._held: list[list[Record]] = []
-        self._room = threading.Semaphore(BATCHES_HELD_MAX)
+        self._stash: deque[Any] = deque()
         self._stopping = threading.Event()
         self._followed: dict[Part, int] = {}
-        self._reading = threading.Lock()
-        self._reading_wanted = threading.Event()
-        self._stash: deque[Any] = deque()
+        self._reading, self._reporting = threading.Lock(), threading.Lock()
+        self._wants_records, self._wants_reports = threading.Event(), threading.Event()
         self._reader = Consumer(consumer_config(bootstrap, "truetape-reader"))
         self._asker = Consumer(consumer_config(bootstrap, "truetape-asker"))  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
         self._own = ""
         self._generation = 0
+        self._busy = False
+        self._outbox: list[tuple[Part, bytes | None, bytes, Sequence[tuple[str, bytes]], Any]] = []
         self._producer = self._fresh_producer()
         self._pumps = [
             threading.Thread(target=self._pump_records, name="kafka-records", daemon=True),
@@ -172,43 +178,43 @@ class KafkaLog:
     @contextlib.contextmanager
     def _paused_reader(self, parts: set[Part]) -> Iterator[None]:
         """With the pump held, forget everything read of these partitions, so that nothing stale is delivered."""
-        self._reading_wanted.set()
+        self._wants_records.clear()
         with self._reading:
-            self._reading_wanted.clear()
             known = [TopicPartition(*part) for part in parts if self._followed.pop(part, None) is not None]
             if known:
                 self._reader.incremental_unassign(known)
-            self._drain_events()
-            self._held = [[r for r in batch if Part(r.topic, r.partition) not in parts] for batch in self._held]
+            self._drain()
+            self._stash = deque(
+                item for item in self._stash if type(item) is not Record or (item.topic, item.partition) not in parts
+            )
             yield
 
-    def _drain_events(self) -> None:
-        """Move what waits in the queue to the stash, in order; batches of records to the held ones."""
+    def _drain(self) -> None:
+        """Move what waits in the queue to the stash, in order."""
         with contextlib.suppress(queue.Empty):
             while True:
-                item = self._events.get_nowait()
-                (self._held if isinstance(item, list) else self._stash).append(item)
+                self._stash.append(self._events.get_nowait())
 
     def _pump_records(self) -> None:
+        """While the loop sleeps, wait for one record and wake it; a busy loop takes its batches itself."""
         while not self._stopping.is_set():
-            if not self._followed or self._reading_wanted.is_set():
-                time.sleep(0.005)
+            if not self._wants_records.wait(0.1) or not self._followed:
                 continue
-            self._room.acquire()
             with self._reading:
-                batch = self._next_batch()
-                if batch:
-                    self._events.put(batch)
-            if not batch:
-                self._room.release()
+                message = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
+                if message is not None and (record := self._record(message)) is not None:
+                    self._wants_records.clear()
+                    self._events.put(record)
 
-    def _next_batch(self) -> list[Record]:
-        if not self._followed:
-            return []
-        first = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
-        if first is None:
-            return []
-        return [record for message in (first, *self._reader.consume(BATCH_MAX, 0)) if (record := self._record(message))]
+    def _take_records(self) -> None:
+        """Add what has been fetched to the stash; nothing while the pump is waiting, since then nothing has."""
+        if self._followed and self._reading.acquire(blocking=False):
+            try:
+                self._drain()  # The pump may have left one.
+                batch = self._reader.consume(BATCH_MAX, 0)
+                self._stash.extend(record for message in batch if (record := self._record(message)) is not None)
+            finally:
+                self._reading.release()
 
     def _record(self, message: Message) -> Record | None:
         if (error := message.error()) is not None:
@@ -235,26 +241,38 @@ class KafkaLog:
 
     def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
         self._poll_group()
-        happenings: list[Happening] = []
-        while self._stash:
-            self._sort(self._stash.popleft(), happenings)
-        wait = 0.0 if happenings or (self._held and records) else min(timeout_seconds, GROUP_POLL_SECONDS)
-        with contextlib.suppress(queue.Empty):
-            self._sort(self._events.get(timeout=wait) if wait else self._events.get_nowait(), happenings)
-            for _ in range(BATCH_MAX * 4):
-                self._sort(self._events.get_nowait(), happenings)
-        if records and self._held:
-            happenings.extend(self._held.pop(0))
-            self._room.release()
-        return happenings
+        self._send()
+        self._take_reports()
+        self._drain()
+        if records:
+            self._take_records()
+        if not self._stash:
+            self._sleep(min(timeout_seconds, GROUP_POLL_SECONDS), records)
+        taken, self._stash = self._stash, deque()
+        self._busy = len(taken) > OUTBOX_MAX // 8
+        if not records:
+            self._stash.extend(item for item in taken if type(item) is Record)
+        return [item for item in map(self._opened, taken) if item is not None and (records or type(item) is not Record)]
 
-    def _sort(self, item: Any, happenings: list[Happening]) -> None:
-        if isinstance(item, list):
-            self._held.append(item)
-        elif isinstance(item, KafkaError):
+    def _sleep(self, timeout_seconds: float, records: bool) -> None:
+        """Let the pumps wait for Kafka, and wait for them."""
+        if records:
+            self._wants_records.set()
+        self._wants_reports.set()
+        with contextlib.suppress(queue.Empty):
+            self._stash.append(self._events.get(timeout=timeout_seconds))
+        self._wants_records.clear()
+        self._wants_reports.clear()
+
+    def _opened(self, item: Any) -> Happening | None:
+        if type(item) is Report:
+            generation, token = item.token
+            return item._replace(token=token) if generation == self._generation else None
+        if isinstance(item, KafkaError):
             self._raise_if_serious(item)
-        elif not isinstance(item, tuple) or not isinstance(item, Report) or item.token[0] == self._generation:
-            happenings.append(item._replace(token=item.token[1]) if isinstance(item, Report) else item)
+            return None
+        happening: Happening = item
+        return happening
 
     def offer(self, item: Any) -> None:
         self._events.put(Offered(item))
@@ -264,28 +282,41 @@ class KafkaLog:
     def append(
         self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
-        generation = self._generation
-        events = self._events
+        self._outbox.append((part, key, value, headers, token))
+        if not self._busy or len(self._outbox) >= OUTBOX_MAX:
+            self._send()
+
+    def _send(self) -> None:
+        """Hand what was appended to librdkafka in one go, so that it fills batches rather than wake for each record."""
+        outbox, self._outbox = self._outbox, []
+        for part, key, value, headers, token in outbox:
+            delivered = self._delivered(part, token) if token is not None else None
+            try:
+                self._producer.produce(
+                    part.topic,
+                    partition=part.partition,
+                    key=key,
+                    value=value,
+                    headers=list(headers) or None,
+                    on_delivery=delivered,
+                )
+            except (BufferError, KafkaException) as error:
+                if token is not None:
+                    self._events.put(Report(part, None, str(error), (self._generation, token)))
+
+    def _delivered(self, part: Part, token: Any) -> Callable[[KafkaError | None, Message], None]:
+        generation, events = self._generation, self._events
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             offset = message.offset() if error is None else None
             known = offset is not None and offset >= 0
             events.put(Report(part, offset if known else None, error.str() if error else None, (generation, token)))
 
-        try:
-            self._producer.produce(
-                part.topic,
-                partition=part.partition,
-                key=key,
-                value=value,
-                headers=list(headers) or None,
-                on_delivery=delivered if token is not None else None,
-            )
-        except (BufferError, KafkaException) as error:
-            events.put(Report(part, None, str(error), (generation, token)))
+        return delivered
 
     def renew_producer(self) -> None:
         self._generation += 1
+        self._outbox.clear()
         old, self._producer = self._producer, self._fresh_producer()
         old.purge(in_queue=True, in_flight=True)
         threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
@@ -294,10 +325,21 @@ class KafkaLog:
         return Producer(producer_config(self._bootstrap, max(1_000, self._session_timeout_ms * 6 // 10)))
 
     def _pump_reports(self) -> None:
+        """While the loop sleeps, serve delivery reports; a busy loop serves them itself. Never both: order counts."""
         while not self._stopping.is_set():
-            self._producer.poll(0.1)
+            if self._wants_reports.wait(0.1):
+                with self._reporting:
+                    self._producer.poll(0.05)
+
+    def _take_reports(self) -> None:
+        if self._reporting.acquire(blocking=False):
+            try:
+                self._producer.poll(0)
+            finally:
+                self._reporting.release()
 
     def flush(self, timeout_seconds: float) -> bool:
+        self._send()
         return self._producer.flush(timeout_seconds) == 0
 
     def commit(self, positions: Mapping[Part, int]) -> None:

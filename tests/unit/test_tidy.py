@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_LINES_MAX = 60
-FILE_LINES_MAX = 450
+FILE_LINES_MAX = 520
 SOURCES = [
     path
     for folder in ("truetape", "services", "venues", "bench")
