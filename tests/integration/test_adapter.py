@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from services.pricing.session import Session as PricingSession
 from services.router import core
 from services.router.session import Session
 from truetape import ids, marks, orders, reference
@@ -564,3 +565,41 @@ def test_the_cheaper_venue_gets_the_order_and_an_unreachable_one_is_definite(pro
         assert rig.of(elsewhere)[-1].venue == "alpha"
         rig.stop()
     process.signed("DELETE", "/api/v3/openOrders", key=process.other_key, symbol=SYMBOL)
+
+
+def test_marks_follow_the_books_and_stop_when_they_are_in_doubt(process: VenueProcess) -> None:
+    rest(process, "BUY", "50000", "1")
+    rest(process, "SELL", "50010", "1")
+    seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    connections: list[Binance] = []
+
+    def connect() -> dict[str, Any]:
+        connections.append(adapter("alpha", process))
+        return {"alpha": connections[-1]}
+
+    listings: list[tuple[str, m.Listing]] = []
+    session = PricingSession(lambda *offer: seen.put(offer[3]), connect, lambda: listings, 50).start()
+    try:
+        session.resume(0, None)
+        listings += [("BTC-USDT", one) for one in instrument("alpha").listings]  # Listed after the start.
+        first, again = seen.get(timeout=5), seen.get(timeout=5)
+        assert [(top.bid_e8, top.ask_e8) for top in first.tops] == [(to_e8("50000"), to_e8("50010"))]
+        assert again.tops[0].observed_at_us > first.tops[0].observed_at_us, "a quiet market is still known right"
+        rest(process, "BUY", "50001", "1")
+        changed = seen.get(timeout=5)
+        assert changed.tops[0].bid_e8 == to_e8("50001")
+        process.plant(kind="depth_gap", count=1)
+        rest(process, "BUY", "50002", "1")
+        rest(process, "BUY", "50003", "1")
+        while seen.get(timeout=5).tops[0].bid_e8 != to_e8("50003"):
+            rest(process, "BUY", "40000", "0.1")
+        session.release(0)
+        time.sleep(0.1)
+        while not seen.empty():
+            seen.get()
+        time.sleep(0.3)
+        assert seen.empty(), "whoever does not own the marks offers none"
+    finally:
+        session.close()
+        process.admin("DELETE", "faults")
+        process.signed("DELETE", "/api/v3/openOrders", key=process.other_key, symbol=SYMBOL)
