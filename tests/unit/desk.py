@@ -113,6 +113,11 @@ def fill(
     return msgspec.structs.replace(filled, **changes)
 
 
+def rows(table: str) -> list[tuple[str, ...]]:
+    """The cells of a table in text, without its head."""
+    return [tuple(part.strip() for part in row.split("|")) for row in table.strip().splitlines()[1:]]
+
+
 class Desk(Generic[S]):
     """One partition of one service: gives inputs, keeps the events, can fold them again."""
 

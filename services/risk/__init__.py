@@ -1,0 +1,14 @@
+"""Risk: the one place where an order is accepted or rejected, and where credit is reserved.
+
+Owns: `orders.decisions`; its fold is every account's credit: balances, reservations, open orders, decisions made.
+Reads: `orders.commands`, `orders.executions` (ends of orders), `clearing.entries` (balances), reference data and marks.
+Writes: the answer to each command, `CreditUpdated` for each entry, `ReservationReleased` when an order ends.
+Keeps: per account the balances, open reservations, and the newest decisions and transfers, to answer a repeated one.
+
+Invariants:
+- an order id is decided once; a repeated submission gets the decision already made;
+- what is reserved in an asset is the sum of the account's open reservations in it, and never negative;
+- an order's reservation is what its rest can still cost, and zero when it has ended and its fills are cleared;
+- balances move by clearing's entries alone;
+- cancels pass in every trading state.
+"""

@@ -1,0 +1,370 @@
+"""Pre-trade checks: small functions in a fixed order of precedence; the first that finds something gives the reason.
+
+Each returns the numbers that it saw when it refuses, else None. ORDER_CHECKS look at the order alone; then the order
+is priced against the mark (MARK_CHECKS), and PRICE_CHECKS look at what it can cost. docs/risk.md lists them all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from services.risk import credit
+from services.risk.account import Account, messages_in_second
+from truetape.messages import Instrument, Limits, MarkPublished, MarkSeen, OrderTerms, RejectReason, TransferTerms
+from truetape.money import MAX_E8, ONE_E8, divide
+from truetape.reference import EVERYBODY, Reference
+from truetape.service import Input
+
+COMMAND_LIFETIME_US: Final = 30_000_000
+"""A submission decided later than this after the gateway had it is refused: the client was told 202 and may have acted
+since; it must never trade by surprise. Longer than a takeover (session timeout and restore) takes."""
+
+Numbers = dict[str, int]
+T = TypeVar("T")
+
+
+class Refusal(NamedTuple):
+    """Why an order is not accepted."""
+
+    reason: RejectReason
+    numbers: Numbers
+    mark: MarkSeen | None = None
+
+
+class Asked(Struct, gc=False):
+    """An order that is asked for, of a known account in a known instrument, and what is known about both."""
+
+    order: OrderTerms
+    instrument: Instrument
+    account: Account
+    limits: Limits
+    reference: Reference
+    mark: MarkPublished | None
+    received_at_us: int
+    at_us: int
+
+
+class Priced(Struct, gc=False):
+    """An order with the worst price at which it may fill, and the mark that it was held against."""
+
+    asked: Asked
+    mark: MarkSeen
+    limit_price_e8: int
+    fee_rate_e8: int
+    notional_e8: int
+    """Limit price times quantity."""
+    cost_e8: int
+    """What must be reserved: fee included for a buy, the quantity for a sell."""
+
+
+def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input) -> Asked | Refusal:
+    """Look up what the checks need; refuses an unknown account or instrument."""
+    reference = given.tables.reference
+    if order.account_id not in reference.accounts:
+        return Refusal("ACCOUNT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
+    instrument = reference.instruments.get(order.instrument_id)
+    if instrument is None:
+        return Refusal("INSTRUMENT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
+    return Asked(
+        order, instrument, account, reference.limits_of(order.account_id), reference,
+        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us,
+    )  # fmt: skip
+
+
+def examine(one: Asked) -> Priced | Refusal:
+    """Run all checks in their order: the order with its price, or the first reason against it."""
+    refusal = _first(ORDER_CHECKS, one)
+    if refusal is not None:
+        return refusal
+    mark = one.mark
+    seen = None if mark is None else MarkSeen(mark.price_e8, mark.meta.sequence, mark.meta.epoch, mark.observed_at_us)
+    refusal = _first(MARK_CHECKS, one)
+    if refusal is not None:
+        return refusal._replace(mark=seen)
+    assert seen is not None, "a missing mark is refused"
+    priced = _price(one, seen)
+    refusal = _first(PRICE_CHECKS, priced)
+    return priced if refusal is None else refusal._replace(mark=seen)
+
+
+def _price(one: Asked, mark: MarkSeen) -> Priced:
+    quantity_e8, price_e8 = one.order.quantity_e8, limit_price_e8(one, mark.price_e8)
+    rate_e8 = credit.fee_rate_e8(one.reference.fees_of(one.order.account_id), one.instrument)
+    cost_e8 = credit.cost_e8(one.order.side == "BUY", quantity_e8, price_e8, rate_e8)
+    return Priced(one, mark, price_e8, rate_e8, credit.notional_e8(price_e8, quantity_e8), cost_e8)
+
+
+def _first(checks: Sequence[tuple[RejectReason, Callable[[T], Numbers | None]]], subject: T) -> Refusal | None:
+    for reason, check in checks:
+        numbers = check(subject)
+        if numbers is not None:
+            return Refusal(reason, numbers)
+    return None
+
+
+# -- the order alone -----------------------------------------------------------------------------------------------
+
+
+def command_expired(one: Asked) -> Numbers | None:
+    """Decided more than 30 s after the gateway had it."""
+    age_us = one.at_us - one.received_at_us
+    return {"age_us": age_us, "lifetime_us": COMMAND_LIFETIME_US} if age_us > COMMAND_LIFETIME_US else None
+
+
+def message_rate_exceeded(one: Asked) -> Numbers | None:
+    """The account's commands of this second have reached its limit; cancels count, and pass."""
+    count, limit = messages_in_second(one.account, one.at_us), one.limits.max_messages_per_second
+    return {"messages": count, "limit": limit} if count >= limit else None
+
+
+def trading_halted(one: Asked) -> Numbers | None:
+    """The kill switch of the account or of everybody is HALTED."""
+    states = one.reference.trading_states
+    account, everybody = states.get(one.order.account_id) == "HALTED", states.get(EVERYBODY) == "HALTED"
+    return {"account_halted": int(account), "everybody_halted": int(everybody)} if account or everybody else None
+
+
+def trading_reducing(one: Asked) -> Numbers | None:
+    """The kill switch of either is REDUCING, and the order is not a sell of what the account holds free."""
+    order = one.order
+    if one.reference.trading_state_of(order.account_id) != "REDUCING":
+        return None
+    held_e8 = credit.available_e8(one.account, one.instrument.base)
+    sells = order.side == "SELL"
+    if sells and order.quantity_e8 <= held_e8:
+        return None
+    return {"sells": int(sells), "quantity_e8": order.quantity_e8, "held_e8": held_e8}
+
+
+def instrument_not_tradable(one: Asked) -> Numbers | None:
+    """The instrument takes no new orders now, or has no tick or lot."""
+    tradable, tick_e8, lot_e8 = one.instrument.tradable, one.instrument.tick_e8, one.instrument.lot_e8
+    if tradable and tick_e8 > 0 and lot_e8 > 0:
+        return None
+    return {"tradable": int(tradable), "tick_e8": tick_e8, "lot_e8": lot_e8}
+
+
+def price_missing(one: Asked) -> Numbers | None:
+    """A limit order without a price."""
+    return {"price_given": 0} if one.order.price_e8 is None and one.order.order_type == "LIMIT" else None
+
+
+def price_not_allowed(one: Asked) -> Numbers | None:
+    """A market order with a price."""
+    price_e8 = one.order.price_e8
+    return {"price_e8": price_e8} if price_e8 is not None and one.order.order_type == "MARKET" else None
+
+
+def terms_incompatible(one: Asked) -> Numbers | None:
+    """Post-only with market, IOC or FOK, which only take; or a market order that is good till cancelled."""
+    order = one.order
+    market, rests = order.order_type == "MARKET", order.time_in_force == "GTC"
+    if (order.post_only and (market or not rests)) or (market and rests):
+        return {"market": int(market), "good_till_cancelled": int(rests), "post_only": int(order.post_only)}
+    return None
+
+
+def quantity_not_positive(one: Asked) -> Numbers | None:
+    """Zero or less."""
+    return {"quantity_e8": one.order.quantity_e8} if one.order.quantity_e8 <= 0 else None
+
+
+def price_not_positive(one: Asked) -> Numbers | None:
+    """Zero or less."""
+    price_e8 = one.order.price_e8
+    return {"price_e8": price_e8} if price_e8 is not None and price_e8 <= 0 else None
+
+
+def number_too_large(one: Asked) -> Numbers | None:
+    """Price times quantity is beyond 64 bits."""
+    price_e8, quantity_e8 = one.order.price_e8, one.order.quantity_e8
+    if price_e8 is None or price_e8 * quantity_e8 <= MAX_E8 * ONE_E8:
+        return None
+    return {"price_e8": price_e8, "quantity_e8": quantity_e8}
+
+
+def price_off_tick(one: Asked) -> Numbers | None:
+    """Not a multiple of the instrument's tick."""
+    price_e8, tick_e8 = one.order.price_e8, one.instrument.tick_e8
+    return {"price_e8": price_e8, "tick_e8": tick_e8} if price_e8 is not None and price_e8 % tick_e8 else None
+
+
+def quantity_off_lot(one: Asked) -> Numbers | None:
+    """Not a multiple of the instrument's lot."""
+    quantity_e8, lot_e8 = one.order.quantity_e8, one.instrument.lot_e8
+    return {"quantity_e8": quantity_e8, "lot_e8": lot_e8} if quantity_e8 % lot_e8 else None
+
+
+def quantity_below_minimum(one: Asked) -> Numbers | None:
+    """Smaller than the instrument allows."""
+    quantity_e8, least_e8 = one.order.quantity_e8, one.instrument.min_quantity_e8
+    return {"quantity_e8": quantity_e8, "minimum_e8": least_e8} if quantity_e8 < least_e8 else None
+
+
+def quantity_above_maximum(one: Asked) -> Numbers | None:
+    """Larger than the instrument allows."""
+    quantity_e8, most_e8 = one.order.quantity_e8, one.instrument.max_quantity_e8
+    return {"quantity_e8": quantity_e8, "maximum_e8": most_e8} if quantity_e8 > most_e8 else None
+
+
+def too_many_open_orders(one: Asked) -> Numbers | None:
+    """The account has as many open orders as it may."""
+    count, limit = one.account.open_orders, one.limits.max_open_orders
+    return {"open_orders": count, "limit": limit} if count >= limit else None
+
+
+# -- the mark ------------------------------------------------------------------------------------------------------
+
+
+def mark_missing(one: Asked) -> Numbers | None:
+    """The instrument never had a mark, so nothing bounds the price."""
+    return {"marks": 0} if one.mark is None else None
+
+
+def mark_stale(one: Asked) -> Numbers | None:
+    """The mark is older than the account's limit; one from the future is as doubtful."""
+    assert one.mark is not None, "mark_missing comes first"
+    age_us, most_us = one.at_us - one.mark.observed_at_us, one.limits.mark_max_age_us
+    return {"age_us": age_us, "max_age_us": most_us} if abs(age_us) > most_us else None
+
+
+# -- what it can cost ----------------------------------------------------------------------------------------------
+
+
+def limit_price_e8(one: Asked, mark_e8: int) -> int:
+    """The worst price at which it may fill: its own, or for a market order the collar's edge, on a tick inside."""
+    if one.order.price_e8 is not None:
+        return one.order.price_e8
+    tick_e8, edge_e8 = one.instrument.tick_e8, collar_e8(one, mark_e8)
+    inside_e8 = edge_e8 // tick_e8 * tick_e8 if one.order.side == "BUY" else -(-edge_e8 // tick_e8) * tick_e8
+    return max(inside_e8, tick_e8)
+
+
+def collar_e8(one: Asked, mark_e8: int) -> int:
+    """The furthest price on the harmful side of the mark: above it for a buy, below it for a sell."""
+    width_e8 = divide(mark_e8 * one.limits.collar_rate_e8, ONE_E8, "down")[0]
+    return mark_e8 + width_e8 if one.order.side == "BUY" else mark_e8 - width_e8
+
+
+def price_outside_collar(one: Priced) -> Numbers | None:
+    """A buy above the collar or a sell below it. A passive price, however far away, harms nobody and passes."""
+    edge_e8 = collar_e8(one.asked, one.mark.price_e8)
+    buys = one.asked.order.side == "BUY"
+    if one.limit_price_e8 <= edge_e8 if buys else one.limit_price_e8 >= edge_e8:
+        return None
+    return {"price_e8": one.limit_price_e8, "edge_e8": edge_e8, "mark_e8": one.mark.price_e8}
+
+
+def cost_too_large(one: Priced) -> Numbers | None:
+    """What it can cost, fee included, or what the account would then hold, is beyond 64 bits."""
+    order, instrument = one.asked.order, one.asked.instrument
+    if max(one.limit_price_e8, one.notional_e8, one.cost_e8) > MAX_E8:
+        return {"quantity_e8": order.quantity_e8, "mark_e8": one.mark.price_e8, "fee_rate_e8": one.fee_rate_e8}
+    buys = order.side == "BUY"
+    held_e8 = one.asked.account.balances.get(instrument.base if buys else instrument.quote, 0)
+    gained_e8 = order.quantity_e8 if buys else one.notional_e8
+    return {"held_e8": held_e8, "gained_e8": gained_e8} if held_e8 + gained_e8 > MAX_E8 else None
+
+
+def notional_below_minimum(one: Priced) -> Numbers | None:
+    """Limit price times quantity is less than the instrument allows."""
+    least_e8 = one.asked.instrument.min_notional_e8
+    return {"notional_e8": one.notional_e8, "minimum_e8": least_e8} if one.notional_e8 < least_e8 else None
+
+
+def notional_above_maximum(one: Priced) -> Numbers | None:
+    """Limit price times quantity is more than the instrument allows."""
+    most_e8 = one.asked.instrument.max_notional_e8
+    return {"notional_e8": one.notional_e8, "maximum_e8": most_e8} if one.notional_e8 > most_e8 else None
+
+
+def notional_above_limit(one: Priced) -> Numbers | None:
+    """Limit price times quantity is more than the account's largest order."""
+    most_e8 = one.asked.limits.max_order_notional_e8
+    return {"notional_e8": one.notional_e8, "limit_e8": most_e8} if one.notional_e8 > most_e8 else None
+
+
+def insufficient_funds(one: Priced) -> Numbers | None:
+    """What it can cost, fee included, is more than the account has free."""
+    account = one.asked.account
+    asset = credit.asset_of(one.asked.order.side, one.asked.instrument)
+    available_e8 = credit.available_e8(account, asset)
+    if one.cost_e8 <= available_e8:
+        return None
+    return {"needed_e8": one.cost_e8, "available_e8": available_e8, "reserved_e8": account.reserved.get(asset, 0)}
+
+
+ORDER_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | None]]]] = (
+    ("COMMAND_EXPIRED", command_expired),
+    ("MESSAGE_RATE_EXCEEDED", message_rate_exceeded),
+    ("TRADING_HALTED", trading_halted),
+    ("TRADING_REDUCING", trading_reducing),
+    ("INSTRUMENT_NOT_TRADABLE", instrument_not_tradable),
+    ("PRICE_MISSING", price_missing),
+    ("PRICE_NOT_ALLOWED", price_not_allowed),
+    ("TERMS_INCOMPATIBLE", terms_incompatible),
+    ("QUANTITY_NOT_POSITIVE", quantity_not_positive),
+    ("PRICE_NOT_POSITIVE", price_not_positive),
+    ("NUMBER_TOO_LARGE", number_too_large),
+    ("PRICE_OFF_TICK", price_off_tick),
+    ("QUANTITY_OFF_LOT", quantity_off_lot),
+    ("QUANTITY_BELOW_MINIMUM", quantity_below_minimum),
+    ("QUANTITY_ABOVE_MAXIMUM", quantity_above_maximum),
+    ("TOO_MANY_OPEN_ORDERS", too_many_open_orders),
+)
+MARK_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | None]]]] = (
+    ("MARK_MISSING", mark_missing),
+    ("MARK_STALE", mark_stale),
+)
+PRICE_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Priced], Numbers | None]]]] = (
+    ("PRICE_OUTSIDE_COLLAR", price_outside_collar),
+    ("NUMBER_TOO_LARGE", cost_too_large),
+    ("NOTIONAL_BELOW_MINIMUM", notional_below_minimum),
+    ("NOTIONAL_ABOVE_MAXIMUM", notional_above_maximum),
+    ("NOTIONAL_ABOVE_LIMIT", notional_above_limit),
+    ("INSUFFICIENT_FUNDS", insufficient_funds),
+)
+
+
+# -- transfers -----------------------------------------------------------------------------------------------------
+
+MIRRORS: Final = ("venue:", "bank:", "custody:")
+"""Prefixes of ledger accounts that mirror the firm's own accounts outside; a transfer touches no others."""
+
+
+def examine_transfer(terms: TransferTerms, account: Account, given: Input) -> Refusal | None:
+    """A deposit is a fact and needs only an account to land on; a withdrawal needs an open switch and free funds."""
+    reference, amount_e8 = given.tables.reference, terms.amount_e8
+    if terms.account_id not in reference.accounts:
+        return Refusal("ACCOUNT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
+    if amount_e8 == 0:
+        return Refusal("QUANTITY_NOT_POSITIVE", {"amount_e8": 0})
+    if not terms.location.startswith(MIRRORS):
+        return Refusal("TERMS_INCOMPATIBLE", {"location_is_mirror": 0})
+    held_e8 = account.balances.get(terms.asset, 0)
+    if max(abs(amount_e8), abs(held_e8 + amount_e8)) > MAX_E8:
+        return Refusal("NUMBER_TOO_LARGE", {"amount_e8": amount_e8, "held_e8": held_e8})
+    return _examine_withdrawal(terms, account, reference) if amount_e8 < 0 else None
+
+
+def _examine_withdrawal(terms: TransferTerms, account: Account, reference: Reference) -> Refusal | None:
+    if reference.trading_state_of(terms.account_id) == "HALTED":
+        return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8})
+    available_e8 = credit.available_e8(account, terms.asset)
+    if -terms.amount_e8 > available_e8:
+        numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}
+        return Refusal("INSUFFICIENT_FUNDS", numbers | {"reserved_e8": account.reserved.get(terms.asset, 0)})
+    return None
+
+
+def markdown() -> str:
+    """The table of docs/risk.md: every check, in the order of precedence."""
+    rows = [
+        ("ACCOUNT_UNKNOWN", "The account is not in the reference data."),
+        ("INSTRUMENT_UNKNOWN", "The instrument is not in the reference data."),
+    ]
+    for checks in (ORDER_CHECKS, MARK_CHECKS, PRICE_CHECKS):
+        rows += [(reason, (check.__doc__ or "").strip()) for reason, check in checks]
+    body = "".join(f"| {number} | `{reason}` | {text} |\n" for number, (reason, text) in enumerate(rows, 1))
+    return f"| | reason | when |\n|---|---|---|\n{body}"
