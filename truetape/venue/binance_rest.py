@@ -68,7 +68,7 @@ class Rest:
         self._http = http
         self._base = base_url.rstrip("/")
         self._headers = CIMultiDictProxy(CIMultiDict({"X-MBX-APIKEY": key.get_secret_value()}))
-        self._secret = secret.get_secret_value().encode()
+        self._mac = hmac.new(secret.get_secret_value().encode(), digestmod="sha256")
         self._orders = asyncio.Semaphore(ORDERS_AT_ONCE)
         self._queries = asyncio.Semaphore(QUERIES_AT_ONCE)
         self.clock = VenueClock()
@@ -162,7 +162,9 @@ class Rest:
 
     def sign(self, text: str) -> str:
         """HMAC-SHA256 of a query as it is sent."""
-        return hmac.digest(self._secret, text.encode(), "sha256").hex()
+        mac = self._mac.copy()  # hmac.digest would give up the interpreter lock each time.
+        mac.update(text.encode())
+        return mac.hexdigest()
 
     async def _wait_for_weight(self) -> None:
         while (wait := self.limits.wait_seconds(self.limit_now(), query=True)) > 0:
