@@ -380,7 +380,14 @@ def _watermark(consumer: Consumer, part: Part, deadline: float) -> tuple[int, in
             return low, high
         except KafkaException as error:
             code = error.args[0].code()
-            passing = code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+            # A broker that just came back may not know its topics yet: missing ones are named after the deadline.
+            passing = code in (
+                KafkaError.NOT_LEADER_FOR_PARTITION,
+                KafkaError.LEADER_NOT_AVAILABLE,
+                KafkaError.UNKNOWN_TOPIC_OR_PART,
+                KafkaError._UNKNOWN_TOPIC,
+                KafkaError._UNKNOWN_PARTITION,
+            )
             if not passing or time.monotonic() > deadline:
                 raise _named(error, str(part)) from error
             time.sleep(0.05)
