@@ -1,5 +1,6 @@
 """What clearing books, in rows: fills, fees, rounding, transfers, what it refuses, and what a halted account means."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from tests.unit.desk import ANN, BOB, Desk, approved, fill, some_meta, submit, t
 from truetape import messages as m
 from truetape.errors import MoneyError
 from truetape.money import from_e8, to_e8
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
 
 
 def shown(entry: m.EntryBooked) -> list[str]:
@@ -338,3 +341,12 @@ def test_a_transfer_can_be_reversed_and_a_correction_cannot() -> None:
     assert reverse.position is None and reverse.external_reference == "1"
     with pytest.raises(NotCorrectable, match="book what is right"):
         ledger.reversal(reverse, None, some_meta())
+
+
+def test_the_example_of_the_page_is_what_is_booked() -> None:
+    entry = Desk(SERVICE).give(fill("BUY", "0.33333333", "3.1", quote="1.03333332", fee="0.00033333", fee_asset="BTC"))
+    lines = [
+        f"| {line.account} | {line.asset} | {from_e8(line.amount_e8)} | {line.purpose} |\n".replace("-", "−")
+        for line in entry.lines
+    ]
+    assert "".join(lines) in DOCS.read_text()
