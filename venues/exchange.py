@@ -314,8 +314,8 @@ class Exchange:
         order.prevented_match_id = event.match_id
         if left:
             self._finish(order, "EXPIRED_IN_MATCH", now_ms)
-        elif order.request.type != "MARKET":
-            # What a market order locked is the cost of others' offers; its rest goes back when it ends.
+        else:
+            # A market buy has no price of its own: its lock is the cost of others' offers, and frees nothing yet.
             freed_e8 = order.lock_for(order.request.price_e8, quantity_e8)
             order.account.release(order.lock_asset, freed_e8)
             order.locked_e8 -= freed_e8

@@ -337,3 +337,13 @@ async def test_pings_are_answered_and_shutdown_is_announced() -> None:
             assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
             await socket.close()
             assert await stopping == (0, "")
+
+
+async def test_an_update_holds_what_changed_and_nothing_else(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
+    async with web.ws_connect("/ws/btcusdt@depth@100ms") as socket:
+        for side, price, changed in (("BUY", "920", "b"), ("BUY", "921", "b"), ("SELL", "990", "a")):
+            order(venue, side, price, "0.5")
+            event = await socket.receive_json(timeout=5)
+            while not event[changed]:  # Orders that an earlier test left may still be leaving.
+                event = await socket.receive_json(timeout=5)
+            assert [price for price, _ in event["b"] + event["a"]] == [price + ".00000000"]

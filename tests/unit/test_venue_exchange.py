@@ -306,3 +306,35 @@ def test_reports_of_a_filled_order_come_in_order() -> None:
         ("berta", "outboundAccountPosition", None),
         ("anna", "outboundAccountPosition", None),
     ]
+
+
+def market(side: Any, lots: int, prevention: Any) -> NewOrder:
+    return NewOrder(BTC, side, "MARKET", quantity_e8=lots * LOT, prevention=prevention)
+
+
+@pytest.mark.parametrize(
+    ("prevention", "bought", "spent"),
+    [
+        ("EXPIRE_MAKER", 1_000, "610.00000000"),
+        ("EXPIRE_TAKER", 0, "0.00000000"),
+        ("EXPIRE_BOTH", 0, "0.00000000"),
+        ("DECREMENT", 400, "244.00000000"),
+    ],
+)
+def test_market_orders_pay_for_what_they_may_trade_with(prevention: Any, bought: int, spent: str) -> None:
+    exchange, (anna, berta) = funded(anna="", berta="")
+    exchange.place(anna, limit("SELL", 60_000, 600), 1)
+    exchange.place(berta, limit("SELL", 61_000, 5_000), 1)
+    order = exchange.place(anna, market("BUY", 1_000, prevention), 2).order
+    assert (order.executed_e8 // LOT, decimal(order.quote_executed_e8)) == (bought, spent)
+    assert order.locked_e8 == anna.locked["USDT"] == 0
+    assert order.status == ("FILLED" if prevention in ("EXPIRE_MAKER", "DECREMENT") else "EXPIRED_IN_MATCH")
+
+
+def test_decremented_market_order_can_pay_in_a_thin_book() -> None:
+    exchange, (anna, berta) = funded(anna="", berta="")
+    exchange.place(anna, limit("SELL", 60_000, 600), 1)
+    exchange.place(berta, limit("SELL", 61_000, 300), 1)
+    order = exchange.place(anna, market("BUY", 1_000, "DECREMENT"), 2).order
+    assert (order.executed_e8 // LOT, order.prevented_e8 // LOT, order.status) == (300, 600, "EXPIRED")
+    assert anna.locked["USDT"] == 0
