@@ -80,7 +80,6 @@ class Runner(Generic[S]):
         self._readers: dict[Part, Reader] = {}
         self._ready_at: dict[Part, int] = {}
         self._in_flight = 0
-        self._generation = 0
         self._committed_at = 0.0
         self._lease_seconds = self.settings.session_timeout_ms / 2000
         self._stopping = threading.Event()
@@ -137,12 +136,9 @@ class Runner(Generic[S]):
         """One round: what happened, ticks, snapshots, positions for display."""
         if self.log.group_silence() > self._lease_seconds and (self._owned or self._beginning):
             self._step_down("the group was not polled within the lease")
-        generation = self._generation
         room = self._in_flight < self.settings.in_flight_max
         for happening in self.log.poll(timeout_seconds, records=room):
-            stale = generation != self._generation and isinstance(happening, Record | Report)
-            if not stale:
-                self._take(happening)
+            self._take(happening)  # After a step-down nothing is owned, so inputs and reports of before find no owner.
         self._retake()
         self._housekeep()
         self.turned_at = self.log.monotonic()
@@ -315,7 +311,6 @@ class Runner(Generic[S]):
         """Forget everything that is owned, purge the producer, and take over again what is still assigned."""
         self.counts["step_downs"] += 1
         _log.warning("step down", service=self.service.name, reason=reason, partitions=sorted(self._owned))
-        self._generation += 1
         self.log.renew_producer()
         self._forget(frozenset(self._owned) | frozenset(self._beginning))
         self._in_flight = 0
