@@ -1,0 +1,223 @@
+"""The `Log` interface in memory: one node of a simulated cluster, under virtual time and from one seed.
+
+`SimBroker(seed).log(node)` gives one. Nothing here waits and nothing advances time: a scheduler calls
+`SimBroker.advance` and lets nodes take turns. To kill a node, `crash` it; to make a zombie, `pause` and `resume`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
+from truetape.happenings import Happening, Offered, Part, Record, Report
+from truetape.simgroup import Member, SimGroup
+from truetape.simproducer import SimProducer
+from truetape.topics import Topic
+
+if TYPE_CHECKING:
+    from truetape.simbroker import SimBroker
+
+BATCH_MAX = 60
+
+
+class SimLog:
+    """One node's view of the cluster. `busy_until_us` tells the scheduler when a blocking call would have returned."""
+
+    def __init__(self, broker: "SimBroker", node: str, session_timeout_ms: int = 10_000) -> None:
+        self.node = node
+        self.fenced = False
+        self.crashed = False
+        self.paused = False
+        self.member: Member | None = None
+        self.polled_us = broker.now_us
+        self.busy_until_us = broker.now_us
+        self.clock_offset_us = 0
+        self._broker = broker
+        self._session_us = session_timeout_ms * 1_000
+        self._group: SimGroup | None = None
+        self._own = ""
+        self._silent_us: int | None = None
+        self._suspended_us = 0
+        self._suspend = False
+        self._polled_seconds = 0.0
+        self._cut: set[Part] = set()
+        self._followed: dict[Part, int] = {}
+        self._inbox: list[Happening] = []
+        self._producer = self._fresh_producer()
+
+    # -- what a test does to a node --------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """The process is gone without a word. What it had sent may arrive late, or never."""
+        self._silent_us = self._broker.now_us if self._silent_us is None else self._silent_us
+        self.crashed = True
+        self._inbox.clear()
+        self._producer.die()
+
+    def pause(self, suspend: bool = False) -> None:
+        """Stop the process (SIGSTOP). With suspend its monotonic clock stops too, as in a suspended machine."""
+        self.paused, self._suspend = True, suspend
+        self._silent_us = self._broker.now_us
+        self._producer.freeze()
+
+    def resume(self) -> None:
+        """Let a paused process go on: a zombie, if the group has given its partitions away meanwhile."""
+        assert self._silent_us is not None
+        if self._suspend:
+            self._suspended_us += self._broker.now_us - self._silent_us
+        self.paused, self._silent_us = False, None
+        self._producer.thaw()
+
+    def jump_clock(self, by_us: int) -> None:
+        """Move this node's wall clock."""
+        self.clock_offset_us += by_us
+
+    def truncated(self, part: Part, end: int) -> None:
+        """The partition lost records: a reader that was further finds its position refused at the next fetch."""
+        if self._followed.get(part, 0) > end:
+            self._cut.add(part)
+
+    def heard_us(self) -> int:
+        """When the coordinator last heard of this node."""
+        return self._broker.now_us if self._silent_us is None else self._silent_us
+
+    # -- the group -------------------------------------------------------------------------------------------
+
+    def join(self, group: str, topic: Topic, instance: str) -> None:
+        self._reach()
+        self._own = topic.name
+        self._group = self._broker.group(group, topic)
+        self.member = self._group.join(self, instance, self._session_us)
+        self._polled()
+
+    def _polled(self) -> None:
+        self.polled_us, self._polled_seconds = self._broker.now_us, self.monotonic()
+
+    def group_silence(self) -> float:
+        return self.monotonic() - self._polled_seconds if self.member else 0.0
+
+    def _poll_group(self) -> None:
+        if self.fenced:
+            raise BrokerUnavailable(f"{self.node}: FENCED_INSTANCE_ID; is another process using this instance name?")
+        if self._group is None or self.member is None or self._broker.down():
+            return
+        self._inbox.extend(self._group.poll(self.member))
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def follow(self, positions: Mapping[Part, int]) -> None:
+        for part in positions:
+            self._broker.partition(part)
+        self._followed.update(positions)
+        self._cut.difference_update(positions)
+
+    def unfollow(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._followed.pop(part, None)
+            self._cut.discard(part)
+
+    def _fetch(self) -> list[Record]:
+        """Some of what has arrived by now, partition by partition."""
+        if self._broker.down():
+            return []
+        found: list[Record] = []
+        room = self._broker.random.randint(1, BATCH_MAX) if self._followed else 0
+        for part in sorted(self._followed):
+            if len(found) < room:
+                found.extend(self._fetch_part(part, room - len(found)))
+        return found
+
+    def _fetch_part(self, part: Part, room: int) -> list[Record]:
+        partition, position = self._broker.partition(part), self._followed[part]
+        if part in self._cut:
+            raise TapeGap(f"{part}: the log was truncated below offset {position}; restore it before anything reads on")
+        self._broker.check(part, position)
+        if self._broker.reachable_us(part) > self._broker.now_us:
+            return []
+        end = min(partition.visible_end(self._broker.now_us - self._broker.fetch_lag_us()), position + room)
+        batch = partition.slice(position, end)
+        if batch:
+            self._followed[part] = partition.show(end)
+        return batch
+
+    def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
+        self._reach()
+        found = {}
+        for part in parts:
+            partition = self._broker.partition(part)
+            stale = part.topic == self._own and self._broker.random.random() < self._broker.faults.stale_ends
+            end = self._broker.random.randint(max(partition.low, partition.shown), partition.end) if stale else partition.end
+            found[part] = (partition.low, partition.show(end))
+        return found
+
+    def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
+        count = 0
+        for part, (start, end) in spans.items():
+            partition = self._broker.partition(part)
+            if start >= end:
+                continue
+            if self._broker.down() or end > partition.end:
+                raise RestoreTimedOut(f"after {timeout_seconds:g} s {part} from {start} to {end} had not come")
+            if start < partition.low:
+                raise TapeGap(f"{part}: offset {start} is gone, the topic begins at {partition.low}")
+            count += end - start
+            yield from partition.slice(start, partition.show(end))
+        self.busy_until_us = self._broker.now_us + self._broker.latency_us() + 5 * count
+
+    # -- the stream ------------------------------------------------------------------------------------------
+
+    def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
+        assert not self.crashed and not self.paused
+        self._poll_group()
+        self._polled()
+        happenings, self._inbox = self._inbox, []
+        if records:
+            happenings.extend(self._fetch())
+        return happenings
+
+    def offer(self, item: Any) -> None:
+        self._inbox.append(Offered(item))
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def append(
+        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+    ) -> None:
+        self._broker.partition(part)
+        self._producer.append(part, key, value, list(headers) or None, token)
+
+    def renew_producer(self) -> None:
+        self._producer.die()
+        self._inbox = [happening for happening in self._inbox if not isinstance(happening, Report)]
+        self._producer = self._fresh_producer()
+
+    def _fresh_producer(self) -> SimProducer:
+        return SimProducer(self._broker, self._inbox_report, max(1_000_000, self._session_us * 6 // 10))
+
+    def _inbox_report(self, report: Report) -> None:
+        self._inbox.append(report)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        return self._producer.hurry()
+
+    def commit(self, positions: Mapping[Part, int]) -> None:
+        if self._group is not None and not self._broker.down():
+            self._group.committed.update(positions)
+
+    # -- time and the end ------------------------------------------------------------------------------------
+
+    def now_us(self) -> int:
+        return self._broker.wall_us() + self.clock_offset_us
+
+    def monotonic(self) -> float:
+        return (self._broker.now_us - self._suspended_us) / 1e6
+
+    def close(self) -> None:
+        """A static member leaves without telling: its partitions wait for it until the session ends."""
+        self._producer.hurry()
+        self.crash()
+
+    def _reach(self) -> None:
+        if self._broker.down():
+            raise BrokerUnavailable(f"{self.node}: the cluster does not answer; is Kafka running?")
+        if self.fenced:
+            raise BrokerUnavailable(f"{self.node}: FENCED_INSTANCE_ID; is another process using this instance name?")
