@@ -20,9 +20,18 @@ from venues.mid import CommonMid, VenueMid
 from venues.replay import RecordedFlow, recorded_symbol
 from venues.server import play_generated, play_recorded, serve
 from venues.signing import read_keys
+from venues.state import Saved, load, restore, save
 from venues.venue import Venue
 
 Flows = list[Coroutine[Any, Any, None]]
+
+MakerFee = Annotated[str, typer.Option(help="Fee rate of makers, of what they receive")]
+TakerFee = Annotated[str, typer.Option(help="Fee rate of takers, of what they receive")]
+BnbPrice = Annotated[str, typer.Option(help="USDT per BNB, for keys whose fee_asset is BNB")]
+WeightLimit = Annotated[int, typer.Option(min=1, help="Request weight per minute and address; Binance: 6000")]
+Orders10s = Annotated[int, typer.Option(min=1, help="Orders per 10 seconds and account; Binance: 100")]
+Orders1d = Annotated[int, typer.Option(min=1, help="Orders per day and account; Binance: 200000")]
+BanSeconds = Annotated[int, typer.Option(min=1, help="First ban of an address that ignores 429; doubles each time")]
 
 
 def main(
@@ -42,28 +51,28 @@ def main(
     ] = None,
     loop: Annotated[bool, typer.Option(help="Start the recording again at its end")] = False,
     speed: Annotated[float, typer.Option(min=0.01, max=1000, help="Pace of the recording")] = 1.0,
-    maker_fee: Annotated[str, typer.Option(help="Fee rate of makers, of what they receive")] = "0.001",
-    taker_fee: Annotated[str, typer.Option(help="Fee rate of takers, of what they receive")] = "0.001",
-    bnb_price: Annotated[str, typer.Option(help="USDT per BNB, for keys whose fee_asset is BNB")] = "600",
-    weight_limit: Annotated[
-        int, typer.Option(min=1, help="Request weight per minute and address; Binance: 6000")
-    ] = 1_200_000,
-    orders_10s: Annotated[int, typer.Option(min=1, help="Orders per 10 seconds and account; Binance: 100")] = 100_000,
-    orders_1d: Annotated[int, typer.Option(min=1, help="Orders per day and account; Binance: 200000")] = 50_000_000,
-    ban_seconds: Annotated[
-        int, typer.Option(min=1, help="First ban of an address that ignores 429; doubles each time")
-    ] = 120,
+    maker_fee: MakerFee = "0.001",
+    taker_fee: TakerFee = "0.001",
+    bnb_price: BnbPrice = "600",
+    weight_limit: WeightLimit = 1_200_000,
+    orders_10s: Orders10s = 100_000,
+    orders_1d: Orders1d = 50_000_000,
+    ban_seconds: BanSeconds = 120,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps accounts, orders and fills over a restart")
+    ] = None,
     history: Annotated[
         int, typer.Option(min=100, help="Closed orders, and fills per account and symbol, that are kept")
     ] = 1_000_000,
 ) -> None:
     """Run one simulated exchange that speaks Binance's spot REST and websocket protocol.
 
-    State is in memory: a restart begins with empty accounts. Environment: TRUETAPE_VENUE_KEYS, a JSON list of
-    {"api_key", "secret", "account", "permissions": ["TRADE", "USER_DATA"]}; without it only public endpoints
-    work. TRUETAPE_VENUE_ADMIN_TOKEN, the bearer token of /admin; without it /admin is off.
+    Environment: TRUETAPE_VENUE_KEYS, a JSON list of {"api_key", "secret", "account", "permissions": ["TRADE",
+    "USER_DATA"]}; without it only public endpoints work. TRUETAPE_VENUE_ADMIN_TOKEN, the bearer token of /admin;
+    without it /admin is off. State is in memory; with --state it is read at the start and written at the end.
     """
     try:
+        saved = load(state) if state else None
         venue = Venue(
             name,
             read_keys(os.environ.get("TRUETAPE_VENUE_KEYS", "")),
@@ -71,17 +80,30 @@ def main(
             limits=Limits(weight_limit, orders_10s, orders_1d, ban_seconds=ban_seconds),
             admin_token=os.environ.get("TRUETAPE_VENUE_ADMIN_TOKEN", ""),
             seed=seed,
-            # Ids go on rising over restarts: a hundred per millisecond are more than any venue hands out.
-            first_id=time.time_ns() // 10_000,
+            first_id=_first_id(saved),
             history=history,
         )
+        if saved:
+            restore(venue.exchange, saved)
         flows = _flows(venue, rate, seed, mid_seed, recording or [], speed, loop=loop)
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
-        uvloop.run(serve(venue, host, port, flows, _greeting(venue, host, port, recording, rate)))
+        _run(venue, host, port, flows, _greeting(venue, host, port, recording, rate))
+        if state:
+            save(venue.exchange, state)
     except TruetapeError as error:
         typer.echo(f"venue {name}: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+def _first_id(saved: Saved | None) -> int:
+    """Ids go on rising over restarts: a hundred per millisecond are more than any venue hands out."""
+    return max(time.time_ns() // 10_000, saved.last_id + 1 if saved else 0)
+
+
+def _run(venue: Venue, host: str, port: int, flows: Flows, greeting: str) -> None:
+    # What lives now lives for ever, and orders make few cycles: there is little garbage to look for.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    uvloop.run(serve(venue, host, port, flows, greeting))
 
 
 def _rates(maker_fee: str, taker_fee: str, bnb_price: str) -> Rates:
