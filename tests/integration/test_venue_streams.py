@@ -11,8 +11,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from venues.process import VenueProcess, run_venue
+from venues.process import VenueProcess, free_port, run_venue
+from venues.server import Server
+from venues.venue import Venue
 
 ORDER = "/api/v3/order"
 ENDED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
@@ -30,7 +33,7 @@ def venue() -> Iterator[VenueProcess]:
 
 
 @pytest.fixture
-async def web(venue: VenueProcess) -> AsyncIterator[aiohttp.ClientSession]:
+async def client(venue: VenueProcess) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(venue.stream_url) as session:
         yield session
     for key in (venue.trade_key, venue.other_key):
@@ -93,10 +96,10 @@ class Follower:
 
 @pytest.mark.parametrize("stream", ["btcusdt@depth@100ms", "btcusdt@depth"])
 async def test_the_published_procedure_gives_the_book(
-    venue: VenueProcess, web: aiohttp.ClientSession, stream: str
+    venue: VenueProcess, client: aiohttp.ClientSession, stream: str
 ) -> None:
     follower, rng, last_id = Follower(), random.Random(7), 0
-    async with web.ws_connect(f"/stream?streams={stream}") as socket:
+    async with client.ws_connect(f"/stream?streams={stream}") as socket:
         random_trading(venue, rng, 60)
         buffered = [await socket.receive_json(timeout=5)]
         random_trading(venue, rng, 60)
@@ -115,8 +118,8 @@ async def test_the_published_procedure_gives_the_book(
     assert len(final["bids"]) > 4
 
 
-async def test_partial_books_and_best_prices(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/stream?streams=btcusdt@depth5@100ms/btcusdt@bookTicker") as socket:
+async def test_partial_books_and_best_prices(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/stream?streams=btcusdt@depth5@100ms/btcusdt@bookTicker") as socket:
         for n in range(8):
             order(venue, "BUY", str(900 + n))
         seen: dict[str, Any] = {}
@@ -128,8 +131,8 @@ async def test_partial_books_and_best_prices(venue: VenueProcess, web: aiohttp.C
     assert (seen["btcusdt@bookTicker"]["b"], seen["btcusdt@bookTicker"]["a"]) == ("907.00000000", "0.00000000")
 
 
-async def test_trades_are_streamed_once_and_in_order(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws/btcusdt@trade/btcusdt@aggTrade") as socket:
+async def test_trades_are_streamed_once_and_in_order(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws/btcusdt@trade/btcusdt@aggTrade") as socket:
         for price in ("1000", "1000", "1001"):
             order(venue, "SELL", price, "0.02", key=venue.other_key)
         taken = order(venue, "BUY", "1001", "0.06")
@@ -161,8 +164,8 @@ def signed_request(venue: VenueProcess, method: str, parameters: dict[str, Any])
     return {"id": "u-1", "method": method, "params": {**parameters, "signature": signature}}
 
 
-async def test_user_data_of_an_order_that_fills_in_parts(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws-api/v3") as socket:
+async def test_user_data_of_an_order_that_fills_in_parts(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws-api/v3") as socket:
         subscribed = await subscribe_user(venue, socket)
         assert (subscribed["status"], subscribed["result"]) == (200, {"subscriptionId": 0})
         mine = order(venue, "BUY", "950", "0.03", newClientOrderId="parts")
@@ -198,9 +201,9 @@ async def test_user_data_of_an_order_that_fills_in_parts(venue: VenueProcess, we
 
 
 async def test_events_belong_to_the_account_and_end_with_the_subscription(
-    venue: VenueProcess, web: aiohttp.ClientSession
+    venue: VenueProcess, client: aiohttp.ClientSession
 ) -> None:
-    async with web.ws_connect("/ws-api/v3") as socket:
+    async with client.ws_connect("/ws-api/v3") as socket:
         await subscribe_user(venue, socket)
         order(venue, "BUY", "910", key=venue.other_key)
         ended = await answer(socket, {"id": 2, "method": "userDataStream.unsubscribe"})
@@ -209,14 +212,14 @@ async def test_events_belong_to_the_account_and_end_with_the_subscription(
         assert (await answer(socket, {"id": 3, "method": "session.subscriptions"}))["result"] == []
 
 
-async def test_listen_keys(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
+async def test_listen_keys(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
     headers = {"X-MBX-APIKEY": venue.trade_key.api_key}
     name = venue.request("POST", "/api/v3/userDataStream", headers=headers)[2]["listenKey"]
     assert venue.request("PUT", "/api/v3/userDataStream", f"listenKey={name}", headers)[:1] == (200,)
     stranger = {"X-MBX-APIKEY": venue.other_key.api_key}
     refused = venue.request("PUT", "/api/v3/userDataStream", f"listenKey={name}", stranger)
     assert refused[2]["code"] == -1125
-    async with web.ws_connect(f"/ws/{name}") as raw, web.ws_connect(f"/stream?streams={name}") as wrapped:
+    async with client.ws_connect(f"/ws/{name}") as raw, client.ws_connect(f"/stream?streams={name}") as wrapped:
         order(venue, "BUY", "912", newClientOrderId="listened")
         event = await raw.receive_json(timeout=5)
         assert (event["e"], event["c"]) == ("executionReport", "listened")
@@ -226,15 +229,15 @@ async def test_listen_keys(venue: VenueProcess, web: aiohttp.ClientSession) -> N
     assert gone[2]["code"] == -1125
 
 
-async def test_control_messages(web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws") as socket:
+async def test_control_messages(client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws") as socket:
         names = ["btcusdt@trade", "ethusdt@depth@100ms"]
         assert await answer(socket, {"method": "SUBSCRIBE", "params": names, "id": 1}) == {"result": None, "id": 1}
         listed = await answer(socket, {"method": "LIST_SUBSCRIPTIONS", "id": "a"})
         assert listed == {"result": names, "id": "a"}
         await answer(socket, {"method": "UNSUBSCRIBE", "params": names[:1], "id": 2})
         assert (await answer(socket, {"method": "LIST_SUBSCRIPTIONS", "id": 3}))["result"] == names[1:]
-    async with web.ws_connect("/stream") as socket:
+    async with client.ws_connect("/stream") as socket:
         combined = {"method": "GET_PROPERTY", "params": ["combined"], "id": 4}
         assert (await answer(socket, combined))["result"] is True
         await answer(socket, {"method": "SET_PROPERTY", "params": ["combined", False], "id": 5})
@@ -259,8 +262,8 @@ async def test_control_messages(web: aiohttp.ClientSession) -> None:
         ('{"method":"GET_PROPERTY","params":["combined",1],"id":1}', 2),
     ],
 )
-async def test_bad_control_messages_get_their_error(web: aiohttp.ClientSession, message: str, code: int) -> None:
-    async with web.ws_connect("/ws") as socket:
+async def test_bad_control_messages_get_their_error(client: aiohttp.ClientSession, message: str, code: int) -> None:
+    async with client.ws_connect("/ws") as socket:
         assert (await answer(socket, message))["error"]["code"] == code
         assert (await answer(socket, {"method": "LIST_SUBSCRIPTIONS", "id": 9}))["id"] == 9
 
@@ -282,16 +285,16 @@ async def test_bad_control_messages_get_their_error(web: aiohttp.ClientSession, 
         ('{"id":1,"method":"userDataStream.unsubscribe","params":{"subscriptionId":7}}', -1130),
     ],
 )
-async def test_bad_api_messages_get_their_error(web: aiohttp.ClientSession, message: str, code: int) -> None:
-    async with web.ws_connect("/ws-api/v3") as socket:
+async def test_bad_api_messages_get_their_error(client: aiohttp.ClientSession, message: str, code: int) -> None:
+    async with client.ws_connect("/ws-api/v3") as socket:
         refused = await answer(socket, message)
         assert (refused["error"]["code"], refused["status"] >= 400) == (code, True)
         alive = await answer(socket, {"id": "still", "method": "ping"})
         assert (alive["id"], alive["status"], alive["result"]) == ("still", 200, {})
 
 
-async def test_orders_over_the_api_socket_and_their_limits(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws-api/v3") as socket:
+async def test_orders_over_the_api_socket_and_their_limits(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws-api/v3") as socket:
         wanted = {
             "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
             "price": "905", "apiKey": venue.trade_key.api_key, "timestamp": time.time_ns() // 1_000_000,
@@ -305,8 +308,8 @@ async def test_orders_over_the_api_socket_and_their_limits(venue: VenueProcess, 
         assert (await answer(socket, forged))["error"]["code"] == -1022
 
 
-async def test_too_many_messages_and_too_large_ones_end_the_connection(web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws") as socket:
+async def test_too_many_messages_and_too_large_ones_end_the_connection(client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws") as socket:
         for n in range(20):
             await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": n})
         answers = 0
@@ -314,7 +317,7 @@ async def test_too_many_messages_and_too_large_ones_end_the_connection(web: aioh
             answers += 1
         assert message.type in ENDED
         assert answers < 20
-    async with web.ws_connect("/ws-api/v3") as socket:
+    async with client.ws_connect("/ws-api/v3") as socket:
         with contextlib.suppress(ConnectionError):  # It may hang up before everything is sent.
             await socket.send_str("a" * 10_000_000)
         message = await socket.receive(timeout=5)
@@ -324,10 +327,8 @@ async def test_too_many_messages_and_too_large_ones_end_the_connection(web: aioh
 async def test_pings_are_answered_and_shutdown_is_announced() -> None:
     with run_venue("--rate", "0") as venue:
         async with (
-            aiohttp.ClientSession(
-                venue.stream_url,
-            ) as web,
-            web.ws_connect("/ws/btcusdt@trade", autoping=False) as socket,
+            aiohttp.ClientSession(venue.stream_url) as client,
+            client.ws_connect("/ws/btcusdt@trade", autoping=False) as socket,
         ):
             await socket.ping(b"there?")
             pong = await socket.receive(timeout=5)
@@ -339,11 +340,36 @@ async def test_pings_are_answered_and_shutdown_is_announced() -> None:
             assert await stopping == (0, "")
 
 
-async def test_an_update_holds_what_changed_and_nothing_else(venue: VenueProcess, web: aiohttp.ClientSession) -> None:
-    async with web.ws_connect("/ws/btcusdt@depth@100ms") as socket:
+async def test_an_update_holds_only_what_changed(venue: VenueProcess, client: aiohttp.ClientSession) -> None:
+    async with client.ws_connect("/ws/btcusdt@depth@100ms") as socket:
         for side, price, changed in (("BUY", "920", "b"), ("BUY", "921", "b"), ("SELL", "990", "a")):
             order(venue, side, price, "0.5")
             event = await socket.receive_json(timeout=5)
             while not event[changed]:  # Orders that an earlier test left may still be leaving.
                 event = await socket.receive_json(timeout=5)
             assert [price for price, _ in event["b"] + event["a"]] == [price + ".00000000"]
+
+
+async def test_a_reader_that_falls_behind_is_cut_off_and_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("venues.sessions.QUEUE_MAX", 1_000)
+    venue, port = Venue("slow", {}), free_port()
+    runner = web.ServerRunner(web.Server(Server(venue).handle, access_log=None), shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with aiohttp.ClientSession() as client:
+        slow = await client.ws_connect(f"ws://127.0.0.1:{port}/ws/btcusdt@trade")
+        quick = await client.ws_connect(f"ws://127.0.0.1:{port}/ws/ethusdt@trade")
+        for _ in range(1_001):
+            venue.hub.publish("btcusdt@trade", {"text": "a" * 100})
+        venue.hub.publish("ethusdt@trade", {"n": 1})
+        assert await quick.receive_json(timeout=5) == {"n": 1}
+        received = 0
+        while (await slow.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            received += 1
+        assert received < 1_001
+        assert venue.hub.listeners.keys() == {"ethusdt@trade"}
+        await slow.close()
+        await quick.close()
+    await runner.cleanup()

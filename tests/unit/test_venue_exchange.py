@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -338,3 +339,14 @@ def test_decremented_market_order_can_pay_in_a_thin_book() -> None:
     order = exchange.place(anna, market("BUY", 1_000, "DECREMENT"), 2).order
     assert (order.executed_e8 // LOT, order.prevented_e8 // LOT, order.status) == (300, 600, "EXPIRED")
     assert anna.locked["USDT"] == 0
+
+
+def test_open_orders_on_a_symbol_are_bounded() -> None:
+    symbol = msgspec.structs.replace(BTC, maximum_orders=2)
+    exchange, (anna,) = funded((symbol,), anna="")
+    request = msgspec.structs.replace(limit("BUY", 50_000, 1_000), symbol=symbol)
+    orders = [exchange.place(anna, request, n).order for n in range(2)]
+    with pytest.raises(Reject, match="MAX_NUM_ORDERS"):
+        exchange.place(anna, request, 3)
+    exchange.cancel(orders[0], 4)
+    exchange.place(anna, request, 5)
