@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import SecretStr
+
 from services.pricing.core import SERVICE
 from services.pricing.session import Session
 from truetape.errors import SetupError
@@ -16,12 +18,12 @@ from truetape.venue.listings import listings_of
 
 
 def effects(runner: Runner[Any], settings: Settings) -> Session:
-    """The book sessions with the read-only keys. Raises SetupError when no venue is configured."""
+    """The book sessions, without keys: books are public. Raises SetupError when no venue is configured."""
     if not settings.venues:
         raise SetupError("no venue is configured; set TRUETAPE_VENUES__<NAME>__REST_URL and __STREAM_URL")
 
     def connect() -> Mapping[str, Venue]:
-        return {name: Binance(name, one, one.read_key, one.read_secret) for name, one in settings.venues.items()}
+        return {name: Binance(name, venue, SecretStr(""), SecretStr("")) for name, venue in settings.venues.items()}
 
     listings = partial(listings_of, runner.tables.reference)
     return Session(runner.offer, connect, listings, settings.mark_interval_ms).start()

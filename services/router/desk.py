@@ -28,6 +28,8 @@ GRACE_SECONDS: Final = 0.1
 """How long fills may lag behind an end, or behind a list of open orders, before they are asked for."""
 ASK_AGAIN_SECONDS: Final = (0.2, 5.0)
 """First and longest wait between two questions about one order; doubled in between."""
+DOUBT_AFTER: Final = 2
+"""Questions that may fail before an intent without outcome is put on the tape as unknown."""
 VERIFY_SECONDS: Final = 10.0
 """Between comparisons with the venue's open orders: a stream that lives may still have lost something."""
 CANCEL_TRIES: Final = 5
@@ -94,9 +96,7 @@ class Desk:
         if tracked is None:
             return
         self._forget(tracked)
-        self._ended[client_order_id] = tracked.executions
-        if len(self._ended) > ENDED_MAX:
-            del self._ended[next(iter(self._ended))]
+        self._remember(client_order_id, tracked.executions)
 
     # -- what the account's stream tells ---------------------------------------------------------------------
 
@@ -118,7 +118,9 @@ class Desk:
         partition = ids.partition_of_venue_order(event.client_order_id)
         if partition not in self._partitions or not isinstance(event, r.VenueFilled):
             return
-        known = self._ended.get(event.client_order_id, {})
+        known = self._ended.get(event.client_order_id)
+        if known is None:
+            known = self._remember(event.client_order_id, {})
         if event.execution_id not in known:
             known[event.execution_id] = None
             self._counts["venue_late_fills"] += 1
@@ -260,7 +262,8 @@ class Desk:
                 status = await self._inquire(tracked)
         except VenueError as error:
             _log.warning("venue question failed", order_id=tracked.order_id, reason=str(error))
-            self._doubted(tracked, str(error))
+            if tracked.questions >= DOUBT_AFTER:
+                self._doubted(tracked, str(error))
         finally:
             tracked.settling = False
         if status == "OPEN" and tracked.ended is None:
@@ -349,6 +352,12 @@ class Desk:
                 self._ask(tracked, GRACE_SECONDS)
 
     # -- bookkeeping -----------------------------------------------------------------------------------------
+
+    def _remember(self, client_order_id: str, executions: dict[str, None]) -> dict[str, None]:
+        self._ended[client_order_id] = executions
+        if len(self._ended) > ENDED_MAX:
+            del self._ended[next(iter(self._ended))]
+        return executions
 
     def _forget(self, tracked: Tracked) -> None:
         del self._legs[tracked.client_order_id]

@@ -16,7 +16,6 @@ class Tracked:
     order_id: str
     symbol: str
     client_order_id: str
-    quantity_e8: int
     send_before_us: int
     venue_order_id: str = ""
     """Empty until the venue showed that it has the order."""
@@ -38,15 +37,13 @@ class Tracked:
 
 def of_intent(partition: int, event: OrderRouted, leg: RoutedLeg) -> Tracked:
     """A leg that is to be sent now."""
-    return Tracked(
-        partition, event.order.order_id, leg.symbol, leg.venue_client_order_id, leg.quantity_e8, leg.send_before_us
-    )
+    return Tracked(partition, event.order.order_id, leg.symbol, leg.venue_client_order_id, leg.send_before_us)
 
 
 def of_state(partition: int, order: Order, leg: Leg) -> Tracked:
     """A leg without an end, as the tape says it stands."""
     return Tracked(
-        partition, order.order_id, leg.symbol, leg.client_order_id, leg.quantity_e8, leg.send_before_us,
+        partition, order.order_id, leg.symbol, leg.client_order_id, leg.send_before_us,
         venue_order_id=leg.venue_order_id, filled_e8=leg.filled_e8, executions=dict(leg.executions),
         cancel_command_id=leg.cancel_command_id, doubted=leg.status == "UNKNOWN",
     )  # fmt: skip

@@ -4,6 +4,7 @@ The rig is the router without Kafka: it decides and evolves every input, acts at
 what a restart would read is at hand. Whatever was planted, the tape must say what the venue's own ledger says.
 """
 
+import asyncio
 import queue
 import random
 import time
@@ -565,6 +566,20 @@ def test_the_cheaper_venue_gets_the_order_and_an_unreachable_one_is_definite(pro
         assert rig.of(elsewhere)[-1].venue == "alpha"
         rig.stop()
     process.signed("DELETE", "/api/v3/openOrders", key=process.other_key, symbol=SYMBOL)
+
+
+async def test_a_listing_that_the_venue_does_not_know_keeps_no_other_book_away(process: VenueProcess) -> None:
+    venue = adapter("alpha", process)
+    seen: dict[str, Any] = {}
+    wanted = {"NOPEUSDT", "BTCUSDT", "ETHUSDT"}
+    following = asyncio.create_task(venue.follow_books(lambda: wanted, lambda view: seen.update({view.symbol: view})))
+    async with asyncio.timeout(10):
+        while not {"BTCUSDT", "ETHUSDT"} <= {symbol for symbol, view in seen.items() if view.usable}:
+            await asyncio.sleep(0.01)
+    assert "NOPEUSDT" not in seen
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await venue.close()
 
 
 def test_marks_follow_the_books_and_stop_when_they_are_in_doubt(process: VenueProcess) -> None:

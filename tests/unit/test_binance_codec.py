@@ -195,17 +195,14 @@ def test_orders_balances_limits_and_depth() -> None:
 def test_market_messages() -> None:
     data = {"e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": 5, "u": 6, "b": [["1", "0"]], "a": []}
     found = codec.market_message(encoded({"stream": "btcusdt@depth@100ms", "data": data}))
-    assert isinstance(found, tuple)
+    assert not isinstance(found, codec.Answer)
     assert (found[0], found[1].first, found[1].last, list(found[1].bids)) == ("BTCUSDT", 5, 6, [(100_000_000, 0)])
-    assert codec.market_message(b'{"result":null,"id":3}') == 3
-    for refusal in (
-        b'{"code":2,"msg":"Invalid request","id":3}',
-        b'{"error":{"code":2,"msg":"x"},"id":3}',
-        b"{}",
-        b"x",
-    ):
+    assert codec.market_message(b'{"result":null,"id":3}') == codec.Answer(3, "")
+    assert codec.market_message(b'{"code":2,"msg":"Invalid","id":3}') == codec.Answer(3, "Invalid")
+    assert codec.market_message(b'{"error":{"code":2,"msg":"Invalid"},"id":3}') == codec.Answer(3, "Invalid")
+    for neither in (b"{}", b"x", b'{"result":null,"id":null}'):
         with pytest.raises(VenueMalformed):
-            codec.market_message(refusal)
+            codec.market_message(neither)
 
 
 def test_the_request_says_what_was_decided() -> None:

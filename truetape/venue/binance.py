@@ -147,7 +147,7 @@ class UserStream:
         }
         await socket.send_str(msgspec.json.encode(request).decode())
 
-    async def beat(self, socket: Socket, answered_us: int) -> None:
+    def beat(self, answered_us: int) -> None:
         """Nothing: the connection's own pulse watches it."""
 
     def received(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Binance's depth streams: one connection, one book per symbol, snapshots when they are needed."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,6 +17,10 @@ from truetape.venue.connection import Socket
 
 SNAPSHOT_LIMIT: Final = 1_000
 SNAPSHOT_RETRY_SECONDS: Final = (0.1, 5.0)
+LOOK_SECONDS: Final = 0.05
+"""Between looks at what is listed."""
+SUBSCRIBE_SECONDS: Final = 0.5
+"""At least so long between two subscriptions."""
 _log = structlog.get_logger()
 
 
@@ -32,23 +37,24 @@ class DepthStream:
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._asked: dict[int, list[str]] = {}
         self._requests = 0
+        self._one_by_one = False
+        self._subscribing: asyncio.Task[None] | None = None
 
     async def opened(self, socket: Socket) -> None:
-        """Subscribe to what is wanted now."""
-        await self._subscribe(socket)
+        """Subscribe to what is wanted, now and later."""
+        self._subscribing = asyncio.create_task(self._keep_subscribed(socket))
 
-    async def beat(self, socket: Socket, answered_us: int) -> None:
-        """What is live was right when the ping left; and what is wanted may have changed."""
+    def beat(self, answered_us: int) -> None:
+        """What is live was right when the ping left."""
         for symbol, view in self._views.items():
             if view.usable and answered_us > view.observed_at_us:
                 self._show(symbol, aged(view, answered_us))
-        await self._subscribe(socket)
 
     def received(self, data: bytes) -> None:
         """One difference, or the answer to a subscription."""
         found = codec.market_message(data)
-        if isinstance(found, int):
-            self._subscribed(found)
+        if isinstance(found, codec.Answer):
+            self._answered(found)
             return
         symbol, diff = found
         book = self._books.get(symbol)
@@ -63,15 +69,24 @@ class DepthStream:
         if was_live and book.wants_snapshot():
             self._fetch(symbol, book)
 
-    def _subscribed(self, request: int) -> None:
-        """From here on every difference arrives, so that a snapshot taken now misses none."""
-        for symbol in self._asked.pop(request, ()):
-            self._fetch(symbol, self._books[symbol])
+    def _answered(self, answer: codec.Answer) -> None:
+        """From a grant on every difference arrives, so that a snapshot taken now misses none."""
+        symbols = self._asked.pop(answer.request, [])
+        if not answer.error:
+            for symbol in symbols:
+                self._fetch(symbol, self._books[symbol])
+            return
+        _log.error("venue refused to stream books", venue=self._venue, symbols=symbols, reason=answer.error)
+        if len(symbols) > 1:
+            self._one_by_one = True  # One that the venue does not know must not keep the others from us.
+            for symbol in symbols:
+                del self._books[symbol]
 
     def closed(self) -> None:
         """Nothing is known any more."""
-        for task in self._fetching.values():
-            task.cancel()
+        for task in (*self._fetching.values(), self._subscribing):
+            if task is not None:
+                task.cancel()
         self._fetching.clear()
         self._books.clear()
         self._asked.clear()
@@ -79,11 +94,17 @@ class DepthStream:
             if view.usable:
                 self._show(symbol, BookView(self._venue, symbol, view.sequence, now_us(), usable=False))
 
-    async def _subscribe(self, socket: Socket) -> None:
-        """One message for what is wanted and not yet followed: the venue takes five a second."""
-        missing = sorted(set(self._symbols()) - self._books.keys())
-        if not missing:
-            return
+    async def _keep_subscribed(self, socket: Socket) -> None:
+        """A new listing is followed at once; but not with more messages than the venue takes."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            while not socket.closed:
+                if missing := sorted(set(self._symbols()) - self._books.keys()):
+                    await self._subscribe(socket, missing[:1] if self._one_by_one else missing)
+                    await asyncio.sleep(SUBSCRIBE_SECONDS)
+                else:
+                    await asyncio.sleep(LOOK_SECONDS)
+
+    async def _subscribe(self, socket: Socket, missing: list[str]) -> None:
         self._rest.example_symbol = missing[0]
         self._requests += 1
         streams = [f"{symbol.lower()}@depth@100ms" for symbol in missing]

@@ -5,7 +5,7 @@ Field names are those of https://developers.binance.com/docs/binance-spot-api-do
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -309,18 +309,24 @@ def user_message(body: bytes) -> _UserMessage:
     return message
 
 
-def market_message(body: bytes) -> tuple[str, DepthDiff] | int:
-    """(symbol, difference) of a combined depth stream's message, or the number of the request that it grants.
+class Answer(NamedTuple):
+    """The answer to a request on a market connection; no error when it is granted."""
 
-    Raises VenueMalformed for an answer that refuses.
-    """
+    request: int
+    error: str
+
+
+def market_message(body: bytes) -> tuple[str, DepthDiff] | Answer:
+    """(symbol, difference) of a combined depth stream's message, or the answer to a request."""
     message: _MarketMessage = _decode(_MarketMessage, body)
-    if message.data is None:
-        if message.id is None or message.code is not None or message.error is not None:
-            raise VenueMalformed(f"the venue refused a subscription: {body[:300]!r}")
-        return message.id
-    data = message.data
-    return data.s, DepthDiff(data.U, data.u, _levels(data.b), _levels(data.a))
+    if message.data is not None:
+        data = message.data
+        return data.s, DepthDiff(data.U, data.u, _levels(data.b), _levels(data.a))
+    if message.id is None:
+        raise VenueMalformed(f"neither data nor an answer: {body[:300]!r}")
+    if message.error is not None:
+        return Answer(message.id, message.error.msg)
+    return Answer(message.id, message.msg or "refused" if message.code is not None else "")
 
 
 def _levels(levels: list[tuple[str, str]]) -> list[tuple[int, int]]:

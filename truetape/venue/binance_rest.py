@@ -67,7 +67,8 @@ class Rest:
     def __init__(self, http: aiohttp.ClientSession, base_url: str, key: SecretStr, secret: SecretStr) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
-        self._headers = CIMultiDictProxy(CIMultiDict({"X-MBX-APIKEY": key.get_secret_value()}))
+        name = key.get_secret_value()
+        self._headers = CIMultiDictProxy(CIMultiDict({"X-MBX-APIKEY": name} if name else {}))
         self._mac = hmac.new(secret.get_secret_value().encode(), digestmod="sha256")
         self._orders = asyncio.Semaphore(ORDERS_AT_ONCE)
         self._queries = asyncio.Semaphore(QUERIES_AT_ONCE)

@@ -30,15 +30,15 @@ _log = structlog.get_logger()
 
 
 class Handler(Protocol):
-    """What is done with a connection."""
+    """What is done with a connection. Nothing but `opened` may block."""
 
     async def opened(self, socket: Socket) -> None:
         """Connected: subscribe."""
 
     def received(self, data: bytes) -> None:
-        """One text message; must not block. A VenueError ends the connection."""
+        """One text message. A VenueError ends the connection."""
 
-    async def beat(self, socket: Socket, answered_us: int) -> None:
+    def beat(self, answered_us: int) -> None:
         """At each pong: all that it sent until `answered_us` (our clock) has arrived."""
 
     def closed(self) -> None:
@@ -83,7 +83,7 @@ async def _serve(http: aiohttp.ClientSession, url: str, handler: Handler) -> Non
             if message.type is WSMsgType.TEXT:
                 handler.received(message.data)
             elif message.type is WSMsgType.PONG:
-                await handler.beat(socket, pulse.answered(bytes(message.data)))
+                handler.beat(pulse.answered(bytes(message.data)))
             elif message.type is WSMsgType.PING:
                 await socket.pong(message.data)
             else:

@@ -1,6 +1,7 @@
 """Venue sessions run in an event loop in a thread of their own, beside a service's run loop."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
@@ -12,6 +13,7 @@ from truetape.venue.adapter import Venue
 
 START_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 5.0
+FAILED_EXIT: Final = 70
 Connect = Callable[[], Mapping[str, Venue]]
 """Makes the venues, inside the event loop that will use them."""
 Work = Coroutine[Any, Any, None]
@@ -19,7 +21,7 @@ _log = structlog.get_logger()
 
 
 class VenueThread:
-    """Runs work that never ends until it is closed. The thread is a daemon: it never keeps a process alive."""
+    """Runs work that never ends until it is closed. The thread never keeps a process alive; its failure ends it."""
 
     def __init__(self, name: str, connect: Connect, begin: Callable[[Mapping[str, Venue]], Iterable[Work]]) -> None:
         self._connect, self._begin = connect, begin
@@ -63,5 +65,7 @@ class VenueThread:
 
 
 def _failed(task: "asyncio.Task[None]") -> None:
+    """What the sessions expect they handle; after anything else only a new process is to be trusted."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("venue session failed", exc_info=error)
+        _log.error("venue session failed; the process ends and its successor asks for what is open", exc_info=error)
+        os._exit(FAILED_EXIT)
