@@ -1,0 +1,195 @@
+"""The demo: an account, money at two venues, some seconds of trading by REST, and proof that the books are right.
+
+It uses what every user has: the command line's reference commands, the typed client, the audit. It ends with True
+only if orders were filled at both venues, the reconciler found nothing different, and the audit is equal.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+
+from truetape.administration import OPERATOR, Administration, ReferenceRefused, administration, command_id, new_key
+from truetape.client import Client, Order, Refused
+from truetape.errors import SetupError
+from truetape.log import KafkaLog, Part
+from truetape.messages import CreateApiKey, Instrument, Listing, OpenAccount, ReconciliationCompleted, SetInstrument
+from truetape.money import from_e8, to_e8
+from truetape.restore import readable
+from truetape.topics import RECONCILIATION_BREAKS
+
+VENUES = ("alpha", "beta")
+VENUE_ACCOUNT = "truetape"
+FUNDS = {"USDT": "250000", "BTC": "4", "ETH": "60"}
+"""What the demo's account has at each venue."""
+SIZES = {"BTC-USDT": "0.002", "ETH-USDT": "0.04"}
+SETTLE_SECONDS = 20.0
+Say = Callable[[str], None]
+
+
+@dataclass
+class Traded:
+    """What the demo did."""
+
+    account_id: str
+    first_fill_seconds: float | None = None
+    answers: Counter[str] = field(default_factory=Counter)
+    orders: list[Order] = field(default_factory=list)
+    venues: Counter[str] = field(default_factory=Counter)
+    cleared: int = 0
+
+
+def listing(venue: str, base: str, lot: str) -> Listing:
+    """How the simulated venues list an instrument: `python -m venues` has the same numbers."""
+    return Listing(
+        venue=venue, symbol=f"{base}USDT", tick_e8=to_e8("0.01"), lot_e8=to_e8(lot), min_quantity_e8=to_e8(lot),
+        min_notional_e8=to_e8("5"), maker_rate_e8=to_e8("0.001"), taker_rate_e8=to_e8("0.001"),
+    )  # fmt: skip
+
+
+def instruments() -> list[Instrument]:
+    """BTC-USDT and ETH-USDT at both venues."""
+    return [
+        Instrument(
+            instrument_id=f"{base}-USDT", base=base, quote="USDT", tick_e8=to_e8("0.01"), lot_e8=to_e8(lot),
+            min_quantity_e8=to_e8(lot), max_quantity_e8=to_e8(largest), min_notional_e8=to_e8("5"),
+            max_notional_e8=to_e8("5000000"), tradable=True,
+            listings=tuple(listing(venue, base, lot) for venue in VENUES),
+        )
+        for base, lot, largest in (("BTC", "0.00001", "50"), ("ETH", "0.0001", "1000"))
+    ]  # fmt: skip
+
+
+def introduce(kafka: str, account_id: str) -> tuple[str, str]:
+    """Instruments, an account and two keys; returns the trading and the administrator's credentials."""
+    with administration(kafka) as admin:
+        for instrument in instruments():
+            if admin.reference.instruments.get(instrument.instrument_id) != instrument:
+                admin.carry_out(SetInstrument(command_id(), OPERATOR, instrument))
+        if account_id not in admin.reference.accounts:
+            admin.carry_out(OpenAccount(command_id(), OPERATOR, account_id, "Demo"))
+        trading = _key(admin, account_id, ("read", "trade"))
+        return trading, _key(admin, "", ("admin",))
+
+
+def _key(admin: Administration, account_id: str, scopes: tuple[str, ...]) -> str:
+    key, credentials = new_key(account_id, scopes, 5_000, None)
+    try:
+        admin.carry_out(CreateApiKey(command_id(), OPERATOR, key))
+    except ReferenceRefused as error:
+        raise SetupError(f"the demo's key was refused: {error}") from error
+    return credentials
+
+
+def fund(gateway: Client, account_id: str, venues: Mapping[str, str], admin_token: str) -> None:
+    """Money arrives at the venues, and is recorded as deposits: the same references on both sides."""
+    for venue, url in venues.items():
+        for asset, amount in FUNDS.items():
+            reference = f"{account_id}-{venue}-{asset}"
+            answer = httpx.post(
+                f"{url}/admin/accounts/{VENUE_ACCOUNT}/deposit",
+                headers={"Authorization": f"Bearer {admin_token}"},
+                json={"asset": asset, "amount": amount, "reference": reference},
+                timeout=10.0,
+            )
+            if answer.status_code != 200:
+                raise SetupError(f"venue {venue} did not take a deposit: {answer.status_code} {answer.text[:200]}")
+            gateway.deposit(account_id, asset, amount, f"venue:{venue}", reference)
+
+
+def trade(client: Client, traded: Traded, seconds: float, seed: int, began: float) -> None:
+    """Submit orders of every kind for some seconds; cancel what rests at the end."""
+    chance = random.Random(seed)
+    _await_marks(client)
+    deadline, number = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        number += 1
+        order_id = _submit(client, traded, chance, number)
+        if traded.first_fill_seconds is None and order_id and next(client.fills(order_id=order_id), None):
+            traded.first_fill_seconds = time.monotonic() - began
+        time.sleep(0.03)
+    traded.answers["cancelled"] = len(client.cancel_all())
+
+
+def _await_marks(client: Client) -> None:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while len(client.marks()) < len(SIZES):
+        if time.monotonic() > deadline:
+            raise SetupError("pricing has published no marks: look at `truetape dev logs pricing`")
+        time.sleep(0.1)
+
+
+def _submit(client: Client, traded: Traded, chance: random.Random, number: int) -> str:
+    """One order of a kind drawn by chance: market, marketable IOC or FOK, resting, post-only."""
+    instrument_id = chance.choice(sorted(SIZES))
+    side = "BUY" if chance.random() < 0.5 else "SELL"
+    mark = next(m for m in client.marks() if m["instrument_id"] == instrument_id)
+    far = 1 if side == "BUY" else -1
+    kind = chance.choice(["market", "ioc", "fok", "cross", "rest", "post"])
+    aside = far * (-0.02 if kind in ("rest", "post") else 0.002)
+    price = None if kind == "market" else from_e8(round(to_e8(mark["price"]) * (1 + aside) / 10**6) * 10**6)
+    time_in_force = {"ioc": "IOC", "fok": "FOK"}.get(kind)
+    try:
+        decision = client.submit(
+            instrument_id, side, SIZES[instrument_id], price=price, time_in_force=time_in_force,
+            post_only=kind == "post", client_order_id=f"demo-{traded.account_id}-{number}-{chance.getrandbits(32):08x}",
+        )  # fmt: skip
+    except Refused as refusal:
+        traded.answers[refusal.code] += 1
+        return ""
+    traded.answers[decision.status.lower()] += 1
+    return decision.order_id
+
+
+def settle(client: Client, traded: Traded) -> None:
+    """Wait until no order is open and every fill is cleared; collect what happened."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        traded.orders = list(client.orders())
+        traded.cleared = sum(1 for entry in client.entries() if entry.kind == "TRADE")
+        fills = list(client.fills())
+        traded.venues = Counter(fill.venue for fill in fills)
+        open_orders = [o for o in traded.orders if o.status in ("ACCEPTED", "WORKING", "PARTIALLY_FILLED", "UNKNOWN")]
+        if not open_orders and traded.cleared == len(fills):
+            return
+        if open_orders:
+            client.cancel_all()
+        time.sleep(0.2)
+    raise SetupError(f"after {SETTLE_SECONDS:g} s orders are still open or not cleared: look at `truetape dev logs`")
+
+
+def reconciled(kafka: str, after_us: int, timeout_seconds: float = 40.0) -> dict[str, ReconciliationCompleted]:
+    """The first comparison with each venue decided after a time with nothing pending; empty values when none came."""
+    part = Part(RECONCILIATION_BREAKS.name, 0)
+    found: dict[str, ReconciliationCompleted] = {}
+    log = KafkaLog(kafka)
+    try:
+        low, _ = log.ends([part])[part]
+        log.follow({part: low})
+        deadline = time.monotonic() + timeout_seconds
+        while len(found) < len(VENUES) and time.monotonic() < deadline:
+            for record in log.poll(0.2):
+                message: Any = readable(record)  # type: ignore[arg-type]
+                late = isinstance(message, ReconciliationCompleted) and message.meta.decided_at_us > after_us
+                if late and not message.pending:
+                    found[message.venue] = message
+    finally:
+        log.close()
+    return found
+
+
+def audit(environment: Mapping[str, str]) -> dict[str, Any]:
+    """`truetape audit --json --require-live`, as a script would run it."""
+    command = [sys.executable, "-m", "truetape.cli", "audit", "--json", "--require-live"]
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False, timeout=300)
+    if not done.stdout.strip():
+        raise SetupError(f"the audit said nothing (exit status {done.returncode}): {done.stderr.strip()[-500:]}")
+    report: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return report
