@@ -55,6 +55,8 @@ class ScriptedVenue:
         self.answer: asyncio.Future[Sequence[r.Report]] = asyncio.get_running_loop().create_future()
         self.cancel_answer: Sequence[r.Report] = ()
         self.found: r.VenueOrder | r.VenueExpired | Exception | None = None
+        self.next_found: list[r.VenueOrder | Exception | None] = []
+        """Answered first, one by one."""
         self.open: list[r.VenueOrder] | Exception = []
         self.own_trades: list[r.VenueTrade] = []
         self.now_us = 0
