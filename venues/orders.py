@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from truetape.money import ONE_E8
 from venues.accounts import Account
@@ -72,6 +72,7 @@ class ClientOrder(Struct, eq=False):
     prevented_e8: int = 0
     prevented_match_id: int = 0
     status: Status = "NEW"
+    fills: list[Fill] = field(default_factory=list)
 
     @property
     def symbol(self) -> Symbol:

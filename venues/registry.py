@@ -47,6 +47,9 @@ class Registry:
 
     def add_fill(self, account: Account, fill: Fill) -> None:
         """Keep a fill, in order of trade ids."""
+        order = self.orders.get(fill.order_id)
+        if order is not None:
+            order.fills.append(fill)
         fills = self.fills.setdefault((account.account_id, fill.symbol), [])
         fills.append(fill)
         if len(fills) > 2 * self.history:
@@ -81,14 +84,16 @@ class Registry:
         raise no_such_order()
 
     def of(self, account: Account, symbol: str, since_id: int = 0) -> list[ClientOrder]:
-        """All orders of an account on a symbol from an id on, oldest first."""
+        """All orders of an account on a symbol from an id on, oldest first; not to be changed."""
         orders = self._by_owner.get((account.account_id, symbol), [])
-        return orders[bisect_left(orders, since_id, key=lambda order: order.order_id) :]
+        start = bisect_left(orders, since_id, key=lambda order: order.order_id)
+        return orders[start:] if start else orders
 
     def fills_of(self, account: Account, symbol: str, since_id: int = 0) -> list[Fill]:
-        """All fills of an account on a symbol from a trade id on, oldest first."""
+        """All fills of an account on a symbol from a trade id on, oldest first; not to be changed."""
         fills = self.fills.get((account.account_id, symbol), [])
-        return fills[bisect_left(fills, since_id, key=lambda fill: fill.trade_id) :]
+        start = bisect_left(fills, since_id, key=lambda fill: fill.trade_id)
+        return fills[start:] if start else fills
 
     def committed(self, account: Account) -> dict[str, int]:
         """What the open orders of an account lock, by asset: the ledger's `locked` must equal it."""

@@ -42,10 +42,11 @@ class Session:
             self.request.transport.abort()
 
     async def run(self, receive: Callable[[str], None], messages_per_second: int | None) -> None:
-        """Serve until the peer leaves: `receive` gets each text message."""
-        await self.socket.prepare(self.request)
-        writer = asyncio.create_task(self._write())
+        """Serve until the peer leaves: `receive` gets each text message. Raises HTTPException on a bad handshake."""
+        writer: asyncio.Task[None] | None = None
         try:
+            await self.socket.prepare(self.request)
+            writer = asyncio.create_task(self._write())
             async for message in self.socket:
                 if messages_per_second is not None and self._count() > messages_per_second:
                     await self.socket.close(code=1008, message=b"Too many requests")
@@ -61,7 +62,8 @@ class Session:
         except ConnectionError:
             pass
         finally:
-            writer.cancel()
+            if writer is not None:
+                writer.cancel()
             for callback in self.closing:
                 callback()
 

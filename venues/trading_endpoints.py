@@ -166,9 +166,11 @@ def own_trades(venue: Venue, call: Call) -> Any:
     start_ms, end_ms = _span(call.parameters)
     if from_id is not None and (start_ms is not None or end_ms is not None):
         raise Reject(-1128, "Combination of optional parameters invalid.")
-    fills = venue.exchange.registry.fills_of(call.owner, symbol.name, from_id or 0)
+    registry = venue.exchange.registry
+    fills = registry.fills_of(call.owner, symbol.name, from_id or 0)
     if order_id is not None:
-        fills = [fill for fill in fills if fill.order_id == order_id]
+        order = registry.find(call.owner, symbol.name, order_id, None)
+        fills = [fill for fill in order.fills if fill.trade_id >= (from_id or 0)] if order else []
     if start_ms is not None or end_ms is not None:
         fills = [f for f in fills if (start_ms or 0) <= f.time_ms <= (end_ms or 2**62)]
     ascending = from_id is not None or start_ms is not None or order_id is not None

@@ -247,6 +247,14 @@ def test_unknown_paths_and_methods(venue: VenueProcess, method: str, path: str, 
     assert (answered, body["code"] < 0) == (status, True)
 
 
+@pytest.mark.parametrize("path", ["/ws", "/stream?streams=btcusdt@trade", "/ws-api/v3", "/elsewhere"])
+def test_a_bad_websocket_handshake_has_a_named_error(venue: VenueProcess, path: str) -> None:
+    status, _, body = venue.request("GET", path, headers={"Upgrade": "websocket", "Connection": "upgrade"})
+    assert status in (400, 404)
+    assert body["code"] == -1020
+    assert venue.admin("POST", "disconnect", {"streams": "all"})["disconnected"] == 0
+
+
 @pytest.mark.parametrize("declared", [True, False], ids=["length", "chunked"])
 def test_a_body_of_ten_megabytes_is_refused(venue: VenueProcess, declared: bool) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", venue.port, timeout=10)
