@@ -75,7 +75,7 @@ class HotKeys:
             with self.client.pipeline(transaction=True) as pipe:
                 for row in rows:
                     pipe.hset(balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}")
-                pipe.hset(VIEW_KEY, mapping={str(part): next_offset for part, next_offset in positions.items()})
+                pipe.hset(VIEW_KEY, mapping={"complete": 1} | {str(part): end for part, end in positions.items()})
                 pipe.execute()
             self.complete = True
             _log.info("hot keys filled", positions=len(positions))

@@ -85,9 +85,7 @@ class Projector:
         except psycopg.OperationalError as error:
             self._disconnect(error)
         except psycopg.Error as error:
-            raise TapeError(
-                f"the views refuse what the tape says, nothing of it was written: {error}"
-            ) from error
+            raise TapeError(f"the views refuse what the tape says, nothing of it was written: {error}") from error
         return len(records)
 
     def close(self) -> None:

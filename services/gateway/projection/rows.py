@@ -46,7 +46,7 @@ class Batch(Struct):
     fills: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
     lines: list[Row] = field(default_factory=list)
-    transfers: list[Row] = field(default_factory=list)
+    transfers: dict[str, Row] = field(default_factory=dict)
     reconciliations: list[Row] = field(default_factory=list)
     breaks: dict[str, Row] = field(default_factory=dict)
     breaks_closed: dict[str, Row] = field(default_factory=dict)
@@ -83,33 +83,35 @@ class Batch(Struct):
 
     def _index(self, record: Record, message: Any) -> None:
         """Put the record into the index of events, under each order that it is about."""
+        self.events.append(event_row(record.topic, record.partition, record.offset, message))
         orders = orders_of(message)
-        body = asdict(message)
-        meta: m.Meta | None = body.pop("meta", None)
-        row: Row = {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-            "type": type(message).__name__,
-            "account_id": key_of(message) or None,
-            "order_id": orders[0] if len(orders) == 1 else None,
-            "body": body,
-        }
-        if meta is None:
-            row |= {"at_us": message.received_at_us, "epoch": 0, "sequence": 0}
-        else:
-            cause = meta.cause
-            row |= {
-                "at_us": meta.decided_at_us, "epoch": meta.epoch, "sequence": meta.sequence, "event_id": meta.event_id,
-                "cause_source": cause.source, "cause_partition": cause.partition, "cause_offset": cause.offset,
-                "cause_id": cause.id,
-            }  # fmt: skip
-        self.events.append(row)
         if len(orders) > 1:
             self.order_events.extend(
                 {"order_id": order_id, "topic": record.topic, "partition": record.partition, "offset": record.offset}
                 for order_id in orders
             )
+
+
+def event_row(topic: str, partition: int, offset: int, message: Any) -> Row:
+    """A record as view.events has it."""
+    orders = orders_of(message)
+    body = asdict(message)
+    meta: m.Meta | None = body.pop("meta", None)
+    row: Row = {
+        "topic": topic, "partition": partition, "offset": offset, "type": type(message).__name__,
+        "account_id": key_of(message) or None, "order_id": orders[0] if len(orders) == 1 else None, "body": body,
+    }  # fmt: skip
+    if meta is None:  # A command: many writers, no epochs, and nothing on the tape before it.
+        return row | {
+            "at_us": message.received_at_us, "epoch": 0, "sequence": 0, "event_id": None, "cause_source": None,
+            "cause_partition": None, "cause_offset": None, "cause_id": None,
+        }  # fmt: skip
+    cause = meta.cause
+    return row | {
+        "at_us": meta.decided_at_us, "epoch": meta.epoch, "sequence": meta.sequence, "event_id": meta.event_id,
+        "cause_source": cause.source, "cause_partition": cause.partition, "cause_offset": cause.offset,
+        "cause_id": cause.id,
+    }  # fmt: skip
 
 
 def orders_of(message: Any) -> list[str]:
@@ -171,18 +173,16 @@ def _released(batch: Batch, event: m.ReservationReleased) -> None:
 
 def _transfer(batch: Batch, event: m.TransferApproved | m.TransferRejected) -> None:
     refusal = event if isinstance(event, m.TransferRejected) else None
-    batch.transfers.append(
-        {
-            **asdict(event.transfer),
-            "partition": batch.partition,
-            "accepted": refusal is None,
-            "reason": refusal.reason if refusal else None,
-            "numbers": refusal.numbers if refusal else None,
-            "decision_offset": batch.offset,
-            "decision_event_id": event.meta.event_id,
-            "decided_at_us": event.meta.decided_at_us,
-        }
-    )
+    batch.transfers[event.transfer.transfer_id] = {  # A refused one may be asked for again; the newest word counts.
+        **asdict(event.transfer),
+        "partition": batch.partition,
+        "accepted": refusal is None,
+        "reason": refusal.reason if refusal else None,
+        "numbers": refusal.numbers if refusal else None,
+        "decision_offset": batch.offset,
+        "decision_event_id": event.meta.event_id,
+        "decided_at_us": event.meta.decided_at_us,
+    }
     if refusal is None and event.transfer.amount_e8 < 0:
         batch.credited(event.transfer.account_id, event.transfer.asset, 0, -event.transfer.amount_e8)
 

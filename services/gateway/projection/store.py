@@ -39,6 +39,9 @@ _DECIDED: Final = (
     "accepted reason numbers decision_offset decision_event_id decided_at_us limit_price_e8 reserved_asset reserved_e8"
 )
 _MARK: Final = "price_e8 bid_e8 ask_e8 venue book_sequence observed_at_us age_us marked_at_us epoch sequence"
+_TRANSFER: Final = (
+    "asset amount_e8 location external_reference accepted reason numbers decision_offset decision_event_id "
+) + "decided_at_us"
 _BREAK: Final = (
     "break_class venue key account_id ours_e8 theirs_e8 first_seen_at_us owner evidence evidence_sha256 closed_at_us "
     "closed_reason"
@@ -71,7 +74,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         _upsert("positions", "account_id, instrument_id", _newest("quantity_e8 cost_e8 realised_e8 updated_at_us")),
         lambda batch: batch.positions.values(),
     ),
-    (_insert("transfers"), lambda batch: batch.transfers),
+    (_upsert("transfers", "transfer_id", _newest(_TRANSFER)), lambda batch: batch.transfers.values()),
     (
         _upsert("instruments", "instrument_id", _newest("tradable body")),
         lambda batch: batch.instruments.values(),

@@ -1,0 +1,73 @@
+"""The web application: every route of the API, errors of the framework as problem documents, a bound on everything."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.gateway import administration, operations, reading, registry, streaming, trading, transfers
+from services.gateway.gateway import Gateway
+from services.gateway.openapi import document, responses_of
+from services.gateway.problems import Problem
+from services.gateway.routing import Route, endpoint
+
+REQUESTS_MAX: Final = 4_096
+"""Requests that one process works on at once; more get 503."""
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *trading.routes.all,
+    *reading.routes.all,
+    *streaming.routes.all,
+    *transfers.routes.all,
+    *administration.routes.all,
+    *registry.routes.all,
+    *operations.routes.all,
+)
+"""Every operation. Routes with fixed paths stand before those with a parameter in the same place."""
+
+
+def build(gateway: Gateway) -> ASGIApp:
+    """The application of one gateway."""
+    app = FastAPI(title="Truetape", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    for route in ROUTES:
+        app.add_api_route(
+            route.path, endpoint(gateway, route), methods=[route.method], operation_id=route.operation_id,
+            response_model=None, responses=responses_of(route), tags=[route.tag], summary=route.summary,
+        )  # fmt: skip
+    app.openapi = lambda: document(ROUTES)  # type: ignore[method-assign]
+    app.add_exception_handler(HTTPException, _of_framework)
+    return Bounded(app)
+
+
+async def _of_framework(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        headers: dict[str, Any] = dict(error.headers or {})
+        return Problem("method_not_allowed", f"{request.method} is not possible here", headers).response()
+    return Problem("not_found", "there is nothing here; the API is described at /docs").response()
+
+
+class Bounded:
+    """Refuses requests beyond what this process may work on at once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._count = app, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        if self._count >= REQUESTS_MAX:
+            response = Problem("overloaded", f"{REQUESTS_MAX} requests are being worked on").response()
+            await response(scope, receive, send)
+            return
+        self._count += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._count -= 1

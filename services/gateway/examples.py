@@ -1,0 +1,66 @@
+"""Examples of bodies and answers for the API's description; a test parses each by its type."""
+
+from typing import Any, Final
+
+_ORDER_ID: Final = "0f4fa9f0a1b2c3d4e5f60718293a4b5c"
+_TIME: Final = "2026-11-21T09:00:00.000000Z"
+_EVENT_ID: Final = "orders.decisions<orders.commands/3/1041"
+_TERMS: Final[dict[str, Any]] = {
+    "order_id": _ORDER_ID, "client_order_id": "my-order-1", "account_id": "acme", "instrument_id": "BTC-USDT",
+    "side": "BUY", "order_type": "LIMIT", "time_in_force": "GTC", "post_only": False, "quantity": "0.01",
+    "price": "60000.5",
+}  # fmt: skip
+_LISTING: Final[dict[str, Any]] = {
+    "venue": "alpha", "symbol": "BTCUSDT", "tick": "0.01", "lot": "0.00001", "min_quantity": "0.00001",
+    "min_notional": "5", "maker_rate": "0.001", "taker_rate": "0.001",
+}  # fmt: skip
+_INSTRUMENT: Final[dict[str, Any]] = {
+    "instrument_id": "BTC-USDT", "base": "BTC", "quote": "USDT", "tick": "0.01", "lot": "0.00001",
+    "min_quantity": "0.00001", "max_quantity": "100", "min_notional": "5", "max_notional": "10000000",
+    "tradable": True, "listings": [_LISTING],
+}  # fmt: skip
+_TRANSFER: Final[dict[str, Any]] = {
+    "account_id": "acme", "asset": "USDT", "amount": "100000", "location": "venue:alpha",
+    "external_reference": "wire-2026-0001",
+}  # fmt: skip
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "OrderRequest": {
+        "instrument_id": "BTC-USDT", "side": "BUY", "order_type": "LIMIT", "quantity": "0.01", "price": "60000.5",
+        "time_in_force": "GTC", "client_order_id": "my-order-1",
+    },
+    "OrderDecided": {**_TERMS, "status": "ACCEPTED", "decided_at": _TIME, "decision_id": _EVENT_ID},
+    "Order": {
+        **_TERMS, "status": "PARTIALLY_FILLED", "filled": "0.004", "average_price": "60000.25",
+        "limit_price": "60000.5", "reason": None, "numbers": None, "decided_at": _TIME, "updated_at": _TIME,
+        "decision_id": _EVENT_ID,
+    },
+    "Cancelled": {"command_id": "8a" * 16, "order_ids": [_ORDER_ID], "status": "REQUESTED"},
+    "TransferRequest": _TRANSFER,
+    "WithdrawalRequest": {name: value for name, value in _TRANSFER.items() if name != "account_id"},
+    "Transfer": {
+        **_TRANSFER, "transfer_id": "1b" * 16, "status": "APPROVED", "decided_at": _TIME, "decision_id": _EVENT_ID,
+    },
+    "InstrumentShape": _INSTRUMENT,
+    "Instruments": {"instruments": [_INSTRUMENT]},
+    "AccountRequest": {"account_id": "acme", "name": "Acme Trading"},
+    "LimitsRequest": {
+        "account_id": "acme", "max_order_notional": "1000000", "max_open_orders": 100, "max_messages_per_second": 50,
+        "collar_rate": "0.05", "mark_max_age_ms": 3000,
+    },
+    "FeesRequest": {"account_id": "*", "maker_rate": "0.0002", "taker_rate": "0.0005"},
+    "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
+    "KeyRequest": {"scopes": ["read", "trade"], "account_id": "acme", "expires_in_seconds": 2592000},
+    "Balances": {"balances": [{"asset": "USDT", "balance": "100000", "reserved": "600.6", "available": "99399.4"}]},
+    "Positions": {
+        "positions": [
+            {
+                "instrument_id": "BTC-USDT", "quantity": "0.01", "cost": "600", "average_price": "60000",
+                "realised": "0", "updated_at": _TIME,
+            }
+        ]
+    },
+    "Changed": {"command_id": "8a" * 16, "event_id": "reference.events<reference.commands/0/7", "decided_at": _TIME},
+    "HealthShape": {"ready": True, "missing": []},
+}  # fmt: skip
+"""By the name of the type."""

@@ -1,0 +1,182 @@
+"""Routes that read. All but the reference data come from the views, once these hold what was answered before."""
+
+from collections.abc import Iterable
+from typing import Any, Final, get_args
+
+from msgspec import UNSET
+from starlette.responses import Response
+
+from services.gateway import answers as a
+from services.gateway import rendering
+from services.gateway import requests as r
+from services.gateway.history import history_of
+from services.gateway.limits import HOT_BALANCES
+from services.gateway.problems import field_problem
+from services.gateway.projection.hot import VIEW_KEY, balances_key
+from services.gateway.reads import Row
+from services.gateway.redislink import LinkDown, RedisRefused
+from services.gateway.routing import Call, Routes, reply
+from services.gateway.trading import order_id_of, order_not_found
+from truetape import ids
+from truetape.messages import OrderStatus
+
+routes = Routes("reading")
+VIEWS: Final = ("view_behind", "view_unavailable")
+
+
+@routes.add("GET", "/v1/orders/{order_id}", "read", answers={200: a.Order}, problems=("order_not_found", *VIEWS),
+            waits=True)  # fmt: skip
+async def get_order(call: Call) -> Response:
+    """One order, by its order id or by `client:` and its client order id."""
+    order_id = order_id_of(call)
+    await call.see_answers()
+    rows = await call.gateway.reads.rows(
+        "SELECT * FROM view.orders WHERE order_id = %s AND account_id = %s AND decision_offset IS NOT NULL",
+        order_id, call.account_id,
+    )  # fmt: skip
+    if rows:
+        return reply(rendering.order(rows[0]))
+    submitted = await call.gateway.reads.rows(
+        "SELECT body, at_us FROM view.events WHERE order_id = %s AND account_id = %s AND type = 'SubmitOrder' LIMIT 1",
+        order_id, call.account_id,
+    )  # fmt: skip
+    if not submitted:
+        raise order_not_found()
+    return reply(rendering.undecided(submitted[0]))
+
+
+@routes.add("GET", "/v1/orders", "read", query=r.OrdersQuery, answers={200: a.Orders}, problems=VIEWS, waits=True)
+async def list_orders(call: Call) -> Response:
+    """The account's orders, newest first."""
+    query = call.query(r.OrdersQuery)
+    await call.see_answers()
+    filters: list[tuple[str, Any]] = [("account_id = %s", call.account_id)]
+    filters += _equal(instrument_id=query.instrument_id, side=query.side)
+    if query.status is not UNSET:
+        filters.append(("status = ANY(%s)", _statuses(query.status)))
+    if query.client_order_id is not UNSET:
+        filters.append(("order_id = %s", ids.order_id(call.account_id, query.client_order_id)))
+    rows, cursor = await _page(call, "view.orders", "decision_offset", filters, query)
+    return reply(a.Orders([rendering.order(row) for row in rows], cursor))
+
+
+@routes.add("GET", "/v1/fills", "read", query=r.FillsQuery, answers={200: a.Fills}, problems=VIEWS, waits=True)
+async def list_fills(call: Call) -> Response:
+    """The account's fills, newest first."""
+    query = call.query(r.FillsQuery)
+    await call.see_answers()
+    filters = [("account_id = %s", call.account_id)]
+    filters += _equal(instrument_id=query.instrument_id, order_id=query.order_id)
+    rows, cursor = await _page(call, "view.fills", '"offset"', filters, query)
+    return reply(a.Fills([rendering.fill(row) for row in rows], cursor))
+
+
+@routes.add("GET", "/v1/positions", "read", answers={200: a.Positions}, problems=VIEWS, waits=True)
+async def list_positions(call: Call) -> Response:
+    """The account's positions, with average cost and realised profit."""
+    await call.see_answers()
+    rows = await call.gateway.reads.rows(
+        "SELECT * FROM view.positions WHERE account_id = %s ORDER BY instrument_id", call.account_id
+    )
+    return reply(a.Positions([rendering.position(row) for row in rows]))
+
+
+@routes.add("GET", "/v1/balances", "read", answers={200: a.Balances}, problems=VIEWS, waits=True)
+async def list_balances(call: Call) -> Response:
+    """The account's balances: cleared, reserved by open orders, and available."""
+    found = await _hot_balances(call)
+    if found is None:
+        await call.see_answers()
+        rows = await call.gateway.reads.rows(
+            "SELECT asset, balance_e8, reserved_e8 FROM view.credit WHERE account_id = %s", call.account_id
+        )
+        found = [(row["asset"], int(row["balance_e8"]), int(row["reserved_e8"])) for row in rows]
+    return reply(a.Balances([rendering.balance(*row) for row in sorted(found)]))
+
+
+async def _hot_balances(call: Call) -> list[tuple[str, int, int]] | None:
+    """The balances from Redis, when its hot keys are complete and as far as this account was answered."""
+    parts = list(call.answered.items())
+    keys = (VIEW_KEY, balances_key(call.account_id))
+    try:
+        reached, kept = await call.gateway.limits.link.script(HOT_BALANCES, keys, *(str(part) for part, _ in parts))
+    except (LinkDown, RedisRefused):
+        return None
+    if not reached or any(int(seen or 0) <= offset for seen, (_, offset) in zip(reached[1:], parts, strict=True)):
+        return None
+    pairs = [(asset, *map(int, amounts.split())) for asset, amounts in zip(kept[::2], kept[1::2], strict=True)]
+    return [(asset, balance_e8, reserved_e8) for asset, balance_e8, reserved_e8 in pairs]
+
+
+@routes.add("GET", "/v1/entries", "read", query=r.PageQuery, answers={200: a.Entries}, problems=VIEWS, waits=True)
+async def list_entries(call: Call) -> Response:
+    """The account's journal entries with all their lines, newest first."""
+    query = call.query(r.PageQuery)
+    await call.see_answers()
+    rows, cursor = await _page(call, "view.entries", '"offset"', [("account_id = %s", call.account_id)], query)
+    lines = await call.gateway.reads.rows(
+        "SELECT * FROM view.lines WHERE entry_id = ANY(%s) ORDER BY entry_id, line", [row["entry_id"] for row in rows]
+    )
+    return reply(a.Entries([rendering.entry(row, _of(lines, row["entry_id"])) for row in rows], cursor))
+
+
+def _of(lines: Iterable[Row], entry_id: str) -> list[Row]:
+    return [line for line in lines if line["entry_id"] == entry_id]
+
+
+@routes.add("GET", "/v1/orders/{order_id}/history", "read", answers={200: a.History},
+            problems=("order_not_found", *VIEWS), waits=True)  # fmt: skip
+async def get_order_history(call: Call) -> Response:
+    """Everything that the tape says of an order, causes before effects.
+
+    Each event comes with its topic, partition and offset, the epoch and sequence of its writer, and the input that it
+    answers, from the client's command to the journal entry and the credit that followed it.
+    """
+    order_id = order_id_of(call)
+    await call.see_answers()
+    events = await history_of(call.gateway.reads, call.account_id, order_id)
+    if not events:
+        raise order_not_found()
+    return reply(a.History(order_id, [rendering.event(row) for row in events]))
+
+
+@routes.add("GET", "/v1/instruments", "read", answers={200: a.Instruments})
+async def list_instruments(call: Call) -> Response:
+    """Everything that can be traded, and where."""
+    await call.see_reference()
+    known = call.gateway.bus.reference.instruments
+    return reply(a.Instruments([rendering.instrument(known[name]) for name in sorted(known)]))
+
+
+@routes.add("GET", "/v1/marks", "read", answers={200: a.Marks})
+async def list_marks(call: Call) -> Response:
+    """The newest mark of each instrument."""
+    newest = call.gateway.bus.tables.marks.newest
+    return reply(a.Marks([rendering.mark(newest[name]) for name in sorted(newest)]))
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _equal(**wanted: Any) -> list[tuple[str, Any]]:
+    return [(f"{name} = %s", value) for name, value in wanted.items() if value is not UNSET]
+
+
+def _statuses(text: str) -> list[str]:
+    found = text.split(",")
+    if unknown := [status for status in found if status not in get_args(OrderStatus)]:
+        raise field_problem("status", f"{unknown[0][:40]!r} is none of {', '.join(get_args(OrderStatus))}")
+    return found
+
+
+async def _page(
+    call: Call, table: str, place: str, filters: list[tuple[str, Any]], query: Any
+) -> tuple[list[Row], str | None]:
+    """Rows by their place on the tape, newest first; the cursor is the last row's place."""
+    if query.cursor is not UNSET:
+        filters = [*filters, (f"{place} < %s", min(int(query.cursor), 2**63 - 1))]
+    where = " AND ".join([f"{place} IS NOT NULL", *(condition for condition, _ in filters)])
+    statement = f"SELECT *, {place} AS place FROM {table} WHERE {where} ORDER BY {place} DESC LIMIT %s"
+    rows = await call.gateway.reads.rows(statement, *(value for _, value in filters), query.limit + 1)
+    page = rows[: query.limit]
+    return page, str(page[-1]["place"]) if len(rows) > query.limit else None

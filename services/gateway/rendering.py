@@ -1,0 +1,253 @@
+"""From the tape's structs and the views' rows to answers: decimals as strings, times as RFC 3339."""
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from services.gateway import answers as a
+from services.gateway import requests as r
+from services.gateway.known import Decided
+from services.gateway.problems import Problem
+from truetape import messages as m
+from truetape.messages import OrderTerms
+from truetape.money import ONE_E8, divide, from_e8
+from truetape.reference import EVERYBODY, Reference
+
+Row = dict[str, Any]
+_SECOND_US: Final = 1_000_000
+
+
+def moment(at_us: int) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    seconds, fraction = divmod(at_us, _SECOND_US)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:06d}Z"
+
+
+def maybe_moment(at_us: int | None) -> str | None:
+    """As `moment`; None stays None."""
+    return None if at_us is None else moment(at_us)
+
+
+def maybe_decimal(value_e8: int | None) -> str | None:
+    """A decimal string; None stays None."""
+    return None if value_e8 is None else from_e8(int(value_e8))
+
+
+def numbers(seen: dict[str, int] | None) -> dict[str, Any]:
+    """The numbers that a refusal saw: money as decimal strings without _e8 in the name, the rest as they are."""
+    found: dict[str, Any] = {}
+    for name, value in (seen or {}).items():
+        if name.endswith("_e8"):
+            found[name.removesuffix("_e8")] = from_e8(value)
+        else:
+            found[name] = value
+    return found
+
+
+# -- orders ----------------------------------------------------------------------------------------------------------
+
+
+def order_answer(order: OrderTerms, decision: Decided | None) -> a.OrderDecided:
+    """The answer to a submission, from terms and decision alone, so that a repetition has the same bytes."""
+    return a.OrderDecided(
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        account_id=order.account_id,
+        instrument_id=order.instrument_id,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        post_only=order.post_only,
+        quantity=from_e8(order.quantity_e8),
+        price=maybe_decimal(order.price_e8),
+        status="PENDING" if decision is None else "ACCEPTED",
+        decided_at=None if decision is None else moment(decision.decided_at_us),
+        decision_id=None if decision is None else decision.event_id,
+    )
+
+
+def refusal(decision: Decided) -> Problem:
+    """The problem document of an order that risk refused, from the decision alone."""
+    assert decision.reason is not None
+    order = decision.order
+    seen = numbers(decision.numbers)
+    saw = f"; it saw {', '.join(f'{name} {value}' for name, value in seen.items())}" if seen else ""
+    return Problem(
+        decision.reason.lower(), f"risk refused the order: {decision.reason}{saw}", reason=decision.reason,
+        numbers=seen, order_id=order.order_id, client_order_id=order.client_order_id,
+        decided_at=moment(decision.decided_at_us), decision_id=decision.event_id,
+    )  # fmt: skip
+
+
+def order(row: Row) -> a.Order:
+    """An order of the views."""
+    filled_e8 = row["filled_e8"]
+    average_e8 = divide(int(row["quote_filled_e8"]) * ONE_E8, filled_e8, "half_even")[0] if filled_e8 else None
+    return a.Order(
+        order_id=row["order_id"], client_order_id=row["client_order_id"], account_id=row["account_id"],
+        instrument_id=row["instrument_id"], side=row["side"], order_type=row["order_type"],
+        time_in_force=row["time_in_force"], post_only=row["post_only"], quantity=from_e8(row["quantity_e8"]),
+        price=maybe_decimal(row["price_e8"]), status=row["status"], filled=from_e8(filled_e8),
+        average_price=maybe_decimal(average_e8), limit_price=maybe_decimal(row["limit_price_e8"]),
+        reason=row["reason"] or row["ended_reason"],
+        numbers=None if row["numbers"] is None else numbers(row["numbers"]),
+        decided_at=maybe_moment(row["decided_at_us"]), updated_at=moment(row["updated_at_us"]),
+        decision_id=row["decision_event_id"],
+    )  # fmt: skip
+
+
+def undecided(submission: Row) -> a.Order:
+    """An order of which the views have the submission alone."""
+    terms = submission["body"]["order"]
+    return a.Order(
+        order_id=terms["order_id"], client_order_id=terms["client_order_id"], account_id=terms["account_id"],
+        instrument_id=terms["instrument_id"], side=terms["side"], order_type=terms["order_type"],
+        time_in_force=terms["time_in_force"], post_only=terms["post_only"], quantity=from_e8(terms["quantity_e8"]),
+        price=maybe_decimal(terms["price_e8"]), status="PENDING", filled="0", average_price=None, limit_price=None,
+        reason=None, numbers=None, decided_at=None, updated_at=moment(submission["at_us"]), decision_id=None,
+    )  # fmt: skip
+
+
+def decision_of(row: Row) -> Decided:
+    """The decision that a row of view.orders holds."""
+    terms = OrderTerms(**{name: row[name] for name in OrderTerms.__struct_fields__})
+    return Decided(
+        terms, row["accepted"], row["decided_at_us"], row["decision_event_id"], row["decision_offset"],
+        row["reason"], row["numbers"],
+    )  # fmt: skip
+
+
+def fill(row: Row) -> a.Fill:
+    """A fill of the views."""
+    return a.Fill(
+        execution_id=row["execution_id"], order_id=row["order_id"], instrument_id=row["instrument_id"],
+        side=row["side"], venue=row["venue"], quantity=from_e8(row["quantity_e8"]), price=from_e8(row["price_e8"]),
+        quote_amount=from_e8(row["quote_amount_e8"]), fee_asset=row["fee_asset"], fee=from_e8(row["fee_e8"]),
+        liquidity=row["liquidity"], transacted_at=moment(row["transacted_at_us"]),
+    )  # fmt: skip
+
+
+def position(row: Row) -> a.PositionShape:
+    """A position of the views."""
+    quantity_e8, cost_e8 = row["quantity_e8"], row["cost_e8"]
+    sign = 1 if quantity_e8 > 0 else -1
+    average_e8 = divide(sign * cost_e8 * ONE_E8, abs(quantity_e8), "half_even")[0] if quantity_e8 else None
+    return a.PositionShape(
+        row["instrument_id"], from_e8(quantity_e8), from_e8(cost_e8), maybe_decimal(average_e8),
+        from_e8(row["realised_e8"]), moment(row["updated_at_us"]),
+    )  # fmt: skip
+
+
+def balance(asset: str, balance_e8: int, reserved_e8: int) -> a.Balance:
+    """A balance."""
+    return a.Balance(asset, from_e8(balance_e8), from_e8(reserved_e8), from_e8(balance_e8 - reserved_e8))
+
+
+def entry(row: Row, lines: Iterable[Row]) -> a.Entry:
+    """A journal entry of the views."""
+    return a.Entry(
+        entry_id=row["entry_id"], kind=row["kind"], rule=row["rule"], order_id=row["order_id"],
+        execution_id=row["execution_id"], external_reference=row["external_reference"],
+        realised=from_e8(row["realised_e8"]), transacted_at=moment(row["transacted_at_us"]),
+        booked_at=moment(row["booked_at_us"]),
+        lines=[a.LineShape(x["account"], x["asset"], from_e8(x["amount_e8"]), x["purpose"]) for x in lines],
+    )  # fmt: skip
+
+
+def event(row: Row) -> a.HistoryEvent:
+    """A record of the tape, as the views keep it; a command has neither epoch nor cause."""
+    source, offset = row["cause_source"], row["cause_offset"]
+    cause = None
+    if source is not None:
+        cause = a.CauseShape(source, row["cause_partition"], offset if offset >= 0 else None, row["cause_id"] or None)
+    return a.HistoryEvent(
+        row["topic"], row["partition"], row["offset"], row["type"], moment(row["at_us"]), row["epoch"] or None,
+        row["sequence"] or None, row["event_id"], cause, row["body"],
+    )  # fmt: skip
+
+
+# -- reference data --------------------------------------------------------------------------------------------------
+
+_MONEY: Final = (
+    "tick",
+    "lot",
+    "min_quantity",
+    "max_quantity",
+    "min_notional",
+    "max_notional",
+    "maker_rate",
+    "taker_rate",
+)
+
+
+def _decimals(source: Any) -> dict[str, str]:
+    return {name: from_e8(getattr(source, f"{name}_e8")) for name in _MONEY if hasattr(source, f"{name}_e8")}
+
+
+def instrument(known: m.Instrument) -> r.InstrumentShape:
+    """An instrument of the reference table."""
+    listings = tuple(r.ListingShape(venue=one.venue, symbol=one.symbol, **_decimals(one)) for one in known.listings)
+    return r.InstrumentShape(
+        instrument_id=known.instrument_id, base=known.base, quote=known.quote, tradable=known.tradable,
+        listings=listings, **_decimals(known),
+    )  # fmt: skip
+
+
+def mark(known: m.MarkPublished) -> a.Mark:
+    """The newest mark of an instrument."""
+    return a.Mark(
+        known.instrument_id, from_e8(known.price_e8), from_e8(known.bid_e8), from_e8(known.ask_e8), known.venue,
+        moment(known.observed_at_us), known.age_us // 1000,
+    )  # fmt: skip
+
+
+def key(known: m.ApiKey) -> a.KeyShape:
+    """An API key without anything secret."""
+    return a.KeyShape(
+        known.key_id, known.account_id, list(known.scopes), known.requests_per_second, known.revoked,
+        maybe_moment(known.expires_at_us),
+    )  # fmt: skip
+
+
+def account(reference: Reference, account_id: str) -> a.AccountShape:
+    """An account and what holds for it."""
+    limits, fees = reference.limits_of(account_id), reference.fees_of(account_id)
+    return a.AccountShape(
+        account_id=account_id,
+        name=reference.accounts.get(account_id, ""),
+        trading_state=reference.trading_state_of(account_id),
+        limits={
+            "max_order_notional": from_e8(limits.max_order_notional_e8),
+            "max_open_orders": limits.max_open_orders,
+            "max_messages_per_second": limits.max_messages_per_second,
+            "collar_rate": from_e8(limits.collar_rate_e8),
+            "mark_max_age_ms": limits.mark_max_age_us // 1000,
+        },
+        fees={"maker_rate": from_e8(fees.maker_rate_e8), "taker_rate": from_e8(fees.taker_rate_e8)},
+    )
+
+
+def accounts(reference: Reference) -> a.Accounts:
+    """All accounts."""
+    everybody = reference.trading_state_of(EVERYBODY)
+    return a.Accounts(everybody, [account(reference, account_id) for account_id in sorted(reference.accounts)])
+
+
+def transfer(terms: m.TransferTerms, decided_at_us: int | None, event_id: str | None) -> a.Transfer:
+    """A deposit or withdrawal, from its terms and the decision alone."""
+    return a.Transfer(
+        transfer_id=terms.transfer_id, account_id=terms.account_id, asset=terms.asset, amount=from_e8(terms.amount_e8),
+        location=terms.location, external_reference=terms.external_reference,
+        status="PENDING" if event_id is None else "APPROVED", decided_at=maybe_moment(decided_at_us),
+        decision_id=event_id,
+    )  # fmt: skip
+
+
+def difference(row: Row) -> a.BreakShape:
+    """A break of the views."""
+    return a.BreakShape(
+        break_id=row["break_id"], break_class=row["break_class"], venue=row["venue"], key=row["key"],
+        account_id=row["account_id"], ours=from_e8(row["ours_e8"]), theirs=from_e8(row["theirs_e8"]),
+        first_seen_at=moment(row["first_seen_at_us"]), owner=row["owner"], evidence=row["evidence"],
+        closed_at=maybe_moment(row["closed_at_us"]), closed_reason=row["closed_reason"],
+    )  # fmt: skip

@@ -1,0 +1,210 @@
+"""What clients send: bodies and queries. OpenAPI's components are generated from these and from answers.py.
+
+Money, prices and quantities are decimal strings ("0.01"), never JSON numbers. Times are RFC 3339 in UTC.
+"""
+
+import re
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from truetape.messages import OrderType, Side, TimeInForce, TradingState
+
+END: Final = "$(?!\n)"
+"""The end of the text: a bare $ would let a newline pass."""
+ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}" + END
+ID_REGEX: Final = re.compile(ID_PATTERN, re.ASCII)
+INSTRUMENT_PATTERN: Final = r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}" + END
+ACCOUNT_PATTERN: Final = r"^[A-Za-z0-9_-]{1,40}" + END
+ASSET_PATTERN: Final = r"^[A-Z0-9]{1,20}" + END
+LOCATION_PATTERN: Final = r"^(venue|bank|custody):[a-z0-9_-]{1,32}" + END
+REFERENCE_PATTERN: Final = r"^[A-Za-z0-9._:/-]{1,128}" + END
+
+Decimal = Annotated[
+    str,
+    Meta(
+        description="Plain decimal string: at most 8 decimals, no exponent, no sign but a leading minus",
+        examples=["60000.5"],
+        max_length=60,
+    ),
+]
+ClientOrderId = Annotated[str, Meta(pattern=ID_PATTERN, description="The client's own id", examples=["my-order-1"])]
+InstrumentId = Annotated[str, Meta(pattern=INSTRUMENT_PATTERN, examples=["BTC-USDT"])]
+AccountId = Annotated[str, Meta(pattern=ACCOUNT_PATTERN, examples=["acme"])]
+AccountOrAll = Annotated[
+    str,
+    Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,40})" + END, description="An account, or * for everybody", examples=["acme"]),
+]
+Asset = Annotated[str, Meta(pattern=ASSET_PATTERN, examples=["USDT"])]
+Time = Annotated[str, Meta(description="RFC 3339, UTC, microseconds", examples=["2026-11-21T09:00:00.000000Z"])]
+Cursor = Annotated[str, Meta(pattern=r"^[0-9]{1,19}" + END, description="next_cursor of the page before")]
+Limit = Annotated[int, Meta(ge=1, le=500, description="Rows per page")]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+# -- requests --------------------------------------------------------------------------------------------------------
+
+
+class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A new order."""
+
+    instrument_id: InstrumentId
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    """Of the base asset."""
+    price: Decimal | UnsetType = UNSET
+    """Limit price; a MARKET order has none."""
+    time_in_force: TimeInForce | UnsetType = UNSET
+    """GTC for LIMIT and IOC for MARKET when absent."""
+    post_only: bool | UnsetType = UNSET
+    """Reject rather than take liquidity; false when absent."""
+    client_order_id: ClientOrderId | UnsetType = UNSET
+    """Makes a retry safe: the same id is the same order. Generated when absent."""
+
+
+class TransferRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A deposit that arrived, or a withdrawal that shall leave."""
+
+    account_id: AccountId
+    asset: Asset
+    amount: Decimal
+    """Above zero, in both cases."""
+    location: Annotated[str, Meta(pattern=LOCATION_PATTERN, examples=["venue:alpha", "bank:settlement"])]
+    """The firm's account at which it arrives or leaves."""
+    external_reference: Annotated[str, Meta(pattern=REFERENCE_PATTERN, examples=["wire-2026-0001"])]
+    """The outside world's id; makes a retry safe."""
+
+
+class WithdrawalRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A withdrawal from the key's own account."""
+
+    asset: Asset
+    amount: Decimal
+    location: Annotated[str, Meta(pattern=LOCATION_PATTERN, examples=["venue:alpha"])]
+    external_reference: Annotated[str, Meta(pattern=REFERENCE_PATTERN, examples=["withdrawal-1"])]
+
+
+class ListingShape(Struct, frozen=True, forbid_unknown_fields=True):
+    """An instrument as one venue trades it."""
+
+    venue: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}" + END, examples=["alpha"])]
+    symbol: Annotated[str, Meta(min_length=1, max_length=40, examples=["BTCUSDT"])]
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    min_notional: Decimal
+    maker_rate: Decimal
+    taker_rate: Decimal
+
+
+class InstrumentShape(Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be traded, and where."""
+
+    instrument_id: InstrumentId
+    base: Asset
+    quote: Asset
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal
+    min_notional: Decimal
+    max_notional: Decimal
+    tradable: bool
+    listings: Annotated[tuple[ListingShape, ...], Meta(min_length=1, max_length=32)]
+
+
+class AccountRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A client account to open."""
+
+    account_id: AccountId
+    name: Text
+
+
+class LimitsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """All pre-trade limits of an account."""
+
+    account_id: AccountOrAll
+    max_order_notional: Decimal
+    max_open_orders: Annotated[int, Meta(ge=0, le=1_000_000)]
+    max_messages_per_second: Annotated[int, Meta(ge=0, le=1_000_000)]
+    collar_rate: Decimal
+    """Furthest a price may be from the mark: 0.1 is 10 %."""
+    mark_max_age_ms: Annotated[int, Meta(ge=1, le=3_600_000)]
+
+
+class FeesRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the house charges on a fill, in the quote asset."""
+
+    account_id: AccountOrAll
+    maker_rate: Decimal
+    taker_rate: Decimal
+
+
+class TradingStateRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The kill switch of an account, or of everybody (*)."""
+
+    account_id: AccountOrAll
+    state: TradingState
+    reason: Text
+
+
+class KeyRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """An API key to create."""
+
+    scopes: Annotated[tuple[Literal["read", "trade", "admin"], ...], Meta(min_length=1, max_length=3)]
+    account_id: AccountId | UnsetType = UNSET
+    requests_per_second: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    expires_in_seconds: Annotated[int, Meta(ge=1, le=315_360_000)] | UnsetType = UNSET
+
+
+# -- queries ---------------------------------------------------------------------------------------------------------
+
+
+class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """A resource without parameters."""
+
+
+class CancelAllQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which orders to cancel."""
+
+    instrument_id: InstrumentId | UnsetType = UNSET
+
+
+class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which orders, newest first."""
+
+    instrument_id: InstrumentId | UnsetType = UNSET
+    status: Annotated[str, Meta(max_length=120, description="One or more states, comma-separated")] | UnsetType = UNSET
+    side: Side | UnsetType = UNSET
+    client_order_id: ClientOrderId | UnsetType = UNSET
+    limit: Limit = 100
+    cursor: Cursor | UnsetType = UNSET
+
+
+class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which fills, newest first."""
+
+    instrument_id: InstrumentId | UnsetType = UNSET
+    order_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END)] | UnsetType = UNSET
+    limit: Limit = 100
+    cursor: Cursor | UnsetType = UNSET
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page, newest first."""
+
+    limit: Limit = 100
+    cursor: Cursor | UnsetType = UNSET
+
+
+class BreaksQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which breaks."""
+
+    open: Annotated[bool, Meta(description="Only those that are not closed")] = True
+
+
+class DigestQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of the state."""
+
+    accounts: Annotated[int, Meta(ge=0, le=1, description="1 adds what is set for each account")] = 0

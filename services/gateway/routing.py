@@ -1,0 +1,234 @@
+"""Routes: what each one is called, asks for and answers. Authentication, limits, bodies and errors are handled here,
+once for all; a handler gets a `Call` and returns a response or raises a Problem.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from services.gateway.auth import Scope, authenticate, authorize, check_timestamp
+from services.gateway.parsing import format_positions, parse_body, parse_positions, parse_query
+from services.gateway.problems import Problem, field_problem
+from services.gateway.reads import REACH_SECONDS
+from services.gateway.requests import NoQuery
+from truetape import ids
+from truetape.log import Part
+from truetape.messages import ApiKey
+from truetape.topics import REFERENCE_EVENTS
+
+if TYPE_CHECKING:
+    from services.gateway.gateway import Gateway
+
+BODY_MAX: Final = 64 * 1024
+BODY_SECONDS: Final = 10.0
+JSON_TYPE: Final = "application/json"
+POSITION_HEADER: Final = "Truetape-Position"
+REQUEST_ID_HEADER: Final = "Truetape-Request-Id"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_PATH_ID: Final = re.compile(r"[A-Za-z0-9._:*-]{1,200}", re.ASCII)
+T = TypeVar("T", bound=Struct)
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Call:
+    """One request that passed authentication and limits."""
+
+    gateway: "Gateway"
+    request: Request
+    route: "Route"
+    request_id: str
+    key: ApiKey
+    body_bytes: bytes = b""
+    answered: dict[Part, int] = field(default_factory=dict)
+    """How far this account was answered; a read must see at least that."""
+
+    @property
+    def account_id(self) -> str:
+        """The account that the key acts for."""
+        return self.key.account_id
+
+    def header(self, name: str) -> str:
+        """A header's value; empty when it was not sent."""
+        return self.request.headers.get(name, "")
+
+    def path(self, name: str) -> str:
+        """An id from the path. Raises Problem when it cannot be one."""
+        value: str = self.request.path_params[name]
+        if not _PATH_ID.fullmatch(value):
+            raise field_problem(name, "this cannot be an id")
+        return value
+
+    def body(self, kind: type[T]) -> T:
+        """The parsed body. Raises Problem."""
+        return parse_body(self.body_bytes, kind)
+
+    def query(self, kind: type[T]) -> T:
+        """The parsed query. Raises Problem."""
+        return parse_query(self.request.query_params.multi_items(), kind)
+
+    async def see_answers(self) -> None:
+        """Wait until the views hold all that this account was answered. Raises Problem view_behind."""
+        await self.gateway.reads.reach(self.answered)
+
+    async def see_reference(self) -> None:
+        """Wait until this process has read the reference events that the header names. Raises Problem view_behind."""
+        wanted = parse_positions(self.header(POSITION_HEADER)).get(Part(REFERENCE_EVENTS.name, 0), -1)
+        deadline = time.monotonic() + REACH_SECONDS
+        while self.gateway.bus.tables.reference_offset < wanted:
+            if time.monotonic() > deadline:
+                raise Problem("view_behind", f"{REFERENCE_EVENTS.name} was not yet read to offset {wanted}")
+            await asyncio.sleep(0.005)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    scope: Scope
+    handler: Handler
+    operation_id: str
+    summary: str
+    tag: str
+    body: type[Struct] | None = None
+    query: type[Struct] = NoQuery
+    answers: Mapping[int, Any] = field(default_factory=dict)
+    """Type of the answer by status; None for an answer that is not of ours."""
+    problems: tuple[str, ...] = ()
+    description: str = ""
+    waits: bool = False
+    """Whether it reads the views, and thus waits for what was answered before."""
+
+
+class Routes:
+    """Collects the operations of one module."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.all: list[Route] = []
+
+    def add(self, method: str, path: str, scope: Scope, **about: Any) -> Callable[[Handler], Handler]:
+        """Register a handler; its docstring's first line is the summary, the rest the description."""
+
+        def register(handler: Handler) -> Handler:
+            summary, _, description = (handler.__doc__ or "").partition("\n")
+            words = " ".join(description.split())
+            named = {"operation_id": handler.__name__, "summary": summary.rstrip("."), "description": words}
+            self.all.append(Route(method, path, scope, handler, tag=self.tag, **(named | about)))
+            return handler
+
+        return register
+
+
+def endpoint(gateway: "Gateway", route: Route) -> Callable[[Request], Awaitable[Response]]:
+    """The route as the web framework calls it: never raises, never answers bad input with a 5xx."""
+
+    async def answer(request: Request) -> Response:
+        request_id = _request_id(request)
+        try:
+            response = await _answer(gateway, route, request, request_id)
+        except Problem as problem:
+            response = problem.response(request_id)
+        except ClientDisconnect:
+            response = Response(status_code=499)
+        except Exception:
+            _log.exception("request failed", path=route.path, request_id=request_id)
+            response = Problem("internal_error", "the error is logged under the request id").response(request_id)
+        response.headers[REQUEST_ID_HEADER] = request_id
+        gateway.counts[f"responses_{response.status_code // 100}xx"] += 1
+        return response
+
+    return answer
+
+
+async def _answer(gateway: "Gateway", route: Route, request: Request, request_id: str) -> Response:
+    call = Call(gateway, request, route, request_id, ANYBODY)
+    if route.scope != "public":
+        await _admit(call)
+    if route.body is not None:
+        call.body_bytes = await read_body(request)
+    else:
+        _refuse_large(request)
+    if route.query is NoQuery and request.url.query:
+        call.query(NoQuery)
+    return await route.handler(call)
+
+
+async def _admit(call: Call) -> None:
+    """Authenticate, authorize, refuse replays, take a token, learn what was answered."""
+    gateway, request, route = call.gateway, call.request, call.route
+    if not gateway.admits:
+        raise Problem("starting", f"still waiting for: {'; '.join(gateway.missing()) or 'the tape'}")
+    call.key = authenticate(request.headers.get("authorization", ""), gateway.bus.reference)
+    authorize(call.key, route.scope)
+    if (timestamp := request.headers.get("truetape-timestamp")) is not None:
+        check_timestamp(timestamp)
+    reader = call.key.account_id if route.waits else ""
+    call.answered = await gateway.limits.take(call.key.key_id, call.key.requests_per_second, reader)
+    if route.waits and (told := request.headers.get(POSITION_HEADER)):
+        for part, offset in parse_positions(told).items():
+            call.answered[part] = max(offset, call.answered.get(part, -1))
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises Problem unsupported_media_type, body_too_large (before reading it) or body_too_slow."""
+    content_type = request.headers.get("content-type", "")
+    if content_type != JSON_TYPE and content_type.partition(";")[0].strip().lower() != JSON_TYPE:
+        raise Problem("unsupported_media_type", f"send Content-Type: {JSON_TYPE}, not {content_type[:80]!r}")
+    _refuse_large(request)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            chunks, size = [], 0
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > BODY_MAX:
+                    raise _too_large()
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise Problem("body_too_slow", f"the body did not come within {BODY_SECONDS:g} s") from error
+    return b"".join(chunks)
+
+
+def _refuse_large(request: Request) -> None:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > 12 or int(length) > BODY_MAX):
+        raise _too_large()
+
+
+def _too_large() -> Problem:
+    return Problem("body_too_large", f"a body may have {BODY_MAX} bytes", {"Connection": "close"}, limit=BODY_MAX)
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    return given if _REQUEST_ID.fullmatch(given) else ids.random_id()
+
+
+def reply(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(answer), status, dict(headers or {}), JSON_TYPE)
+
+
+def position(*places: tuple[Part, int]) -> dict[str, str]:
+    """The header that tells where an answer stands on the tape."""
+    return {POSITION_HEADER: format_positions(places)}
+
+
+ANYBODY: Final = ApiKey(
+    key_id="", secret_sha256="", account_id="", scopes=(), requests_per_second=0, revoked=False, expires_at_us=None
+)
+"""Who asks a public route."""

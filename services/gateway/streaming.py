@@ -1,0 +1,278 @@
+"""The event stream: an account's own events as they happen, resumable by their place on the tape.
+
+An event's id is the whole place of the account's stream: how far each of the three topics was told. A client that
+comes back with Last-Event-ID has what it missed from the views, then the live events; nothing twice, nothing left out,
+effects after their causes. A reader that is too slow is disconnected; it can resume.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from services.gateway import rendering
+from services.gateway.auth import still_valid
+from services.gateway.history import cause_of
+from services.gateway.parsing import format_positions, parse_positions
+from services.gateway.problems import Problem
+from services.gateway.projection.rows import INDEXED, event_row
+from services.gateway.reads import Reads, Row
+from services.gateway.routing import Call, Routes
+from services.gateway.tail import STREAMED, Seen, Tail
+from truetape import ids
+from truetape.log import Part
+from truetape.topics import PARTITIONS, key_of
+
+if TYPE_CHECKING:
+    from services.gateway.gateway import Gateway
+
+routes = Routes("streaming")
+QUEUE_MAX: Final = 1_000
+STREAMS_MAX: Final = 500
+HEARTBEAT_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.5
+"""How often a quiet stream looks whether its key still holds."""
+SEND_SECONDS: Final = 10.0
+"""A reader that takes nothing for so long is disconnected."""
+BACKLOG_PAGE: Final = 500
+HELD_MAX: Final = 200
+RETRY_MS: Final = 1_000
+_BACKLOG: Final = """
+SELECT * FROM view.events WHERE account_id = %s AND topic = %s AND "offset" > %s AND "offset" < %s
+ORDER BY "offset" LIMIT %s
+"""
+
+
+class Merger:
+    """Puts the events of one account's three topics into one order: each topic's own, effects after causes."""
+
+    def __init__(self, told: Mapping[Part, int]) -> None:
+        self.told = dict(told)
+        """Offset of the last event told, by partition."""
+        self._lanes: dict[Part, deque[Row]] = {part: deque() for part in told}
+
+    def push(self, row: Row) -> None:
+        """One more event of a topic, in its order; one that was told before is passed over."""
+        part = Part(row["topic"], row["partition"])
+        lane = self._lanes[part]
+        if row["offset"] > (lane[-1]["offset"] if lane else self.told[part]):
+            lane.append(row)
+
+    def pop(self, force: bool = False) -> Row | None:
+        """The next event whose cause was told; with force also one whose cause was not."""
+        heads = [lane[0] for lane in self._lanes.values() if lane]
+        ready = [row for row in heads if self._ready(row)]
+        if not ready and (force or self.held > HELD_MAX):
+            ready = heads
+        if not ready:
+            return None
+        row = min(ready, key=lambda row: (row["at_us"], row["topic"]))
+        part = Part(row["topic"], row["partition"])
+        self.told[part] = self._lanes[part].popleft()["offset"]
+        return row
+
+    @property
+    def held(self) -> int:
+        """Events that wait."""
+        return sum(map(len, self._lanes.values()))
+
+    def _ready(self, row: Row) -> bool:
+        cause = cause_of(row)
+        return cause is None or cause[2] <= self.told.get(Part(cause[0], cause[1]), cause[2])
+
+
+class Subscription:
+    """One open stream: a bounded queue of live events."""
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        partition = ids.partition_of(account_id, PARTITIONS)
+        self.parts = tuple(Part(topic.name, partition) for topic in STREAMED)
+        self.live_from: dict[Part, int] = {}
+        """Events from these offsets on come through the queue."""
+        self.queue: deque[Row] = deque()
+        self.too_slow = False
+        self._arrived = asyncio.Event()
+
+    def push(self, row: Row) -> None:
+        """A live event; too many that nobody takes end the stream."""
+        if row["offset"] < self.live_from.get(Part(row["topic"], row["partition"]), 0):
+            return
+        if len(self.queue) >= QUEUE_MAX:
+            self.too_slow = True
+        else:
+            self.queue.append(row)
+        self._arrived.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until an event is there, at most so long."""
+        if not self.queue:
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
+
+
+class Hub:
+    """All open streams of this process."""
+
+    def __init__(self, tail: Tail) -> None:
+        self._tail = tail
+        self._streams: dict[str, set[Subscription]] = {}
+        self.count = 0
+        self.closing = False
+
+    def seen(self, seen: Seen) -> None:
+        """An event of the tape's end was read."""
+        if not self._streams or type(seen.message) not in INDEXED:
+            return
+        if streams := self._streams.get(key_of(seen.message)):
+            row = event_row(*seen.part, seen.offset, seen.message)
+            for stream in streams:
+                stream.push(row)
+
+    def open(self, stream: Subscription) -> None:
+        """From now on the stream's account is watched; what was read before must come from the views."""
+        self._streams.setdefault(stream.account_id, set()).add(stream)
+        self._tail.watched[stream.account_id] = None
+        self.count += 1
+        stream.live_from = {part: self._tail.next_offsets[part] for part in stream.parts}
+
+    def close(self, stream: Subscription) -> None:
+        """The stream has ended."""
+        streams = self._streams.get(stream.account_id, set())
+        if stream in streams:
+            streams.remove(stream)
+            self.count -= 1
+        if not streams:
+            self._streams.pop(stream.account_id, None)
+            self._tail.watched.pop(stream.account_id, None)
+
+    def ends(self, stream: Subscription) -> dict[Part, int]:
+        """How far this process has read the account's topics: next offsets."""
+        return {part: self._tail.next_offsets[part] for part in stream.parts}
+
+
+@routes.add("GET", "/v1/events", "read", answers={200: None}, problems=("overloaded", "invalid_header"))
+async def stream_events(call: Call) -> Response:
+    """The account's events as they happen (server-sent events).
+
+    Each event's id is its place on the tape; send it back as Last-Event-ID to go on after it, also after a restart.
+    Without it the stream begins now, with an event `Ready` that tells where. The data is as in an order's history. A
+    reader that is too slow is disconnected, and can resume.
+    """
+    gateway = call.gateway
+    if gateway.hub.count >= STREAMS_MAX:
+        raise Problem("overloaded", f"{STREAMS_MAX} streams are open")
+    stream = Subscription(call.account_id)
+    last = call.header("last-event-id")
+    told = parse_positions(last) if last else None
+    if told is not None and not set(told) <= set(stream.parts):
+        raise Problem("invalid_header", "Last-Event-ID is none of this account's")
+    return EventStream(gateway, call, stream, told)
+
+
+class EventStream(Response):
+    """The answer that does not end: events until the client goes, the key ends or the process stops."""
+
+    def __init__(self, gateway: "Gateway", call: Call, stream: Subscription, told: dict[Part, int] | None) -> None:
+        super().__init__(
+            media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        )
+        del self.headers["content-length"]
+        self._gateway, self._call, self._stream, self._told = gateway, call, stream, told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until it is over."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.ensure_future(_gone(receive))
+        sending = asyncio.ensure_future(self._send_all(send))
+        try:
+            await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._gateway.hub.close(self._stream)
+            for task in (gone, sending):
+                task.cancel()
+            await asyncio.gather(gone, sending, return_exceptions=True)
+
+    async def _send_all(self, send: Send) -> None:
+        try:
+            async for frame in self._frames():
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
+        except Problem as problem:
+            body = b"event: Problem\ndata: " + problem.response(self._call.request_id).body + b"\n\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        except TimeoutError:
+            self._gateway.counts["slow_readers"] += 1
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        yield b"retry: %d\n\n" % RETRY_MS
+        hub, stream, reads = self._gateway.hub, self._stream, self._gateway.reads
+        if self._told is None:
+            hub.open(stream)
+            merger = Merger({part: offset - 1 for part, offset in stream.live_from.items()})
+            yield _frame(merger.told, "Ready", {"position": _text(merger.told)})
+        else:
+            merger = Merger({part: self._told.get(part, -1) for part in stream.parts})
+            async for row in backlog(reads, stream.account_id, merger, hub.ends(stream)):
+                yield _event(merger.told, row)
+            hub.open(stream)
+            async for row in backlog(reads, stream.account_id, merger, stream.live_from):
+                yield _event(merger.told, row)
+        async for frame in self._live(merger):
+            yield frame
+
+    async def _live(self, merger: Merger) -> AsyncIterator[bytes]:
+        quiet, stream = 0.0, self._stream
+        while not (stream.too_slow or self._gateway.hub.closing):
+            if not still_valid(self._call.key.key_id, self._gateway.bus.reference):
+                return
+            await stream.wait(LOOK_SECONDS)
+            quiet = 0.0 if stream.queue else quiet + LOOK_SECONDS
+            while stream.queue:
+                merger.push(stream.queue.popleft())
+                while (row := merger.pop()) is not None:
+                    yield _event(merger.told, row)
+            if quiet >= HEARTBEAT_SECONDS:
+                quiet = 0.0
+                yield b": still here\n\n"
+        self._gateway.counts["slow_readers"] += stream.too_slow
+
+
+async def backlog(reads: Reads, account_id: str, merger: Merger, ends: Mapping[Part, int]) -> AsyncIterator[Row]:
+    """Events that the stream has not told, up to these offsets, from the views. Raises Problem view_behind."""
+    await reads.reach({part: end - 1 for part, end in ends.items()})
+    more = True
+    while more:
+        more = False
+        for part, end in ends.items():
+            rows = await reads.rows(_BACKLOG, account_id, part.topic, merger.told[part], end, BACKLOG_PAGE)
+            more = more or len(rows) == BACKLOG_PAGE
+            for row in rows:
+                merger.push(row)
+        while (found := merger.pop(force=not more)) is not None:
+            yield found
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _text(told: Mapping[Part, int]) -> str:
+    return format_positions((part, offset) for part, offset in told.items() if offset >= 0)
+
+
+def _event(told: Mapping[Part, int], row: Row) -> bytes:
+    return _frame(told, row["type"], rendering.event(row))
+
+
+def _frame(told: Mapping[Part, int], kind: str, data: Any) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (_text(told).encode(), kind.encode(), msgspec.json.encode(data))

@@ -1,0 +1,144 @@
+"""How an order gets its one decision, whatever is repeated, lost or restarted."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET
+
+from services.gateway import rendering
+from services.gateway import requests as r
+from services.gateway.bus import Answer, Waiter
+from services.gateway.known import COMPARED, Decided, decided, differences, repeated
+from services.gateway.parsing import decimal
+from services.gateway.problems import Problem, field_problem
+from services.gateway.routing import Call
+from truetape import ids
+from truetape import messages as m
+from truetape.log import Part
+from truetape.messages import OrderTerms
+from truetape.topics import ORDERS_DECISIONS
+
+if TYPE_CHECKING:
+    from services.gateway.gateway import Gateway
+
+_API_NAMES = {field: name for name, field in COMPARED.items()}
+_ORDER_ROW = f"""
+SELECT {", ".join(OrderTerms.__struct_fields__)}, accepted, reason, numbers, decision_offset, decision_event_id,
+    decided_at_us
+FROM view.orders WHERE order_id = %s AND decision_offset IS NOT NULL
+"""
+
+
+def terms_of(call: Call) -> tuple[OrderTerms, bool]:
+    """The order asked for, and whether the client chose its id. Raises Problem naming the field."""
+    asked = call.body(r.OrderRequest)
+    chosen = _chosen_id(call, asked)
+    client_order_id = chosen or ids.random_id()
+    default = "GTC" if asked.order_type == "LIMIT" else "IOC"
+    terms = OrderTerms(
+        order_id=ids.order_id(call.account_id, client_order_id),
+        account_id=call.account_id,
+        client_order_id=client_order_id,
+        instrument_id=asked.instrument_id,
+        side=asked.side,
+        order_type=asked.order_type,
+        time_in_force=default if asked.time_in_force is UNSET else asked.time_in_force,  # type: ignore[arg-type]
+        post_only=asked.post_only is True,
+        quantity_e8=decimal("quantity", asked.quantity),
+        price_e8=None if asked.price is UNSET else decimal("price", asked.price),
+    )
+    return terms, bool(chosen)
+
+
+def _chosen_id(call: Call, asked: r.OrderRequest) -> str:
+    """The client's id, from the body or the header Idempotency-Key; empty when it gave none."""
+    header = idempotency_key(call)
+    if asked.client_order_id is UNSET:
+        return header
+    if header and header != asked.client_order_id:
+        raise field_problem("client_order_id", "the header Idempotency-Key says something else")
+    return asked.client_order_id
+
+
+def idempotency_key(call: Call) -> str:
+    """The header Idempotency-Key, with or without quotes; empty when it was not sent. Raises Problem."""
+    header = call.header("idempotency-key")
+    if not header:
+        return ""
+    bare = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+    if not r.ID_REGEX.fullmatch(bare):
+        raise Problem("invalid_header", "Idempotency-Key must be 1 to 64 letters, digits, . _ : or -")
+    return bare
+
+
+async def decide(gateway: "Gateway", terms: OrderTerms, chosen: bool, key_id: str) -> tuple[Decided | Waiter, bool]:
+    """The order's decision, and whether it was made for an earlier submission; a Waiter when none came in time.
+
+    Raises Problem client_order_id_reused when the id belongs to an order with other terms.
+    """
+    known, bus, seconds = gateway.known, gateway.bus, gateway.decision_seconds
+    if (earlier := known.recent.get(terms.order_id)) is not None:
+        return _same(earlier, terms), True
+    if (waiter := bus.waits_for(terms.order_id)) is not None:
+        if await bus.join(waiter, seconds) is None:
+            return waiter, True
+        if (earlier := known.recent.get(terms.order_id)) is not None:
+            return _same(earlier, terms), True
+    if chosen and known.must_look_up(terms.order_id) and (found := await look_up(gateway, terms)) is not None:
+        known.keep(found)
+        return _same(found, terms), True
+    command = m.SubmitOrder(terms, key_id, time.time_ns() // 1000)
+    waiter = bus.send_for_account(terms.order_id, terms.account_id, command)
+    answer = await bus.answer(waiter, seconds)
+    if answer is None:
+        return waiter, False
+    return _heard(gateway, terms, answer)
+
+
+def _heard(gateway: "Gateway", terms: OrderTerms, answer: Answer) -> tuple[Decided, bool]:
+    event: Any = answer.event
+    if isinstance(event, m.DecisionRepeated):
+        if event.differs:
+            raise reused(terms, [_API_NAMES.get(name, name) for name in event.differs])
+        found = repeated(event, terms, answer.offset)
+        gateway.known.keep(found)
+        return found, True
+    if isinstance(event, m.InputParked):
+        raise Problem("command_set_aside", f"risk set the command aside: {event.reason}", order_id=terms.order_id)
+    return _same(decided(event, answer.offset), terms), False
+
+
+def _same(earlier: Decided, terms: OrderTerms) -> Decided:
+    if found := differences(earlier.order, terms):
+        raise reused(terms, found)
+    return earlier
+
+
+def reused(terms: OrderTerms, fields: list[str]) -> Problem:
+    """The client order id belongs to an order with other terms."""
+    detail = f"order {terms.client_order_id} exists with another {', '.join(fields)}; choose a new client order id"
+    return Problem("client_order_id_reused", detail, fields=fields, order_id=terms.order_id)
+
+
+async def look_up(gateway: "Gateway", terms: OrderTerms) -> Decided | None:
+    """The decision as the views have it, once they are current enough to be believed when they say "none".
+
+    Risk repeats what it remembers, and that is far more than the views may lag behind here.
+    """
+    if rows := await gateway.reads.rows(_ORDER_ROW, terms.order_id):
+        return rendering.decision_of(rows[0])
+    part = decisions_part(terms.account_id)
+    await gateway.reads.reach({part: gateway.bus.tail.next_offsets.get(part, 0) - 1})
+    rows = await gateway.reads.rows(_ORDER_ROW, terms.order_id)
+    return rendering.decision_of(rows[0]) if rows else None
+
+
+def decisions_part(account_id: str) -> Part:
+    """Where the decisions about an account stand."""
+    return Part(ORDERS_DECISIONS.name, ids.partition_of(account_id, ORDERS_DECISIONS.partitions))
+
+
+def unknown_outcome(what: str, **members: Any) -> Problem:
+    """Nobody knows whether Kafka has the command; it is never told as failed."""
+    detail = f"{what} was sent, and Kafka has not confirmed it: ask again, or repeat it with the same id"
+    return Problem("outcome_unknown", detail, **members)

@@ -1,0 +1,209 @@
+"""The end of the tape, as the gateway follows it: a thread that reads, applies the reader's rule and hands over.
+
+Only epoch and sequence are read of most records: decoding all of them would cost the hot path a fifth of a core.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from truetape import messages as m
+from truetape.codec import HEADER, Message
+from truetape.log import Log, Part, Record, Report
+from truetape.restore import readable
+from truetape.schema import released
+from truetape.service import Tables
+from truetape.tables import TableReader
+from truetape.tape import Reader, Verdict, judge
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, REFERENCE_EVENTS, Topic
+
+STREAMED: Final[tuple[Topic, ...]] = (ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES)
+"""Topics of an account's events; partition p of each holds the same accounts."""
+JOIN_RECORDS: Final = 500
+"""How far before the end the reader joins, so that it knows the newest epoch when it gets there."""
+BATCHES_AHEAD_MAX: Final = 64
+_ANSWERS: Final = frozenset(
+    {
+        m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused, m.TransferApproved,
+        m.TransferRejected, m.InputParked,
+    }
+)  # fmt: skip
+"""Decisions that somebody may wait for."""
+_log = structlog.get_logger()
+
+
+class Seen(NamedTuple):
+    """An accepted record of the tape's end."""
+
+    part: Part
+    offset: int
+    message: Any
+
+
+class Peek(NamedTuple):
+    """What the first bytes of a record on an owned topic say."""
+
+    kind: str
+    epoch: int
+    sequence: int
+
+
+@cache
+def _kinds() -> dict[int, str]:
+    return {version.id: version.record.rpartition(".")[2] for version in released()}
+
+
+@cache
+def _names(topic: Topic) -> frozenset[str]:
+    return frozenset(kind.__name__ for kind in topic.types)
+
+
+def peek(value: bytes | None) -> Peek | None:
+    """Type, epoch and sequence without decoding; None when the bytes are none of ours. Meta comes first everywhere."""
+    if value is None or len(value) < HEADER.size + 2 or value[0] != 0:
+        return None
+    kind = _kinds().get(HEADER.unpack_from(value)[1])
+    if kind is None:
+        return None
+    epoch, at = _long(value, HEADER.size)
+    sequence, _ = _long(value, at)
+    return Peek(kind, epoch, sequence)
+
+
+def _long(data: bytes, at: int) -> tuple[int, int]:
+    """Avro's zigzag varint; what has no end counts as 0, and the full decoding will refuse it."""
+    number = shift = 0
+    for position in range(at, min(at + 10, len(data))):
+        byte = data[position]
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return (number >> 1) ^ -(number & 1), position + 1
+        shift += 7
+    return 0, len(data)
+
+
+class EndReader:
+    """The reader's rule for one partition joined near its end.
+
+    Up to the end that it joined at, a higher epoch is taken as it comes, since its Began may lie before; from there
+    on the full rule holds.
+    """
+
+    def __init__(self, part: Part, topic: Topic, end: int) -> None:
+        self._reader = Reader(*part, joining=True)
+        self._types, self._end = _names(topic), end
+
+    def accept(self, record: Record) -> str | None:
+        """The type's name when the record counts. Raises TapeGap when records are missing."""
+        found = peek(record.value)
+        if found is None or found.kind not in self._types:
+            return self._strange(record)
+        place = self._reader.place
+        verdict = judge(place, found.epoch, found.sequence, found.kind == "Began")
+        if verdict is not Verdict.ACCEPT or self._reader.joining:
+            return self._in_full(record, found)
+        self._reader.place = place._replace(epoch=found.epoch, sequence=0 if found.kind == "Began" else found.sequence)
+        return found.kind
+
+    def _in_full(self, record: Record, found: Peek) -> str | None:
+        """Whatever is not the expected next record is decoded before it is believed."""
+        message: Any = readable(record)
+        if message is None:
+            return None
+        if record.offset < self._end and found.epoch > self._reader.place.epoch:
+            self._reader.joining = True
+        return found.kind if self._reader.accept(message, record.offset) else None
+
+    @staticmethod
+    def _strange(record: Record) -> None:
+        _log.error("not a record of this topic", topic=record.topic, offset=record.offset)
+
+
+class Tail(threading.Thread):
+    """Reads reference data whole and the streamed topics from their ends, until `stop`."""
+
+    def __init__(self, log: Log, tables: Tables, deliver: Callable[[list[Any]], None]) -> None:
+        super().__init__(name="tail", daemon=True)
+        self.tables, self.watched = tables, dict[str, Any]()
+        """`watched`: accounts whose every event is wanted; changed by the other thread."""
+        self.error: Exception | None = None
+        self.ready = threading.Event()
+        self.next_offsets: dict[Part, int] = {}
+        self._log, self._deliver = log, deliver
+        self._table_reader = TableReader(tables)
+        self._readers: dict[Part, EndReader] = {}
+        self._room = threading.Semaphore(BATCHES_AHEAD_MAX)
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """The thread: an error ends it, and stands in `error`."""
+        try:
+            self._join()
+            self.ready.set()
+            while not self._stopping.is_set():
+                if items := self._turn():
+                    self._room.acquire()
+                    self._deliver(items)
+        except Exception as error:
+            self.error = error
+            _log.error("tail ended", error=type(error).__name__, detail=str(error))
+
+    def taken(self) -> None:
+        """A delivered batch was taken: there is room for one more."""
+        self._room.release()
+
+    def stop(self) -> None:
+        """End the thread and close its log."""
+        self._stopping.set()
+        self._room.release()
+        self.join(5.0)
+        self._log.close()
+
+    def _join(self) -> None:
+        self._table_reader.read_all(self._log, timeout_seconds=300.0)
+        topics = {Part(topic.name, partition): topic for topic in STREAMED for partition in range(topic.partitions)}
+        spans = self._log.ends(topics)
+        self._readers = {part: EndReader(part, topics[part], high) for part, (_, high) in spans.items()}
+        before = {part: (max(low, high - JOIN_RECORDS), high) for part, (low, high) in spans.items()}
+        for record in self._log.read(before, timeout_seconds=60.0):
+            self._readers[Part(record.topic, record.partition)].accept(record)
+        self.next_offsets = {part: high for part, (_, high) in spans.items()}
+        self._log.follow(self.next_offsets)
+
+    def _turn(self) -> list[Any]:
+        """Reports and wanted records of one poll, in order."""
+        items: list[Any] = []
+        for happening in self._log.poll(0.05):
+            if isinstance(happening, Record):
+                if (seen := self._take(happening)) is not None:
+                    items.append(seen)
+            elif isinstance(happening, Report):
+                items.append(happening)
+        return items
+
+    def _take(self, record: Record) -> Seen | None:
+        if self._table_reader.wants(record):
+            return self._take_table(record)
+        part = Part(record.topic, record.partition)
+        self.next_offsets[part] = record.offset + 1
+        kind = self._readers[part].accept(record)
+        if kind is None or not (kind in _ANSWER_NAMES or _text(record.key) in self.watched):
+            return None
+        message = readable(record)
+        return Seen(part, record.offset, message) if message is not None else None
+
+    def _take_table(self, record: Record) -> Seen | None:
+        self._table_reader.take(record)
+        accepted = record.topic == REFERENCE_EVENTS.name and self.tables.reference_offset == record.offset
+        message: Message | None = readable(record) if accepted else None
+        return Seen(Part(record.topic, 0), record.offset, message) if message is not None else None
+
+
+_ANSWER_NAMES: Final = frozenset(kind.__name__ for kind in _ANSWERS)
+
+
+def _text(key: bytes | None) -> str:
+    return key.decode(errors="replace") if key else ""

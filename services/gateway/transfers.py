@@ -1,0 +1,127 @@
+"""Deposits and withdrawals: both go through risk, since a withdrawal needs the same credit as an order."""
+
+import time
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from services.gateway import answers as a
+from services.gateway import rendering
+from services.gateway import requests as r
+from services.gateway.parsing import positive
+from services.gateway.problems import Problem
+from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.submission import decisions_part, unknown_outcome
+from services.gateway.trading import HIT, SENDING
+from truetape import ids
+from truetape import messages as m
+from truetape.messages import TransferTerms
+
+routes = Routes("transfers")
+_PROBLEMS: Final = (
+    "external_reference_reused", "insufficient_funds", "account_unknown", *SENDING, "view_unavailable", "view_behind",
+)  # fmt: skip
+_APPROVED: Final = f"""
+SELECT {", ".join(TransferTerms.__struct_fields__)}, decided_at_us, decision_event_id, decision_offset
+FROM view.transfers WHERE transfer_id = %s AND accepted
+"""
+
+
+@routes.add(
+    "POST", "/v1/withdrawals", "trade", body=r.WithdrawalRequest, answers={201: a.Transfer, 202: a.Transfer},
+    problems=_PROBLEMS,
+)  # fmt: skip
+async def request_withdrawal(call: Call) -> Response:
+    """Withdraw from the key's own account.
+
+    The amount is reserved at once and booked by clearing. The external reference makes a retry safe.
+    """
+    asked = call.body(r.WithdrawalRequest)
+    return await _transfer(call, call.account_id, asked, -positive("amount", asked.amount))
+
+
+@routes.add(
+    "POST", "/v1/admin/deposits", "admin", body=r.TransferRequest, answers={201: a.Transfer, 202: a.Transfer},
+    problems=_PROBLEMS,
+)  # fmt: skip
+async def record_deposit(call: Call) -> Response:
+    """Record a deposit that arrived. The external reference makes a retry safe."""
+    asked = call.body(r.TransferRequest)
+    return await _transfer(call, asked.account_id, asked, positive("amount", asked.amount))
+
+
+@routes.add(
+    "POST", "/v1/admin/withdrawals", "admin", body=r.TransferRequest, answers={201: a.Transfer, 202: a.Transfer},
+    problems=_PROBLEMS,
+)  # fmt: skip
+async def record_withdrawal(call: Call) -> Response:
+    """Withdraw from any account. The external reference makes a retry safe."""
+    asked = call.body(r.TransferRequest)
+    return await _transfer(call, asked.account_id, asked, -positive("amount", asked.amount))
+
+
+async def _transfer(
+    call: Call, account_id: str, asked: r.TransferRequest | r.WithdrawalRequest, amount_e8: int
+) -> Response:
+    transfer_id = ids.transfer_id(account_id, asked.external_reference)
+    terms = TransferTerms(
+        transfer_id, account_id, asked.asset, amount_e8, asked.location, asked.external_reference
+    )  # fmt: skip
+    if (earlier := await _approved(call, terms)) is not None:
+        return earlier
+    bus = call.gateway.bus
+    command = m.RequestTransfer(terms, call.key.key_id, time.time_ns() // 1000)
+    waiter = bus.send_for_account(transfer_id, account_id, command)
+    answer = await bus.answer(waiter, call.gateway.decision_seconds)
+    if answer is None:
+        if waiter.offset is None:
+            raise unknown_outcome("the transfer", transfer_id=transfer_id)
+        return reply(rendering.transfer(terms, None, None), 202, position((waiter.part, waiter.offset)))
+    await call.gateway.limits.tell(account_id, answer.part, answer.offset)
+    event: Any = answer.event
+    if isinstance(event, m.InputParked):
+        raise Problem("command_set_aside", f"risk set the command aside: {event.reason}", transfer_id=transfer_id)
+    if isinstance(event, m.TransferRejected):
+        raise _refusal(event)
+    return _approval(terms, event.transfer, event.meta.decided_at_us, event.meta.event_id, call, answer.offset)
+
+
+async def _approved(call: Call, terms: TransferTerms) -> Response | None:
+    """The answer to a transfer that was approved before: risk gives a second approval neither now nor later.
+
+    The views are asked once they are as far as this process has read: a "none" is then true, for what they do not
+    have yet, risk remembers.
+    """
+    gateway = call.gateway
+    part = decisions_part(terms.account_id)
+    await gateway.reads.reach({part: gateway.bus.tail.next_offsets.get(part, 0) - 1})
+    rows = await gateway.reads.rows(_APPROVED, terms.transfer_id)
+    if not rows:
+        return None
+    row = rows[0]
+    decided = TransferTerms(**{name: row[name] for name in TransferTerms.__struct_fields__})
+    response = _approval(
+        terms, decided, row["decided_at_us"], row["decision_event_id"], call, row["decision_offset"]
+    )  # fmt: skip
+    response.headers.update(HIT)
+    return response
+
+
+def _approval(
+    asked: TransferTerms, decided: TransferTerms, at_us: int, event_id: str, call: Call, offset: int
+) -> Response:
+    if asked != decided:
+        fields = [name for name in ("asset", "amount_e8", "location") if getattr(asked, name) != getattr(decided, name)]
+        named = [name.removesuffix("_e8") for name in fields]
+        detail = f"the external reference belongs to a transfer with another {', '.join(named)}"
+        raise Problem("external_reference_reused", detail, fields=named, transfer_id=asked.transfer_id)
+    where = position((decisions_part(asked.account_id), offset))
+    return reply(rendering.transfer(decided, at_us, event_id), 201, where)
+
+
+def _refusal(event: m.TransferRejected) -> Problem:
+    seen = rendering.numbers(event.numbers)
+    detail = f"risk refused the transfer: {event.reason}"
+    return Problem(
+        event.reason.lower(), detail, reason=event.reason, numbers=seen, transfer_id=event.transfer.transfer_id
+    )
