@@ -56,6 +56,9 @@ def prepare(given: str, opened: Desk[State]) -> None:
             reference.trading_states[who] = state.upper()  # type: ignore[assignment]
         case ["reducing", who, "and", "halted", other]:
             reference.trading_states |= {who: "REDUCING", other: "HALTED"}
+        case ["reducing", who, "and", quantity, "offered"]:
+            opened.give(submit(order_of(f"SELL {quantity} 60000", 99)))
+            reference.trading_states[who] = "REDUCING"
         case ["mark", "none"]:
             newest.clear()
         case ["mark", price]:

@@ -45,6 +45,8 @@ SELL 1 60000                 | active ann                   | accepted at 60000,
 BUY 1 60000                  | reducing ann                 | TRADING_REDUCING sells 0, quantity_e8 1{E8}, held_e8 2{E8}
 SELL 2 60000                 | reducing *                   | accepted at 60000, 2 BTC reserved
 SELL 2.0001 60000            | reducing *                   | TRADING_REDUCING sells 1, quantity_e8 200010000, held_e8 2{E8}
+SELL 0.5 60000               | reducing ann and 1.5 offered | accepted at 60000, 0.5 BTC reserved
+SELL 1 60000                 | reducing ann and 1.5 offered | TRADING_REDUCING sells 1, quantity_e8 1{E8}, held_e8 50000000
 BUY 1 60000                  | instrument tradable False    | INSTRUMENT_NOT_TRADABLE tradable 0, tick_e8 1000000, lot_e8 10000
 BUY 1 60000                  | instrument tick_e8 0         | INSTRUMENT_NOT_TRADABLE tradable 1, tick_e8 0, lot_e8 10000
 BUY 1 60000                  | instrument lot_e8 0          | INSTRUMENT_NOT_TRADABLE tradable 1, tick_e8 1000000, lot_e8 0
