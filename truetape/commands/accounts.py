@@ -1,34 +1,102 @@
-"""`truetape accounts`: client accounts, straight on the tape."""
+"""`truetape accounts`: client accounts, what is set for them, and their funds, with access to Kafka alone."""
 
 import json
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from truetape.administration import OPERATOR, administration, command_id
-from truetape.messages import OpenAccount
-from truetape.settings import Settings
+from truetape import ids
+from truetape import messages as m
+from truetape.errors import SetupError
+from truetape.messages import TradingState
+from truetape.money import from_e8, to_e8
+from truetape.operator import BY, operator
+from truetape.reference import EVERYBODY
+from truetape.settings import settings
 
-app = typer.Typer(help="Client accounts: open, list.", no_args_is_help=True)
+app = typer.Typer(help="Client accounts: open, list, limits, fees, kill switch.", no_args_is_help=True)
+
+AccountArgument = Annotated[str, typer.Argument(help="The account; * is everybody")]
 
 
 @app.command(name="open")
 def open_account(
-    account_id: Annotated[str, typer.Argument(help="Its id: letters, digits, _ and -")],
-    name: Annotated[str, typer.Option(help="Its name; the id when absent")] = "",
+    account: Annotated[str, typer.Argument(help="Its id: letters, digits, _ and -")],
+    name: Annotated[str, typer.Option(help="Its name [its id]")] = "",
+    if_absent: Annotated[bool, typer.Option("--if-absent", help="Do nothing when it is open already")] = False,
 ) -> None:
-    """Open an account."""
-    with administration(Settings().kafka) as admin:
-        admin.carry_out(OpenAccount(command_id(), OPERATOR, account_id, name or account_id))
-    print(f"opened {account_id}")
+    """Open a client account."""
+    with operator(settings().kafka) as hand:
+        if if_absent and account in hand.reference.accounts:
+            print(f"{account} is open already")
+            return
+        hand.ask(m.OpenAccount(ids.random_id(), BY, account, name or account))
+    print(f"{account} is open")
 
 
 @app.command(name="list")
-def list_accounts(as_json: Annotated[bool, typer.Option("--json", help="One JSON object, id to name")] = False) -> None:
+def list_accounts(as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False) -> None:
     """Show all accounts."""
-    with administration(Settings().kafka) as admin:
-        accounts = admin.reference.accounts
+    with operator(settings().kafka) as hand:
+        known = hand.reference
+    rows = [(account, name, known.trading_state_of(account)) for account, name in sorted(known.accounts.items())]
     if as_json:
-        print(json.dumps(accounts))
-    else:
-        print("\n".join(f"{account_id}  {name}" for account_id, name in sorted(accounts.items())))
+        print(json.dumps([{"account_id": account, "name": name, "state": state} for account, name, state in rows]))
+        return
+    table = Table("account", "name", "state", "notional limit", "maker", "taker", box=None, pad_edge=False)
+    for account, name, state in rows:
+        limit, fees = from_e8(known.limits_of(account).max_order_notional_e8), known.fees_of(account)
+        table.add_row(account, name, state, limit, from_e8(fees.maker_rate_e8), from_e8(fees.taker_rate_e8))
+    Console().print(table)
+
+
+@app.command()
+def limits(
+    account: AccountArgument,
+    max_order_notional: Annotated[str | None, typer.Option(help="Largest notional of an order")] = None,
+    max_open_orders: Annotated[int | None, typer.Option(min=0, help="Most orders open at once")] = None,
+    max_messages_per_second: Annotated[int | None, typer.Option(min=0, help="Most commands a second")] = None,
+    collar_rate: Annotated[str | None, typer.Option(help="Furthest from the mark, for example 0.05")] = None,
+    mark_max_age_ms: Annotated[int | None, typer.Option(min=1, help="Oldest mark to decide by")] = None,
+) -> None:
+    """Set limits; what is not named stays as it is."""
+    with operator(settings().kafka) as hand:
+        old = hand.reference.limits_of(account)
+        new = m.Limits(
+            old.max_order_notional_e8 if max_order_notional is None else to_e8(max_order_notional),
+            old.max_open_orders if max_open_orders is None else max_open_orders,
+            old.max_messages_per_second if max_messages_per_second is None else max_messages_per_second,
+            old.collar_rate_e8 if collar_rate is None else to_e8(collar_rate),
+            old.mark_max_age_us if mark_max_age_ms is None else mark_max_age_ms * 1000,
+        )
+        hand.ask(m.SetLimits(ids.random_id(), BY, account, new))
+    print(f"limits of {account} are set")
+
+
+@app.command()
+def fees(
+    account: AccountArgument,
+    maker: Annotated[str, typer.Option(help="Rate, for example 0.0002; negative is a rebate")],
+    taker: Annotated[str, typer.Option(help="Rate, for example 0.0005")],
+) -> None:
+    """Set what the house charges on a fill."""
+    with operator(settings().kafka) as hand:
+        hand.ask(m.SetFees(ids.random_id(), BY, account, m.Fees(to_e8(maker), to_e8(taker))))
+    print(f"fees of {account} are set")
+
+
+@app.command()
+def state(
+    account: AccountArgument,
+    new: Annotated[str, typer.Argument(metavar="STATE", help="ACTIVE, REDUCING or HALTED")],
+    reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
+) -> None:
+    """Move the kill switch. Cancels pass in every state."""
+    states: dict[str, TradingState] = {"ACTIVE": "ACTIVE", "REDUCING": "REDUCING", "HALTED": "HALTED"}
+    if new.upper() not in states:
+        raise SetupError(f"{new!r} is no trading state; choose ACTIVE, REDUCING or HALTED")
+    with operator(settings().kafka) as hand:
+        hand.ask(m.SetTradingState(ids.random_id(), BY, account, states[new.upper()], reason))
+    print(f"{'everybody' if account == EVERYBODY else account} is {new.upper()}")

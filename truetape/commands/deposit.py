@@ -1,0 +1,29 @@
+"""`truetape deposit`: record funds that arrived, with access to Kafka alone."""
+
+from typing import Annotated
+
+import typer
+
+from truetape import ids
+from truetape import messages as m
+from truetape.errors import MoneyError
+from truetape.money import from_e8, to_e8
+from truetape.operator import operator
+from truetape.settings import settings
+
+
+def command(
+    account: Annotated[str, typer.Argument(help="The client's account")],
+    asset: Annotated[str, typer.Argument(help="For example USDT")],
+    amount: Annotated[str, typer.Argument(help="Above zero, at most 8 decimals")],
+    reference: Annotated[str, typer.Option(help="The outside world's id of the movement; makes a repetition safe")],
+    location: Annotated[str, typer.Option(help="The firm's account at which it arrived")] = "venue:alpha",
+) -> None:
+    """Record a deposit of a client."""
+    amount_e8 = to_e8(amount)
+    if amount_e8 <= 0:
+        raise MoneyError("a deposit is above zero")
+    terms = m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)
+    with operator(settings().kafka) as hand:
+        hand.transfer(terms)
+    print(f"{from_e8(amount_e8)} {asset} for {account} is approved; clearing books it")

@@ -1,0 +1,63 @@
+"""`truetape instruments`: what can be traded, with access to Kafka alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from truetape import ids
+from truetape import messages as m
+from truetape.errors import SetupError
+from truetape.money import from_e8, to_e8
+from truetape.operator import BY, operator
+from truetape.settings import settings
+
+app = typer.Typer(help="Instruments: set, list.", no_args_is_help=True)
+
+_MONEY = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", "max_notional")
+_LISTED = ("tick", "lot", "min_quantity", "min_notional", "maker_rate", "taker_rate")
+
+
+@app.command(name="set")
+def set_instruments(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin")],
+) -> None:
+    """Define or change instruments: a JSON object, or a list of them, as the API takes it."""
+    text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
+    try:
+        content = json.loads(text)
+        found = [instrument_from(item) for item in (content if isinstance(content, list) else [content])]
+    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+        raise SetupError(f"{file} does not describe instruments: {error!r}; docs/api.md shows one") from error
+    with operator(settings().kafka) as hand:
+        for instrument in found:
+            hand.ask(m.SetInstrument(ids.random_id(), BY, instrument))
+            print(f"{instrument.instrument_id} is set")
+
+
+@app.command(name="list")
+def list_instruments() -> None:
+    """Show all instruments."""
+    with operator(settings().kafka) as hand:
+        known = [one for _, one in sorted(hand.reference.instruments.items())]
+    table = Table("instrument", "tick", "lot", "least", "most", "venues", "tradable", box=None, pad_edge=False)
+    for one in known:
+        venues = ", ".join(f"{listing.venue}:{listing.symbol}" for listing in one.listings)
+        money = (one.tick_e8, one.lot_e8, one.min_quantity_e8, one.max_quantity_e8)
+        table.add_row(one.instrument_id, *map(from_e8, money), venues, "yes" if one.tradable else "[red]no[/]")
+    Console().print(table)
+
+
+def instrument_from(content: dict[str, Any]) -> m.Instrument:
+    """An instrument from its JSON with decimal strings. Raises KeyError, TypeError, MoneyError."""
+    listings = [_plain(listing, _LISTED) for listing in content["listings"]]
+    return msgspec.convert({**_plain(content, _MONEY), "listings": listings}, m.Instrument)
+
+
+def _plain(content: dict[str, Any], money: tuple[str, ...]) -> dict[str, Any]:
+    rest = {name: value for name, value in content.items() if name not in money}
+    return rest | {f"{name}_e8": to_e8(content[name]) for name in money}

@@ -1,0 +1,110 @@
+"""What an operator does with access to Kafka alone: reference commands and deposits, before there is any API key."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from truetape import ids, reference
+from truetape import messages as m
+from truetape.codec import Message, encode
+from truetape.errors import TruetapeError
+from truetape.log import KafkaLog, Log, Part, Record, check_topics
+from truetape.reference import Reference
+from truetape.restore import readable
+from truetape.tape import Reader
+from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS, REFERENCE_EVENTS
+
+BY: Final = "operator"
+ANSWER_SECONDS: Final = 15.0
+READ_SECONDS: Final = 60.0
+
+
+class Refused(TruetapeError):
+    """The owner refused the command; the message is its reason."""
+
+
+class NoAnswer(TruetapeError):
+    """The command is on the tape, and nobody answered it in time."""
+
+
+class Operator:
+    """Writes commands to the tape and waits for the events that answer them."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._reader = Reader(REFERENCE_EVENTS.name, 0)
+        self.reference = Reference()
+        """The reference table as far as it was read."""
+        part = Part(REFERENCE_EVENTS.name, 0)
+        low, high = log.ends([part])[part]
+        for record in log.read({part: (low, high)}, READ_SECONDS):
+            self._read(record)
+        log.follow({part: high})
+
+    def ask(self, command: Any, seconds: float = ANSWER_SECONDS) -> Any:
+        """Send a reference command; returns its event. Raises Refused or NoAnswer."""
+        self._append(Part(REFERENCE_COMMANDS.name, 0), b"", command)
+        event = self._wait(lambda found: getattr(found, "command_id", None) == command.command_id, seconds)
+        if event is None:
+            raise NoAnswer("the gateway did not answer; is it running (`truetape dev status`)? The command stays asked")
+        if isinstance(event, m.ReferenceRejected):
+            raise Refused(event.reason)
+        return event
+
+    def transfer(self, terms: m.TransferTerms, seconds: float = ANSWER_SECONDS) -> m.TransferApproved:
+        """Send a deposit or withdrawal; returns the approval. Raises Refused or NoAnswer.
+
+        An approved transfer is not answered again: NoAnswer then says so.
+        """
+        partition = ids.partition_of(terms.account_id, ORDERS_DECISIONS.partitions)
+        decisions = Part(ORDERS_DECISIONS.name, partition)
+        self._log.follow({decisions: self._log.ends([decisions])[decisions][1]})
+        command = m.RequestTransfer(terms, BY, self._log.now_us())
+        self._append(Part(ORDERS_COMMANDS.name, partition), terms.account_id.encode(), command)
+        event = self._wait(lambda found: _transfer_id(found) == terms.transfer_id, seconds)
+        if event is None:
+            raise NoAnswer("risk did not answer: it is not running, or this external reference was approved before")
+        if isinstance(event, m.TransferRejected):
+            numbers = ", ".join(f"{name} {value}" for name, value in event.numbers.items())
+            raise Refused(f"{event.reason} ({numbers})" if numbers else event.reason)
+        approved: m.TransferApproved = event
+        return approved
+
+    def _append(self, part: Part, key: bytes, command: Message) -> None:
+        headers = [("event_type", type(command).__name__.encode())]
+        self._log.append(part, key, encode(command), headers, None)
+        self._log.flush(5.0)
+
+    def _wait(self, wanted: Callable[[Any], bool], seconds: float) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for happening in self._log.poll(0.05):
+                if isinstance(happening, Record) and (event := self._read(happening)) is not None and wanted(event):
+                    return event
+        return None
+
+    def _read(self, record: Record) -> Any:
+        """The record's event; reference events by the reader's rule."""
+        message: Any = readable(record)
+        if message is None or record.topic != REFERENCE_EVENTS.name:
+            return message
+        if not self._reader.accept(message, record.offset):
+            return None
+        reference.fold(self.reference, message)
+        return message
+
+
+def _transfer_id(event: Any) -> str:
+    return event.transfer.transfer_id if isinstance(event, m.TransferApproved | m.TransferRejected) else ""
+
+
+@contextmanager
+def operator(bootstrap: str) -> Iterator[Operator]:
+    """An operator on the real broker. Raises TopicMissing, PartitionCountWrong or BrokerUnavailable."""
+    check_topics(bootstrap, [REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS])
+    log = KafkaLog(bootstrap)
+    try:
+        yield Operator(log)
+    finally:
+        log.close()
