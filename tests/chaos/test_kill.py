@@ -15,6 +15,7 @@ from truetape.client import Client, Refused, Unreachable
 from truetape.commands.demo import gateway_url, venue_urls
 from truetape.dev import Stack
 from truetape.topics import PARTITIONS
+from truetape.venue.reports import execution_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(600)]
 VICTIMS = ("risk", "clearing", "router", "gateway", "projection", "pricing", "reconciler")
@@ -127,7 +128,11 @@ def test_the_fills_are_the_venues_trades_once_each(system: Stack, client: Client
             f"{url}/admin/trades", params={"account": demo.VENUE_ACCOUNT}, headers={"Authorization": f"Bearer {token}"}
         )
         assert answer.status_code == 200, answer.text
-        theirs.update(f"{venue}:{t['symbol']}:{t['id']}" for t in answer.json() if t["clientOrderId"] in mine)
+        theirs.update(
+            execution_id(venue, trade["symbol"], trade["id"], "BUY" if trade["isBuyer"] else "SELL")
+            for trade in answer.json()
+            if trade["clientOrderId"] in mine
+        )
     ours = Counter(fill.execution_id for fill in client.fills())
     assert ours == theirs
     assert ours.total() > 50
