@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from msgspec.structs import replace
 
 from bench.stage import latencies, publish, say, stage
 from truetape import demo, ids
-from truetape.administration import OPERATOR, administration, command_id, new_key
 from truetape.client import Client
 from truetape.commands.demo import gateway_url, venue_urls
 from truetape.dev import Stack
-from truetape.messages import CreateApiKey, OpenAccount, SetInstrument, SetLimits
+from truetape.messages import OpenAccount, SetInstrument, SetLimits
+from truetape.operator import BY, operator
 from truetape.reference import DEFAULT_LIMITS
 
 ACCOUNTS = [f"bench-{number}" for number in range(8)]
@@ -130,30 +131,20 @@ async def received(environment: dict[str, str]) -> dict[str, float]:
 def introduce(stack: Stack) -> list[str]:
     """Eight accounts with money and generous limits; their keys."""
     environment = stack.environment()
-    limits = SetLimits(command_id(), OPERATOR, "*", _generous())
-    keys = []
-    with administration(environment["TRUETAPE_KAFKA"]) as admin:
+    limits = replace(DEFAULT_LIMITS, max_messages_per_second=100_000, max_open_orders=100_000)
+    with operator(environment["TRUETAPE_KAFKA"]) as hand:
         for instrument in demo.instruments():
-            admin.carry_out(SetInstrument(command_id(), OPERATOR, instrument))
-        admin.carry_out(limits)
+            hand.ask(SetInstrument(ids.random_id(), BY, instrument))
+        hand.ask(SetLimits(ids.random_id(), BY, "*", limits))
         for account in ACCOUNTS:
-            admin.carry_out(OpenAccount(command_id(), OPERATOR, account, account))
-            key, credentials = new_key(account, ("read", "trade"), 100_000, None)
-            admin.carry_out(CreateApiKey(command_id(), OPERATOR, key))
-            keys.append(credentials)
-        key, administrator = new_key("", ("admin",), 1_000, None)
-        admin.carry_out(CreateApiKey(command_id(), OPERATOR, key))
+            hand.ask(OpenAccount(ids.random_id(), BY, account, account))
+        keys = [demo.create_key(hand, account, ("read", "trade")) for account in ACCOUNTS]
+        administrator = demo.create_key(hand, "", ("admin",))
     token = environment["TRUETAPE_VENUE_ADMIN_TOKEN"]
     with Client(gateway_url(environment), administrator) as client:
         for account in ACCOUNTS:
             demo.fund(client, account, venue_urls(environment), token)
     return keys
-
-
-def _generous() -> Any:
-    from msgspec.structs import replace
-
-    return replace(DEFAULT_LIMITS, max_messages_per_second=100_000, max_open_orders=100_000)
 
 
 async def measure(stack: Stack, keys: list[str], rate: float, seconds: float) -> tuple[dict[str, Any], bool]:

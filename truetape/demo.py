@@ -4,7 +4,9 @@ It uses what every user has: the command line's reference commands, the typed cl
 only if orders were filled at both venues, the reconciler found nothing different, and the audit is equal.
 """
 
+import hashlib
 import random
+import secrets
 import subprocess
 import sys
 import time
@@ -16,12 +18,21 @@ from typing import Any
 import httpx
 import msgspec
 
-from truetape.administration import OPERATOR, Administration, ReferenceRefused, administration, command_id, new_key
+from truetape import ids
 from truetape.client import Client, Order, Refused
 from truetape.errors import SetupError
 from truetape.log import KafkaLog, Part
-from truetape.messages import CreateApiKey, Instrument, Listing, OpenAccount, ReconciliationCompleted, SetInstrument
+from truetape.messages import (
+    ApiKey,
+    CreateApiKey,
+    Instrument,
+    Listing,
+    OpenAccount,
+    ReconciliationCompleted,
+    SetInstrument,
+)
 from truetape.money import from_e8, to_e8
+from truetape.operator import BY, Operator, operator
 from truetape.restore import readable
 from truetape.topics import RECONCILIATION_BREAKS
 
@@ -31,6 +42,7 @@ FUNDS = {"USDT": "250000", "BTC": "4", "ETH": "60"}
 """What the demo's account has at each venue."""
 SIZES = {"BTC-USDT": "0.002", "ETH-USDT": "0.04"}
 SETTLE_SECONDS = 20.0
+DAY_US = 86_400_000_000
 Say = Callable[[str], None]
 
 
@@ -69,23 +81,25 @@ def instruments() -> list[Instrument]:
 
 def introduce(kafka: str, account_id: str) -> tuple[str, str]:
     """Instruments, an account and two keys; returns the trading and the administrator's credentials."""
-    with administration(kafka) as admin:
+    with operator(kafka) as hand:
         for instrument in instruments():
-            if admin.reference.instruments.get(instrument.instrument_id) != instrument:
-                admin.carry_out(SetInstrument(command_id(), OPERATOR, instrument))
-        if account_id not in admin.reference.accounts:
-            admin.carry_out(OpenAccount(command_id(), OPERATOR, account_id, "Demo"))
-        trading = _key(admin, account_id, ("read", "trade"))
-        return trading, _key(admin, "", ("admin",))
+            if hand.reference.instruments.get(instrument.instrument_id) != instrument:
+                hand.ask(SetInstrument(ids.random_id(), BY, instrument))
+        if account_id not in hand.reference.accounts:
+            hand.ask(OpenAccount(ids.random_id(), BY, account_id, "Demo"))
+        return create_key(hand, account_id, ("read", "trade")), create_key(hand, "", ("admin",))
 
 
-def _key(admin: Administration, account_id: str, scopes: tuple[str, ...]) -> str:
-    key, credentials = new_key(account_id, scopes, 5_000, None)
-    try:
-        admin.carry_out(CreateApiKey(command_id(), OPERATOR, key))
-    except ReferenceRefused as error:
-        raise SetupError(f"the demo's key was refused: {error}") from error
-    return credentials
+def create_key(hand: Operator, account_id: str, scopes: tuple[str, ...]) -> str:
+    """A key that lasts a day; what its holder sends."""
+    secret = secrets.token_urlsafe(32)
+    key = ApiKey(
+        key_id=f"tk-{ids.random_id()[:16]}", secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
+        account_id=account_id, scopes=scopes, requests_per_second=50_000, revoked=False,
+        expires_at_us=time.time_ns() // 1000 + DAY_US,
+    )  # fmt: skip
+    hand.ask(CreateApiKey(ids.random_id(), BY, key))
+    return f"{key.key_id}.{secret}"
 
 
 def fund(gateway: Client, account_id: str, venues: Mapping[str, str], admin_token: str) -> None:
