@@ -331,6 +331,17 @@ def test_a_post_only_order_that_would_take_is_rejected_with_the_venues_words(rig
     assert (rig.of(order)[-1].code, rig.of(order)[-1].reason) == ("-2010", "Order would immediately match and take.")
 
 
+def test_two_of_our_clients_may_trade_with_each_other(rig: Rig) -> None:
+    maker = rig.submit(1, price="55000", quantity="0.02")
+    rig.pump(lambda: rig.status(maker) == "WORKING")
+    rig.wait_for_book("alpha", bid="55000")
+    taker = rig.submit(2, "SELL", price="55000", quantity="0.02", time_in_force="IOC")
+    rig.wait(maker, taker)
+    bought, sold = (next(e for e in rig.of(order) if isinstance(e, m.OrderFilled)) for order in (maker, taker))
+    assert bought.execution_id[:-1] == sold.execution_id[:-1], "one trade of the venue"
+    assert (bought.execution_id[-1], sold.execution_id[-1]) == ("B", "S")
+
+
 def test_an_unsolicited_cancel_is_told_as_the_venues(rig: Rig, process: VenueProcess) -> None:
     order = rig.submit(1, price="55000")
     rig.pump(lambda: rig.status(order) == "WORKING")
