@@ -21,6 +21,7 @@ from venues.replay import RecordedFlow, read_recording, recorded_symbol
 from venues.symbols import DEFAULT_SYMBOLS
 
 BTC = DEFAULT_SYMBOLS[0]
+SIDES = {"bids": "b", "asks": "a"}
 START_MS = 1_750_000_000_000
 RECORDING = Path(__file__).parents[3] / "shared" / "data" / "market" / "spot.btcusdt.20240808.gz"
 
@@ -238,23 +239,21 @@ def test_the_recorded_day_plays_back_to_the_recorded_book() -> None:
     flow = RecordedFlow(exchange, market)
     assert recorded_symbol([RECORDING]) == "BTCUSDT"
     snapshot = next(message for _, message in read_recording([RECORDING]) if "lastUpdateId" in message)
-    expected = {"bids": dict(snapshot["bids"]), "asks": dict(snapshot["asks"])}
+    expected = {side: {to_e8(price): to_e8(quantity) for price, quantity in snapshot[side]} for side in SIDES}
     seen = compared = 0
     for count, (_, message) in enumerate(read_recording([RECORDING])):
         flow.apply(message, count)
         seen += "lastUpdateId" in message
         data = message.get("data", {})
         if data.get("e") == "depthUpdate" and data["u"] > snapshot["lastUpdateId"]:
-            for side, key in (("bids", "b"), ("asks", "a")):
-                expected[side].update(data[key])
+            for side, key in SIDES.items():
+                for price, quantity in data[key]:
+                    expected[side].pop(to_e8(price), None)
+                    if float(quantity):
+                        expected[side][to_e8(price)] = to_e8(quantity)
             if seen and count % 50 == 0:
                 compared += 1
-                assert market.book.bids.depth(30) == top(expected["bids"], reverse=True)
-                assert market.book.asks.depth(30) == top(expected["asks"], reverse=False)
+                assert market.book.bids.depth(30) == sorted(expected["bids"].items(), reverse=True)[:30]
+                assert market.book.asks.depth(30) == sorted(expected["asks"].items())[:30]
     assert compared > 30
     assert len(exchange.prints) > 5_000
-
-
-def top(side: dict[str, str], *, reverse: bool) -> list[tuple[int, int]]:
-    resting = [(to_e8(price), to_e8(quantity)) for price, quantity in side.items()]
-    return sorted([level for level in resting if level[1]], reverse=reverse)[:30]

@@ -107,7 +107,7 @@ REQUESTS: list[tuple[str, str, dict[str, str]]] = [
 
 @pytest.fixture(scope="module")
 def swagger() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(SWAGGER.read_text())
+    document: dict[str, Any] = yaml.load(SWAGGER.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return waive(document)
 
 
