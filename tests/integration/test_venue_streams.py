@@ -12,8 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.sync.client import ClientConnection, connect
 
 from venues.process import VenueProcess, free_port, run_venue
+from venues.routes import METHODS, ROUTES
 from venues.server import Server
 from venues.venue import Venue
 
@@ -373,3 +377,34 @@ async def test_a_reader_that_falls_behind_is_cut_off_and_nobody_waits_for_it(
         await slow.close()
         await quick.close()
     await runner.cleanup()
+
+
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(["BTCUSDT", "BUY", "1"])
+)
+nested = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
+parameter_names = st.sampled_from(sorted({name for route in ROUTES.values() for name in route.parameters} | {"apiKey"}))
+api_messages = st.one_of(
+    st.text(max_size=50),
+    nested.map(json.dumps),
+    st.fixed_dictionaries(
+        {"method": st.sampled_from(sorted(METHODS))},
+        optional={"id": nested, "params": nested | st.dictionaries(parameter_names, nested, max_size=6)},
+    ).map(json.dumps),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(message=api_messages)
+def test_whatever_is_sent_to_the_api_socket_is_answered(api: ClientConnection, message: str) -> None:
+    api.send(message.encode("utf-8", "replace").decode())
+    answered = json.loads(api.recv(timeout=5))
+    assert answered["status"] in (200, 400, 401, 409)
+    if answered["status"] != 200:
+        assert answered["error"]["code"] < -1000
+
+
+@pytest.fixture(scope="module")
+def api(venue: VenueProcess) -> Iterator[ClientConnection]:
+    with connect(venue.stream_url + "/ws-api/v3") as connection:
+        yield connection
