@@ -1,151 +1,85 @@
-"""The Python client: typed, synchronous, safe to retry.
+"""A typed Python client of the gateway: retries safely, reads what it wrote, resumes its event stream.
 
     with Client("http://127.0.0.1:18080", key) as client:
         order = client.submit("BTC-USDT", "BUY", "0.01", price="60000")
-        print(client.order(order.order_id).status)
+        for event in client.events():
+            ...
 
-Every submission has a client order id, chosen here when absent, and is repeated under that id when the outcome is
-in doubt: it cannot become two orders. Reads see what this client was answered before (`Truetape-Position`).
-Money is decimal strings both ways.
+A submission always has a client order id, so it can be repeated: an unknown outcome, a lost connection or a 503 can
+never make a second order. The client carries the position of every answer to its later reads.
 """
 
+import random
+import re
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
-from msgspec import Struct
 
-from truetape import ids
+from truetape.api import (
+    Balance,
+    Cancelled,
+    Entry,
+    Event,
+    Fill,
+    Instrument,
+    Mark,
+    Order,
+    Position,
+    Submitted,
+    Transfer,
+)
 from truetape.errors import TruetapeError
+from truetape.messages import Side, TimeInForce
 
 T = TypeVar("T")
-POSITION = "Truetape-Position"
-PASSING = frozenset({429, 502, 503, 504})
-"""Statuses that a retry may overcome; with a client order id it is safe."""
+RETRIES_MAX: Final = 5
+BACKOFF_SECONDS: Final = 0.1
+BACKOFF_SECONDS_MAX: Final = 5.0
+_AGAIN: Final = frozenset({429, 503, 504})
+_POSITION: Final = re.compile(r"([a-z.]{1,40}/[0-9]{1,4})@([0-9]{1,18})")
 
 
-class Decision(Struct, frozen=True):
-    """The answer to a submission."""
-
-    order_id: str
-    client_order_id: str
-    status: str
-    """ACCEPTED, or PENDING when risk had not decided in time."""
-    decision_id: str | None = None
+class ClientError(TruetapeError):
+    """The gateway refused, or could not be reached."""
 
 
-class Order(Struct, frozen=True):
-    """An order."""
+class Refused(ClientError):
+    """The gateway or risk refused the request: `code` is stable, `problem` is the whole document."""
 
-    order_id: str
-    client_order_id: str
-    instrument_id: str
-    side: str
-    order_type: str
-    time_in_force: str
-    quantity: str
-    status: str
-    filled: str
-    price: str | None = None
-    average_price: str | None = None
-    reason: str | None = None
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        self.status = int(problem.get("status", 0))
+        self.code = str(problem.get("code", "unknown"))
+        self.detail = str(problem.get("detail", ""))
+        self.problem = dict(problem)
+        super().__init__(f"{self.status} {self.code}: {self.detail}")
 
 
-class Fill(Struct, frozen=True):
-    """A fill with the venue's execution id."""
-
-    execution_id: str
-    order_id: str
-    instrument_id: str
-    side: str
-    venue: str
-    quantity: str
-    price: str
-    quote_amount: str
-    fee_asset: str
-    fee: str
-    liquidity: str
-    transacted_at: str
+class Unreachable(ClientError):
+    """No answer after all retries; repeat the call with the same id to learn what became of it."""
 
 
-class Balance(Struct, frozen=True):
-    """One asset of the account."""
+class StreamEvent(Event, frozen=True, kw_only=True):
+    """An event of the stream."""
 
-    asset: str
-    balance: str
-    reserved: str
-    available: str
-
-
-class Position(Struct, frozen=True):
-    """A position."""
-
-    instrument_id: str
-    quantity: str
-    cost: str
-    realised: str
-    average_price: str | None = None
-
-
-class Line(Struct, frozen=True):
-    """One leg of an entry."""
-
-    account: str
-    asset: str
-    amount: str
-    purpose: str
-
-
-class Entry(Struct, frozen=True):
-    """A journal entry."""
-
-    entry_id: str
-    kind: str
-    rule: str
-    realised: str
-    lines: list[Line]
-    order_id: str | None = None
-    execution_id: str | None = None
-
-
-class Event(Struct, frozen=True):
-    """One record of the tape."""
-
-    topic: str
-    partition: int
-    offset: int
-    type: str
-    at: str
-    event_id: str | None = None
-    cause: dict[str, Any] | None = None
-    fields: Any = None
-
-
-class Refused(TruetapeError):
-    """The gateway answered with a problem: `code` is stable, `numbers` are what a refusal saw."""
-
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        self.status, self.problem = status, problem
-        self.code: str = problem.get("code", "unknown")
-        self.numbers: dict[str, Any] = problem.get("numbers") or {}
-        super().__init__(f"{status} {self.code}: {problem.get('detail', '')}")
-
-
-class Unreachable(TruetapeError):
-    """The gateway did not answer within the retries; with the same client order id the submission can be repeated."""
+    stream_id: str
+    """Its place in the stream; give it to `events` to go on after it."""
 
 
 class Client:
-    """One account's session with the gateway. `key` is "key_id.secret"."""
+    """One API key's view of the gateway. Thread-safe as httpx.Client is; positions are shared by all threads."""
 
-    def __init__(self, base_url: str, key: str, *, retry_seconds: float = 15.0, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self, base_url: str, key: str, timeout_seconds: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_seconds
-        )
-        self._retry_seconds = retry_seconds
+            base_url=base_url, headers=headers, timeout=timeout_seconds, transport=transport
+        )  # fmt: skip
         self._positions: dict[str, int] = {}
 
     def __enter__(self) -> "Client":
@@ -157,7 +91,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         self._http.close()
 
     # -- trading ---------------------------------------------------------------------------------------------
@@ -165,168 +99,205 @@ class Client:
     def submit(
         self,
         instrument_id: str,
-        side: str,
+        side: Side,
         quantity: str,
-        *,
         price: str | None = None,
-        time_in_force: str | None = None,
+        time_in_force: TimeInForce | None = None,
         post_only: bool = False,
         client_order_id: str | None = None,
-    ) -> Decision:
-        """Submit a limit order, or a market order when there is no price.
+    ) -> Submitted:
+        """Submit a limit order, or without price a market order. Raises Refused with risk's reason as its code.
 
-        Raises Refused with risk's reason, Unreachable when nobody answered (repeat it with the same client order id).
+        Raises Unreachable when no answer came: call again with the same client order id.
         """
         body: dict[str, Any] = {
             "instrument_id": instrument_id,
             "side": side,
             "order_type": "MARKET" if price is None else "LIMIT",
             "quantity": quantity,
-            "client_order_id": client_order_id or ids.random_id(),
+            "client_order_id": client_order_id or secrets.token_hex(16),
         }
-        optional = {"price": price, "time_in_force": time_in_force, "post_only": post_only or None}
-        body |= {name: value for name, value in optional.items() if value is not None}
-        return self._call("POST", "/v1/orders", Decision, json=body)
+        body |= {} if price is None else {"price": price}
+        body |= {} if time_in_force is None else {"time_in_force": time_in_force}
+        body |= {"post_only": True} if post_only else {}
+        return self._ask("POST", "/v1/orders", Submitted, json=body)
 
-    def cancel(self, order_id: str) -> list[str]:
-        """Request a cancel; the ids of the orders it goes to. Raises Refused when the order has ended."""
-        return list(self._call("DELETE", f"/v1/orders/{order_id}", dict[str, Any])["order_ids"])
+    def cancel(self, order_id: str) -> Cancelled:
+        """Cancel an order, by its id or as "client:" and its client order id. Raises Refused order_closed."""
+        return self._ask("DELETE", f"/v1/orders/{order_id}", Cancelled)
 
-    def cancel_all(self, instrument_id: str | None = None) -> list[str]:
-        """Request the cancel of all open orders; their ids."""
-        query = {"instrument_id": instrument_id} if instrument_id else {}
-        return list(self._call("DELETE", "/v1/orders", dict[str, Any], params=query)["order_ids"])
+    def cancel_all(self, instrument_id: str | None = None) -> Cancelled:
+        """Cancel all open orders, of one instrument or of all."""
+        return self._ask("DELETE", "/v1/orders", Cancelled, params=_given(instrument_id=instrument_id))
+
+    def withdraw(self, asset: str, amount: str, location: str, external_reference: str) -> Transfer:
+        """Withdraw from the key's own account; the external reference makes a repetition safe."""
+        body = {"asset": asset, "amount": amount, "location": location, "external_reference": external_reference}
+        return self._ask("POST", "/v1/withdrawals", Transfer, json=body)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     def order(self, order_id: str) -> Order:
-        """One order. Raises Refused with code order_not_found."""
-        return self._call("GET", f"/v1/orders/{order_id}", Order)
+        """One order, by its id or as "client:" and its client order id."""
+        return self._ask("GET", f"/v1/orders/{order_id}", Order)
 
-    def orders(self, **filters: str) -> Iterator[Order]:
-        """The account's orders, newest first: instrument_id, status, side, client_order_id."""
-        return self._pages("/v1/orders", "orders", Order, filters)
+    def orders(
+        self,
+        instrument_id: str | None = None,
+        status: str | None = None,
+        side: Side | None = None,
+        limit_per_page: int = 100,
+    ) -> Iterator[Order]:
+        """Orders, newest first, page by page. `status` may be several, comma-separated."""
+        wanted = _given(instrument_id=instrument_id, status=status, side=side)
+        return self._pages("/v1/orders", "orders", Order, wanted, limit_per_page)
 
-    def fills(self, **filters: str) -> Iterator[Fill]:
-        """The account's fills, newest first: instrument_id, order_id."""
-        return self._pages("/v1/fills", "fills", Fill, filters)
+    def fills(
+        self, instrument_id: str | None = None, order_id: str | None = None, limit_per_page: int = 100
+    ) -> Iterator[Fill]:
+        """Fills, newest first, page by page."""
+        wanted = _given(instrument_id=instrument_id, order_id=order_id)
+        return self._pages("/v1/fills", "fills", Fill, wanted, limit_per_page)
 
-    def entries(self) -> Iterator[Entry]:
-        """The account's journal entries, newest first."""
-        return self._pages("/v1/entries", "entries", Entry, {})
+    def entries(self, limit_per_page: int = 100) -> Iterator[Entry]:
+        """Journal entries, newest first, page by page."""
+        return self._pages("/v1/entries", "entries", Entry, {}, limit_per_page)
 
     def positions(self) -> list[Position]:
         """All positions."""
-        return msgspec.convert(self._call("GET", "/v1/positions", dict[str, Any])["positions"], list[Position])
+        return self._list("/v1/positions", "positions", Position)
 
     def balances(self) -> list[Balance]:
         """All balances."""
-        return msgspec.convert(self._call("GET", "/v1/balances", dict[str, Any])["balances"], list[Balance])
+        return self._list("/v1/balances", "balances", Balance)
 
-    def instruments(self) -> list[dict[str, Any]]:
+    def instruments(self) -> list[Instrument]:
         """Everything that can be traded."""
-        return list(self._call("GET", "/v1/instruments", dict[str, Any])["instruments"])
+        return self._list("/v1/instruments", "instruments", Instrument)
 
-    def marks(self) -> list[dict[str, Any]]:
+    def marks(self) -> list[Mark]:
         """The newest mark of each instrument."""
-        return list(self._call("GET", "/v1/marks", dict[str, Any])["marks"])
+        return self._list("/v1/marks", "marks", Mark)
 
     def history(self, order_id: str) -> list[Event]:
-        """Everything the tape says of an order, causes before effects."""
-        found = self._call("GET", f"/v1/orders/{order_id}/history", dict[str, Any])
-        return msgspec.convert(found["events"], list[Event])
+        """Everything that the tape says of an order, causes before effects."""
+        return self._list(f"/v1/orders/{order_id}/history", "events", Event)
 
-    def events(self, last_event_id: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(tape position, event) of the account as they come; resumes by itself where the stream broke."""
+    def events(self, after: str | None = None, reconnects_max: int | None = None) -> Iterator[StreamEvent]:
+        """The account's events as they happen, from now or after a stream id; reconnects and resumes by itself.
+
+        Ends only with an error: Refused, or Unreachable after so many reconnects in a row without an event.
+        """
+        last, failures = after, 0
         while True:
-            headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
             try:
-                with self._http.stream("GET", "/v1/events", headers=headers, timeout=60.0) as stream:
-                    if stream.status_code != 200:
-                        stream.read()
-                        raise _refused(stream)
-                    for event_id, data in _server_sent(stream.iter_lines()):
-                        last_event_id = event_id or last_event_id
-                        yield last_event_id or "", data
-            except httpx.TransportError:
-                time.sleep(0.5)
+                for name, stream_id, data in self._stream(last):
+                    last, failures = stream_id or last, 0
+                    if name == "Problem":
+                        raise httpx.ReadError("the stream ended with a problem")
+                    if name != "Ready":
+                        yield msgspec.convert({**data, "stream_id": stream_id}, StreamEvent)
+            except httpx.TransportError as error:
+                failures += 1
+                if reconnects_max is not None and failures > reconnects_max:
+                    raise Unreachable(f"the event stream was lost: {error}") from error
+            self._pause(failures, None)
 
     # -- administration --------------------------------------------------------------------------------------
 
-    def deposit(self, account_id: str, asset: str, amount: str, location: str, external_reference: str) -> str:
-        """Record a deposit that arrived at a location such as venue:alpha; its transfer id. Needs scope admin."""
+    def deposit(self, account_id: str, asset: str, amount: str, location: str, external_reference: str) -> Transfer:
+        """Record a deposit that arrived (scope admin); the external reference makes a repetition safe."""
         body = {
-            "account_id": account_id,
-            "asset": asset,
-            "amount": amount,
-            "location": location,
+            "account_id": account_id, "asset": asset, "amount": amount, "location": location,
             "external_reference": external_reference,
-        }
-        return str(self._call("POST", "/v1/admin/deposits", dict[str, Any], json=body)["transfer_id"])
+        }  # fmt: skip
+        return self._ask("POST", "/v1/admin/deposits", Transfer, json=body)
 
-    def administer(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Any other operation under /v1/admin, as docs/api.md describes it."""
-        return self._call(method, path, dict[str, Any], **({"json": body} if body is not None else {}))
+    def administer(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A reference command (scope admin): `what` is instruments, accounts, limits, fees or trading-state."""
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        return self._ask("POST", f"/v1/admin/{what}", dict[str, Any], json=dict(body), headers=headers)
 
-    # -- how -------------------------------------------------------------------------------------------------
+    # -- the wire --------------------------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, answer: type[T], **request: Any) -> T:
-        response = self._send(method, path, **request)
-        if response.status_code >= 400:
-            raise _refused(response)
-        self._remember(response.headers.get(POSITION, ""))
-        return msgspec.json.decode(response.content, type=answer)
+    def _list(self, path: str, name: str, kind: type[T]) -> list[T]:
+        found = self._ask("GET", path, dict[str, Any])
+        return msgspec.convert(found[name], list[kind])  # type: ignore[valid-type]
 
-    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        deadline = time.monotonic() + self._retry_seconds
-        headers = {POSITION: self._told()} if self._positions and method == "GET" else {}
-        wait = 0.05
-        while True:
-            try:
-                response = self._http.request(method, path, headers=headers, **request)
-                if response.status_code not in PASSING or time.monotonic() + wait > deadline:
-                    return response
-                wait = max(wait, float(response.headers.get("Retry-After", 0)))
-            except httpx.TransportError as error:
-                if time.monotonic() + wait > deadline:
-                    raise Unreachable(f"{method} {path}: {error}; is the gateway running?") from error
-            time.sleep(wait)
-            wait = min(wait * 2, 2.0)
-
-    def _remember(self, positions: str) -> None:
-        for place in filter(None, positions.replace(" ", "").split(",")):
-            part, _, offset = place.partition("@")
-            self._positions[part] = max(int(offset), self._positions.get(part, -1))
-
-    def _told(self) -> str:
-        return ",".join(f"{part}@{offset}" for part, offset in self._positions.items())
-
-    def _pages(self, path: str, name: str, kind: type[T], filters: dict[str, str]) -> Iterator[T]:
-        query: dict[str, str] = dict(filters)
-        while True:
-            page = self._call("GET", path, dict[str, Any], params=query)
+    def _pages(self, path: str, name: str, kind: type[T], wanted: dict[str, str], limit: int) -> Iterator[T]:
+        cursor: str | None = ""
+        while cursor is not None:
+            params = wanted | {"limit": str(limit)} | _given(cursor=cursor or None)
+            page = self._ask("GET", path, dict[str, Any], params=params)
             yield from msgspec.convert(page[name], list[kind])  # type: ignore[valid-type]
-            if page["next_cursor"] is None:
-                return
-            query["cursor"] = page["next_cursor"]
+            cursor = page["next_cursor"]
+
+    def _ask(self, method: str, path: str, kind: type[T], **request: Any) -> T:
+        """One request with retries: every request here can be repeated without harm."""
+        request["headers"] = self._position_header() | request.get("headers", {})
+        response = self._with_retries(method, path, request)
+        for part, offset in _POSITION.findall(response.headers.get("Truetape-Position", "")):
+            self._positions[part] = max(int(offset), self._positions.get(part, -1))
+        if response.status_code >= 400:
+            raise Refused(_problem(response))
+        return msgspec.json.decode(response.content, type=kind)
+
+    def _with_retries(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        for attempt in range(1, RETRIES_MAX + 1):
+            try:
+                response = self._http.request(method, path, **request)
+            except httpx.TransportError as error:
+                if attempt == RETRIES_MAX:
+                    raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+                self._pause(attempt, None)
+                continue
+            if response.status_code not in _AGAIN or attempt == RETRIES_MAX:
+                return response
+            self._pause(attempt, response.headers.get("Retry-After"))
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def _pause(attempt: int, retry_after: str | None) -> None:
+        backoff = min(BACKOFF_SECONDS * 2 ** min(attempt, 10), BACKOFF_SECONDS_MAX) * random.uniform(0.5, 1.0)
+        told = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+        time.sleep(min(max(backoff, told), BACKOFF_SECONDS_MAX))
+
+    def _position_header(self) -> dict[str, str]:
+        known = sorted(self._positions.items())
+        return {"Truetape-Position": ",".join(f"{part}@{offset}" for part, offset in known)} if known else {}
+
+    def _stream(self, last: str | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """(event, id, data) of one connection to the event stream, until it ends."""
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
+        timeout = httpx.Timeout(10.0, read=30.0)
+        with self._http.stream("GET", "/v1/events", headers=headers, timeout=timeout) as response:
+            if response.status_code in _AGAIN:
+                raise httpx.ConnectError(f"status {response.status_code}")
+            if response.status_code >= 400:
+                response.read()
+                raise Refused(_problem(response))
+            yield from frames(response.iter_lines())
 
 
-def _refused(response: httpx.Response) -> Refused:
-    try:
-        problem = msgspec.json.decode(response.content, type=dict[str, Any])
-    except msgspec.DecodeError:
-        problem = {"code": "unknown", "detail": response.text[:200]}
-    return Refused(response.status_code, problem)
-
-
-def _server_sent(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(id, data) of each server-sent event; comments keep the stream alive and are passed over."""
-    event_id, data = "", ""
+def frames(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Server-sent events: (event, id, data) of each; comments and frames without data are passed over."""
+    fields: dict[str, str] = {}
     for line in lines:
-        if line.startswith("id:"):
-            event_id = line[3:].strip()
-        elif line.startswith("data:"):
-            data += line[5:].strip()
-        elif not line and data:
-            yield event_id, msgspec.json.decode(data)
-            data = ""
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        else:
+            if "data" in fields:
+                yield fields.get("event", ""), fields.get("id", ""), msgspec.json.decode(fields["data"])
+            fields = {}
+
+
+def _given(**wanted: str | None) -> dict[str, str]:
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(response.content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {"status": response.status_code, "code": "unknown", "detail": response.text[:200]}

@@ -8,7 +8,6 @@ from typing import Any, Final
 from msgspec import UNSET
 from starlette.responses import Response
 
-from services.gateway import answers as a
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.bus import Answer
@@ -17,6 +16,7 @@ from services.gateway.problems import Problem
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import idempotency_key, unknown_outcome
 from services.gateway.trading import HIT, SENDING
+from truetape import api as a
 from truetape import ids
 from truetape import messages as m
 
@@ -28,11 +28,11 @@ Command = (
 )
 
 
-@routes.add("POST", "/v1/admin/instruments", "admin", body=r.InstrumentShape, answers={200: a.Changed},
+@routes.add("POST", "/v1/admin/instruments", "admin", body=r.InstrumentRequest, answers={200: a.Changed},
             problems=_PROBLEMS)  # fmt: skip
 async def set_instrument(call: Call) -> Response:
     """Define or change an instrument."""
-    asked = call.body(r.InstrumentShape)
+    asked = call.body(r.InstrumentRequest)
     listings = tuple(_listing(number, listing) for number, listing in enumerate(asked.listings))
     names = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", "max_notional")
     money = {f"{name}_e8": decimal(name, getattr(asked, name)) for name in names}
@@ -43,7 +43,7 @@ async def set_instrument(call: Call) -> Response:
     return await _changed(call, m.SetInstrument(_command_id(call), _by(call), instrument))
 
 
-def _listing(number: int, asked: r.ListingShape) -> m.Listing:
+def _listing(number: int, asked: r.ListingRequest) -> m.Listing:
     names = ("tick", "lot", "min_quantity", "min_notional", "maker_rate", "taker_rate")
     money = {f"{name}_e8": decimal(f"listings[{number}].{name}", getattr(asked, name)) for name in names}
     return m.Listing(asked.venue, asked.symbol, **money)

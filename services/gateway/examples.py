@@ -29,7 +29,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "instrument_id": "BTC-USDT", "side": "BUY", "order_type": "LIMIT", "quantity": "0.01", "price": "60000.5",
         "time_in_force": "GTC", "client_order_id": "my-order-1",
     },
-    "OrderDecided": {**_TERMS, "status": "ACCEPTED", "decided_at": _TIME, "decision_id": _EVENT_ID},
+    "Submitted": {**_TERMS, "status": "ACCEPTED", "decided_at": _TIME, "decision_id": _EVENT_ID},
     "Order": {
         **_TERMS, "status": "PARTIALLY_FILLED", "filled": "0.004", "average_price": "60000.25",
         "limit_price": "60000.5", "reason": None, "numbers": None, "decided_at": _TIME, "updated_at": _TIME,
@@ -41,7 +41,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Transfer": {
         **_TRANSFER, "transfer_id": "1b" * 16, "status": "APPROVED", "decided_at": _TIME, "decision_id": _EVENT_ID,
     },
-    "InstrumentShape": _INSTRUMENT,
+    "InstrumentRequest": _INSTRUMENT,
     "Instruments": {"instruments": [_INSTRUMENT]},
     "AccountRequest": {"account_id": "acme", "name": "Acme Trading"},
     "LimitsRequest": {
@@ -61,6 +61,6 @@ EXAMPLES: Final[dict[str, Any]] = {
         ]
     },
     "Changed": {"command_id": "8a" * 16, "event_id": "reference.events<reference.commands/0/7", "decided_at": _TIME},
-    "HealthShape": {"ready": True, "missing": []},
+    "Health": {"ready": True, "missing": []},
 }  # fmt: skip
 """By the name of the type."""

@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from services.gateway import answers as a
 from services.gateway.examples import EXAMPLES
 from services.gateway.problems import CODES, MEDIA_TYPE, TYPE_PREFIX
 from services.gateway.requests import END, NoQuery
 from services.gateway.routing import JSON_TYPE, POSITION_HEADER, REQUEST_ID_HEADER, Route
+from truetape import api as a
 
 REF: Final = "#/components/schemas/{name}"
 _EVERY: Final = ("internal_error",)
@@ -42,7 +42,7 @@ send the header itself. `Truetape-Timestamp` (milliseconds) on a request refuses
 def document(routes: Iterable[Route]) -> dict[str, Any]:
     """The whole OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
-    used: list[type[Struct]] = [a.ProblemShape]
+    used: list[type[Struct]] = [a.ProblemDocument]
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
         used += [kind for kind in (route.body, *route.answers.values()) if kind is not None]
@@ -114,7 +114,7 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
         }
         for code in codes
     }  # fmt: skip
-    schema = {"$ref": REF.format(name=a.ProblemShape.__name__)}
+    schema = {"$ref": REF.format(name=a.ProblemDocument.__name__)}
     return {
         "description": ", ".join(codes),
         "headers": _headers(),
@@ -169,7 +169,7 @@ def _schemas(kinds: list[type[Struct]]) -> dict[str, Any]:
 
 @cache
 def _field_words(name: str) -> dict[str, str]:
-    """The string below each field of a type in answers.py or requests.py."""
+    """The string below each field of a type in truetape/api.py or requests.py."""
     from services.gateway import requests
 
     kind = getattr(a, name, None) or getattr(requests, name, None)

@@ -4,11 +4,11 @@ import asyncio
 
 from starlette.responses import Response
 
-from services.gateway import answers as a
 from services.gateway import requests as r
 from services.gateway.auth import authenticate
 from services.gateway.problems import Problem
 from services.gateway.routing import Call, Routes, reply
+from truetape import api as a
 from truetape.telemetry import CountsCollector, exposition
 
 routes = Routes("operations")
@@ -21,11 +21,11 @@ async def get_liveness(call: Call) -> Response:
     return reply({"live": alive}, 200 if alive else 503)
 
 
-@routes.add("GET", "/health/ready", "public", answers={200: a.HealthShape, 503: a.HealthShape})
+@routes.add("GET", "/health/ready", "public", answers={200: a.Health, 503: a.Health})
 async def get_readiness(call: Call) -> Response:
     """Whether requests can be served, and what is missing."""
     missing = call.gateway.missing()
-    return reply(a.HealthShape(not missing, missing), 503 if missing else 200)
+    return reply(a.Health(not missing, missing), 503 if missing else 200)
 
 
 @routes.add("GET", "/metrics", "public", answers={200: None})

@@ -6,7 +6,6 @@ from typing import Any, Final, get_args
 from msgspec import UNSET
 from starlette.responses import Response
 
-from services.gateway import answers as a
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.history import history_of
@@ -17,6 +16,7 @@ from services.gateway.reads import Row
 from services.gateway.redislink import LinkDown, RedisRefused
 from services.gateway.routing import Call, Routes, reply
 from services.gateway.trading import order_id_of, order_not_found
+from truetape import api as a
 from truetape import ids
 from truetape.messages import OrderStatus
 

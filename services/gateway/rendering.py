@@ -4,10 +4,9 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from services.gateway import answers as a
-from services.gateway import requests as r
 from services.gateway.known import Decided
 from services.gateway.problems import Problem
+from truetape import api as a
 from truetape import messages as m
 from truetape.messages import OrderTerms
 from truetape.money import ONE_E8, divide, from_e8
@@ -47,9 +46,9 @@ def numbers(seen: dict[str, int] | None) -> dict[str, Any]:
 # -- orders ----------------------------------------------------------------------------------------------------------
 
 
-def order_answer(order: OrderTerms, decision: Decided | None) -> a.OrderDecided:
+def order_answer(order: OrderTerms, decision: Decided | None) -> a.Submitted:
     """The answer to a submission, from terms and decision alone, so that a repetition has the same bytes."""
-    return a.OrderDecided(
+    return a.Submitted(
         order_id=order.order_id,
         client_order_id=order.client_order_id,
         account_id=order.account_id,
@@ -127,12 +126,12 @@ def fill(row: Row) -> a.Fill:
     )  # fmt: skip
 
 
-def position(row: Row) -> a.PositionShape:
+def position(row: Row) -> a.Position:
     """A position of the views."""
     quantity_e8, cost_e8 = row["quantity_e8"], row["cost_e8"]
     sign = 1 if quantity_e8 > 0 else -1
     average_e8 = divide(sign * cost_e8 * ONE_E8, abs(quantity_e8), "half_even")[0] if quantity_e8 else None
-    return a.PositionShape(
+    return a.Position(
         row["instrument_id"], from_e8(quantity_e8), from_e8(cost_e8), maybe_decimal(average_e8),
         from_e8(row["realised_e8"]), moment(row["updated_at_us"]),
     )  # fmt: skip
@@ -150,17 +149,17 @@ def entry(row: Row, lines: Iterable[Row]) -> a.Entry:
         execution_id=row["execution_id"], external_reference=row["external_reference"],
         realised=from_e8(row["realised_e8"]), transacted_at=moment(row["transacted_at_us"]),
         booked_at=moment(row["booked_at_us"]),
-        lines=[a.LineShape(x["account"], x["asset"], from_e8(x["amount_e8"]), x["purpose"]) for x in lines],
+        lines=[a.Line(x["account"], x["asset"], from_e8(x["amount_e8"]), x["purpose"]) for x in lines],
     )  # fmt: skip
 
 
-def event(row: Row) -> a.HistoryEvent:
+def event(row: Row) -> a.Event:
     """A record of the tape, as the views keep it; a command has neither epoch nor cause."""
     source, offset = row["cause_source"], row["cause_offset"]
     cause = None
     if source is not None:
-        cause = a.CauseShape(source, row["cause_partition"], offset if offset >= 0 else None, row["cause_id"] or None)
-    return a.HistoryEvent(
+        cause = a.Cause(source, row["cause_partition"], offset if offset >= 0 else None, row["cause_id"] or None)
+    return a.Event(
         row["topic"], row["partition"], row["offset"], row["type"], moment(row["at_us"]), row["epoch"] or None,
         row["sequence"] or None, row["event_id"], cause, row["body"],
     )  # fmt: skip
@@ -184,10 +183,10 @@ def _decimals(source: Any) -> dict[str, str]:
     return {name: from_e8(getattr(source, f"{name}_e8")) for name in _MONEY if hasattr(source, f"{name}_e8")}
 
 
-def instrument(known: m.Instrument) -> r.InstrumentShape:
+def instrument(known: m.Instrument) -> a.Instrument:
     """An instrument of the reference table."""
-    listings = tuple(r.ListingShape(venue=one.venue, symbol=one.symbol, **_decimals(one)) for one in known.listings)
-    return r.InstrumentShape(
+    listings = [a.Listing(venue=one.venue, symbol=one.symbol, **_decimals(one)) for one in known.listings]
+    return a.Instrument(
         instrument_id=known.instrument_id, base=known.base, quote=known.quote, tradable=known.tradable,
         listings=listings, **_decimals(known),
     )  # fmt: skip
@@ -201,18 +200,18 @@ def mark(known: m.MarkPublished) -> a.Mark:
     )  # fmt: skip
 
 
-def key(known: m.ApiKey) -> a.KeyShape:
+def key(known: m.ApiKey) -> a.Key:
     """An API key without anything secret."""
-    return a.KeyShape(
+    return a.Key(
         known.key_id, known.account_id, list(known.scopes), known.requests_per_second, known.revoked,
         maybe_moment(known.expires_at_us),
     )  # fmt: skip
 
 
-def account(reference: Reference, account_id: str) -> a.AccountShape:
+def account(reference: Reference, account_id: str) -> a.Account:
     """An account and what holds for it."""
     limits, fees = reference.limits_of(account_id), reference.fees_of(account_id)
-    return a.AccountShape(
+    return a.Account(
         account_id=account_id,
         name=reference.accounts.get(account_id, ""),
         trading_state=reference.trading_state_of(account_id),
@@ -243,9 +242,9 @@ def transfer(terms: m.TransferTerms, decided_at_us: int | None, event_id: str | 
     )  # fmt: skip
 
 
-def difference(row: Row) -> a.BreakShape:
+def difference(row: Row) -> a.Break:
     """A break of the views."""
-    return a.BreakShape(
+    return a.Break(
         break_id=row["break_id"], break_class=row["break_class"], venue=row["venue"], key=row["key"],
         account_id=row["account_id"], ours=from_e8(row["ours_e8"]), theirs=from_e8(row["theirs_e8"]),
         first_seen_at=moment(row["first_seen_at_us"]), owner=row["owner"], evidence=row["evidence"],

@@ -1,4 +1,4 @@
-"""What clients send: bodies and queries. OpenAPI's components are generated from these and from answers.py.
+"""What clients send: bodies and queries. OpenAPI's components are generated from these and from truetape/api.py.
 
 Money, prices and quantities are decimal strings ("0.01"), never JSON numbers. Times are RFC 3339 in UTC.
 """
@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from truetape.api import Decimal
 from truetape.messages import OrderType, Side, TimeInForce, TradingState
 
 END: Final = "$(?!\n)"
@@ -20,14 +21,6 @@ ASSET_PATTERN: Final = r"^[A-Z0-9]{1,20}" + END
 LOCATION_PATTERN: Final = r"^(venue|bank|custody):[a-z0-9_-]{1,32}" + END
 REFERENCE_PATTERN: Final = r"^[A-Za-z0-9._:/-]{1,128}" + END
 
-Decimal = Annotated[
-    str,
-    Meta(
-        description="Plain decimal string: at most 8 decimals, no exponent, no sign but a leading minus",
-        examples=["60000.5"],
-        max_length=60,
-    ),
-]
 ClientOrderId = Annotated[str, Meta(pattern=ID_PATTERN, description="The client's own id", examples=["my-order-1"])]
 InstrumentId = Annotated[str, Meta(pattern=INSTRUMENT_PATTERN, examples=["BTC-USDT"])]
 AccountId = Annotated[str, Meta(pattern=ACCOUNT_PATTERN, examples=["acme"])]
@@ -36,7 +29,6 @@ AccountOrAll = Annotated[
     Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,40})" + END, description="An account, or * for everybody", examples=["acme"]),
 ]
 Asset = Annotated[str, Meta(pattern=ASSET_PATTERN, examples=["USDT"])]
-Time = Annotated[str, Meta(description="RFC 3339, UTC, microseconds", examples=["2026-11-21T09:00:00.000000Z"])]
 Cursor = Annotated[str, Meta(pattern=r"^[0-9]{1,19}" + END, description="next_cursor of the page before")]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Rows per page")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -85,7 +77,7 @@ class WithdrawalRequest(Struct, frozen=True, forbid_unknown_fields=True):
     external_reference: Annotated[str, Meta(pattern=REFERENCE_PATTERN, examples=["withdrawal-1"])]
 
 
-class ListingShape(Struct, frozen=True, forbid_unknown_fields=True):
+class ListingRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """An instrument as one venue trades it."""
 
     venue: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}" + END, examples=["alpha"])]
@@ -98,7 +90,7 @@ class ListingShape(Struct, frozen=True, forbid_unknown_fields=True):
     taker_rate: Decimal
 
 
-class InstrumentShape(Struct, frozen=True, forbid_unknown_fields=True):
+class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What can be traded, and where."""
 
     instrument_id: InstrumentId
@@ -111,7 +103,7 @@ class InstrumentShape(Struct, frozen=True, forbid_unknown_fields=True):
     min_notional: Decimal
     max_notional: Decimal
     tradable: bool
-    listings: Annotated[tuple[ListingShape, ...], Meta(min_length=1, max_length=32)]
+    listings: Annotated[tuple[ListingRequest, ...], Meta(min_length=1, max_length=32)]
 
 
 class AccountRequest(Struct, frozen=True, forbid_unknown_fields=True):

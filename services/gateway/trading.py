@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from services.gateway import answers as a
 from services.gateway import requests as r
 from services.gateway.bus import Answer, Waiter
 from services.gateway.problems import Problem
 from services.gateway.rendering import order_answer, refusal
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decide, decisions_part, terms_of, unknown_outcome
+from truetape import api as a
 from truetape import ids
 from truetape import messages as m
 from truetape.messages import OrderTerms
@@ -26,7 +26,7 @@ _RISK: Final = ("insufficient_funds", "price_off_tick", "price_outside_collar", 
 
 
 @routes.add(
-    "POST", "/v1/orders", "trade", body=r.OrderRequest, answers={201: a.OrderDecided, 202: a.OrderDecided},
+    "POST", "/v1/orders", "trade", body=r.OrderRequest, answers={201: a.Submitted, 202: a.Submitted},
     problems=("client_order_id_reused", *_RISK, *SENDING, "view_unavailable", "view_behind"),
 )  # fmt: skip
 async def submit_order(call: Call) -> Response:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from services.gateway import answers as a
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.parsing import positive
@@ -13,6 +12,7 @@ from services.gateway.problems import Problem
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decisions_part, unknown_outcome
 from services.gateway.trading import HIT, SENDING
+from truetape import api as a
 from truetape import ids
 from truetape import messages as m
 from truetape.messages import TransferTerms

@@ -1,0 +1,377 @@
+"""The gateway's answers over HTTP: what the gateway encodes and the client decodes. OpenAPI is generated from these.
+
+Money, prices and quantities are decimal strings ("0.01"), never JSON numbers. Times are RFC 3339 in UTC.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from truetape.messages import Liquidity, OrderStatus, OrderType, Side, TimeInForce, TradingState
+
+Decimal = Annotated[
+    str,
+    Meta(
+        description="Plain decimal string: at most 8 decimals, no exponent, no sign but a leading minus",
+        examples=["60000.5"],
+        max_length=60,
+    ),
+]
+Time = Annotated[str, Meta(description="RFC 3339, UTC, microseconds", examples=["2026-11-21T09:00:00.000000Z"])]
+
+
+class Submitted(Struct, frozen=True, gc=False):
+    """Answer to a submission. The same submission always has the same bytes."""
+
+    order_id: str
+    client_order_id: str
+    account_id: str
+    instrument_id: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    post_only: bool
+    quantity: Decimal
+    price: Decimal | None
+    status: Literal["ACCEPTED", "PENDING"]
+    """PENDING: risk has not decided yet; ask again, or retry with the same client order id."""
+    decided_at: Time | None = None
+    decision_id: str | None = None
+    """Names the decision on the tape."""
+
+
+class Order(Struct, frozen=True):
+    """An order as the views have it."""
+
+    order_id: str
+    client_order_id: str
+    account_id: str
+    instrument_id: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    post_only: bool
+    quantity: Decimal
+    price: Decimal | None
+    status: OrderStatus
+    filled: Decimal
+    average_price: Decimal | None
+    """Of the fills, rounded half to even; null without one."""
+    limit_price: Decimal | None
+    """Worst price at which it may fill."""
+    reason: str | None
+    """Risk's reason of a rejection, or the reason of the end."""
+    numbers: dict[str, Any] | None
+    """The numbers that a rejection saw."""
+    decided_at: Time | None
+    updated_at: Time
+    decision_id: str | None
+
+
+class Orders(Struct, frozen=True):
+    """A page of orders."""
+
+    orders: list[Order]
+    next_cursor: str | None
+
+
+class Fill(Struct, frozen=True):
+    """A fill with the venue's execution id."""
+
+    execution_id: str
+    order_id: str
+    instrument_id: str
+    side: Side
+    venue: str
+    quantity: Decimal
+    price: Decimal
+    quote_amount: Decimal
+    fee_asset: str
+    fee: Decimal
+    liquidity: Liquidity
+    transacted_at: Time
+
+
+class Fills(Struct, frozen=True):
+    """A page of fills."""
+
+    fills: list[Fill]
+    next_cursor: str | None
+
+
+class Position(Struct, frozen=True):
+    """A position."""
+
+    instrument_id: str
+    quantity: Decimal
+    cost: Decimal
+    average_price: Decimal | None
+    realised: Decimal
+    updated_at: Time
+
+
+class Positions(Struct, frozen=True):
+    """All positions of the account."""
+
+    positions: list[Position]
+
+
+class Balance(Struct, frozen=True):
+    """What the account has of one asset."""
+
+    asset: str
+    balance: Decimal
+    """Cleared."""
+    reserved: Decimal
+    """What open orders and withdrawals may use."""
+    available: Decimal
+
+
+class Balances(Struct, frozen=True):
+    """All balances of the account."""
+
+    balances: list[Balance]
+
+
+class Line(Struct, frozen=True):
+    """One leg of an entry."""
+
+    account: str
+    asset: str
+    amount: Decimal
+    purpose: str
+
+
+class Entry(Struct, frozen=True):
+    """A journal entry; its lines sum to zero per asset."""
+
+    entry_id: str
+    kind: str
+    rule: str
+    order_id: str | None
+    execution_id: str | None
+    external_reference: str | None
+    realised: Decimal
+    transacted_at: Time
+    booked_at: Time
+    lines: list[Line]
+
+
+class Entries(Struct, frozen=True):
+    """A page of journal entries."""
+
+    entries: list[Entry]
+    next_cursor: str | None
+
+
+class Listing(Struct, frozen=True):
+    """An instrument as one venue trades it."""
+
+    venue: str
+    symbol: str
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    min_notional: Decimal
+    maker_rate: Decimal
+    taker_rate: Decimal
+
+
+class Instrument(Struct, frozen=True):
+    """What can be traded, and where."""
+
+    instrument_id: str
+    base: str
+    quote: str
+    tick: Decimal
+    lot: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal
+    min_notional: Decimal
+    max_notional: Decimal
+    tradable: bool
+    listings: list[Listing]
+
+
+class Instruments(Struct, frozen=True):
+    """Everything that can be traded."""
+
+    instruments: list[Instrument]
+
+
+class Mark(Struct, frozen=True):
+    """The newest mark of an instrument."""
+
+    instrument_id: str
+    price: Decimal
+    bid: Decimal
+    ask: Decimal
+    venue: str
+    observed_at: Time
+    age_ms: int
+    """Age of the book when the mark was decided."""
+
+
+class Marks(Struct, frozen=True):
+    """The newest mark of each instrument."""
+
+    marks: list[Mark]
+
+
+class Cancelled(Struct, frozen=True):
+    """A cancel was requested for these orders; their end comes from the venue."""
+
+    command_id: str
+    order_ids: list[str]
+    status: Literal["REQUESTED", "PENDING"] = "REQUESTED"
+
+
+class Cause(Struct, frozen=True):
+    """The input that an event answers."""
+
+    source: str
+    partition: int
+    offset: int | None
+    id: str | None
+
+
+class Event(Struct, frozen=True):
+    """One record of the tape."""
+
+    topic: str
+    partition: int
+    offset: int
+    type: str
+    at: Time
+    epoch: int | None
+    sequence: int | None
+    event_id: str | None
+    cause: Cause | None
+    fields: Any
+    """The record's own fields; *_e8 is in units of 1e-8."""
+
+
+class History(Struct, frozen=True):
+    """Everything that the tape says of an order, causes before effects."""
+
+    order_id: str
+    events: list[Event]
+
+
+class Transfer(Struct, frozen=True):
+    """A deposit or withdrawal, as risk decided it."""
+
+    transfer_id: str
+    account_id: str
+    asset: str
+    amount: Decimal
+    """Negative for a withdrawal."""
+    location: str
+    external_reference: str
+    status: Literal["APPROVED", "PENDING"]
+    decided_at: Time | None = None
+    decision_id: str | None = None
+
+
+class Changed(Struct, frozen=True):
+    """A reference command was carried out."""
+
+    command_id: str
+    event_id: str
+    decided_at: Time
+
+
+class KeyCreated(Struct, frozen=True):
+    """A new API key. The secret is shown this once."""
+
+    key_id: str
+    key: str
+    """key_id.secret, as the Authorization header carries it after Bearer."""
+    account_id: str
+    scopes: list[str]
+    requests_per_second: int
+    expires_at: Time | None
+    command_id: str
+
+
+class Key(Struct, frozen=True):
+    """An API key without its secret."""
+
+    key_id: str
+    account_id: str
+    scopes: list[str]
+    requests_per_second: int
+    revoked: bool
+    expires_at: Time | None
+
+
+class Keys(Struct, frozen=True):
+    """All API keys."""
+
+    keys: list[Key]
+
+
+class Account(Struct, frozen=True):
+    """A client account and what is set for it."""
+
+    account_id: str
+    name: str
+    trading_state: TradingState
+    limits: dict[str, Any]
+    fees: dict[str, Any]
+
+
+class Accounts(Struct, frozen=True):
+    """All client accounts."""
+
+    trading_state: TradingState
+    """Of everybody."""
+    accounts: list[Account]
+
+
+class Break(Struct, frozen=True):
+    """A difference between the books and a venue."""
+
+    break_id: str
+    break_class: str
+    venue: str
+    key: str
+    account_id: str
+    ours: Decimal
+    theirs: Decimal
+    first_seen_at: Time
+    owner: str
+    evidence: str
+    closed_at: Time | None
+    closed_reason: str | None
+
+
+class Breaks(Struct, frozen=True):
+    """Breaks, oldest first."""
+
+    breaks: list[Break]
+
+
+class ProblemDocument(Struct, frozen=True, rename={"type_": "type"}):
+    """RFC 9457 problem document."""
+
+    type_: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    """Stable name of the problem."""
+    request_id: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+    """The field at fault."""
+    order_id: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    numbers: dict[str, Any] | UnsetType = UNSET
+    """The numbers that a refusal saw."""
+
+
+class Health(Struct, frozen=True):
+    """Readiness."""
+
+    ready: bool
+    missing: list[str] = field(default_factory=list)
