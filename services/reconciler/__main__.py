@@ -1,0 +1,42 @@
+"""Wiring of the reconciler: `python -m services.reconciler`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.reconciler.books import Books
+from services.reconciler.core import SERVICE
+from services.reconciler.session import Session
+from truetape.errors import SetupError
+from truetape.log import KafkaLog
+from truetape.process import main
+from truetape.runner import Runner
+from truetape.settings import Settings
+from truetape.venue.adapter import Venue
+from truetape.venue.binance import Binance
+
+
+def effects(runner: Runner[Any], settings: Settings) -> Session:
+    """The venue sessions with the read-only keys. Raises SetupError when one is missing."""
+    keyless = [name for name, venue in settings.venues.items() if not venue.read_key.get_secret_value()]
+    if not settings.venues or keyless:
+        which = ", ".join(keyless) or "any venue"
+        raise SetupError(f"no read-only key for {which}; set TRUETAPE_VENUES__<NAME>__READ_KEY and __READ_SECRET")
+
+    def connect() -> Mapping[str, Venue]:
+        return {
+            name: Binance(name, venue, venue.read_key, venue.read_secret) for name, venue in settings.venues.items()
+        }
+
+    reference = runner.tables.reference
+    return Session(
+        runner.offer,
+        connect,
+        lambda: Books(KafkaLog(settings.kafka)),
+        lambda: tuple(reference.instruments.values()),
+        settings.reconcile_seconds,
+        settings.break_grace_seconds,
+    ).start()
+
+
+if __name__ == "__main__":
+    main(SERVICE, effects)
