@@ -34,12 +34,16 @@ from truetape.api import (
     Transfer,
 )
 from truetape.errors import TruetapeError
-from truetape.messages import Side, TimeInForce
+
+__all__ = [
+    "Balance", "Client", "ClientError", "Entry", "Event", "Fill", "Instrument", "Mark", "Order", "Position", "Refused",
+    "StreamEvent", "Submitted", "Transfer", "Unreachable",
+]  # fmt: skip
 
 T = TypeVar("T")
-RETRIES_MAX: Final = 5
-BACKOFF_SECONDS: Final = 0.1
-BACKOFF_SECONDS_MAX: Final = 5.0
+RETRY_SECONDS: Final = 15.0
+BACKOFF_SECONDS: Final = 0.05
+BACKOFF_SECONDS_MAX: Final = 2.0
 _AGAIN: Final = frozenset({429, 503, 504})
 _POSITION: Final = re.compile(r"([a-z.]{1,40}/[0-9]{1,4})@([0-9]{1,18})")
 
@@ -55,6 +59,8 @@ class Refused(ClientError):
         self.status = int(problem.get("status", 0))
         self.code = str(problem.get("code", "unknown"))
         self.detail = str(problem.get("detail", ""))
+        self.numbers: dict[str, Any] = problem.get("numbers") or {}
+        """The numbers that risk's refusal saw."""
         self.problem = dict(problem)
         super().__init__(f"{self.status} {self.code}: {self.detail}")
 
@@ -74,12 +80,21 @@ class Client:
     """One API key's view of the gateway. Thread-safe as httpx.Client is; positions are shared by all threads."""
 
     def __init__(
-        self, base_url: str, key: str, timeout_seconds: float = 10.0, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        key: str,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        timeout_seconds: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(
-            base_url=base_url, headers=headers, timeout=timeout_seconds, transport=transport
-        )  # fmt: skip
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=timeout_seconds,
+            transport=transport,
+        )
+        self._retry_seconds = retry_seconds
         self._positions: dict[str, int] = {}
 
     def __enter__(self) -> "Client":
@@ -99,10 +114,11 @@ class Client:
     def submit(
         self,
         instrument_id: str,
-        side: Side,
+        side: str,
         quantity: str,
+        *,
         price: str | None = None,
-        time_in_force: TimeInForce | None = None,
+        time_in_force: str | None = None,
         post_only: bool = False,
         client_order_id: str | None = None,
     ) -> Submitted:
@@ -122,13 +138,16 @@ class Client:
         body |= {"post_only": True} if post_only else {}
         return self._ask("POST", "/v1/orders", Submitted, json=body)
 
-    def cancel(self, order_id: str) -> Cancelled:
-        """Cancel an order, by its id or as "client:" and its client order id. Raises Refused order_closed."""
-        return self._ask("DELETE", f"/v1/orders/{order_id}", Cancelled)
+    def cancel(self, order_id: str) -> list[str]:
+        """Request the cancel of an order, named by its id or as "client:" and its client order id; its id.
 
-    def cancel_all(self, instrument_id: str | None = None) -> Cancelled:
-        """Cancel all open orders, of one instrument or of all."""
-        return self._ask("DELETE", "/v1/orders", Cancelled, params=_given(instrument_id=instrument_id))
+        Raises Refused with code order_closed when the order has ended.
+        """
+        return self._ask("DELETE", f"/v1/orders/{order_id}", Cancelled).order_ids
+
+    def cancel_all(self, instrument_id: str | None = None) -> list[str]:
+        """Request the cancel of all open orders, of one instrument or of all; their ids."""
+        return self._ask("DELETE", "/v1/orders", Cancelled, params=_given(instrument_id=instrument_id)).order_ids
 
     def withdraw(self, asset: str, amount: str, location: str, external_reference: str) -> Transfer:
         """Withdraw from the key's own account; the external reference makes a repetition safe."""
@@ -145,7 +164,7 @@ class Client:
         self,
         instrument_id: str | None = None,
         status: str | None = None,
-        side: Side | None = None,
+        side: str | None = None,
         limit_per_page: int = 100,
     ) -> Iterator[Order]:
         """Orders, newest first, page by page. `status` may be several, comma-separated."""
@@ -201,7 +220,7 @@ class Client:
                 failures += 1
                 if reconnects_max is not None and failures > reconnects_max:
                     raise Unreachable(f"the event stream was lost: {error}") from error
-            self._pause(failures, None)
+            time.sleep(_pause(failures))
 
     # -- administration --------------------------------------------------------------------------------------
 
@@ -213,10 +232,9 @@ class Client:
         }  # fmt: skip
         return self._ask("POST", "/v1/admin/deposits", Transfer, json=body)
 
-    def administer(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A reference command (scope admin): `what` is instruments, accounts, limits, fees or trading-state."""
-        headers = {"Idempotency-Key": secrets.token_hex(16)}
-        return self._ask("POST", f"/v1/admin/{what}", dict[str, Any], json=dict(body), headers=headers)
+    def administer(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Any other operation under /v1/admin, as docs/api.md describes it."""
+        return self._ask(method, path, dict[str, Any], **({} if body is None else {"json": dict(body)}))
 
     # -- the wire --------------------------------------------------------------------------------------------
 
@@ -243,24 +261,20 @@ class Client:
         return msgspec.json.decode(response.content, type=kind)
 
     def _with_retries(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
-        for attempt in range(1, RETRIES_MAX + 1):
+        deadline = time.monotonic() + self._retry_seconds
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 response = self._http.request(method, path, **request)
+                pause = _pause(attempt, response.headers.get("Retry-After"))
+                if response.status_code not in _AGAIN or time.monotonic() + pause > deadline:
+                    return response
             except httpx.TransportError as error:
-                if attempt == RETRIES_MAX:
+                pause = _pause(attempt)
+                if time.monotonic() + pause > deadline:
                     raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
-                self._pause(attempt, None)
-                continue
-            if response.status_code not in _AGAIN or attempt == RETRIES_MAX:
-                return response
-            self._pause(attempt, response.headers.get("Retry-After"))
-        raise AssertionError("unreachable")
-
-    @staticmethod
-    def _pause(attempt: int, retry_after: str | None) -> None:
-        backoff = min(BACKOFF_SECONDS * 2 ** min(attempt, 10), BACKOFF_SECONDS_MAX) * random.uniform(0.5, 1.0)
-        told = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-        time.sleep(min(max(backoff, told), BACKOFF_SECONDS_MAX))
+            time.sleep(pause)
 
     def _position_header(self) -> dict[str, str]:
         known = sorted(self._positions.items())
@@ -277,6 +291,13 @@ class Client:
                 response.read()
                 raise Refused(_problem(response))
             yield from frames(response.iter_lines())
+
+
+def _pause(attempt: int, retry_after: str | None = None) -> float:
+    """Seconds until the next attempt: longer each time, never all clients at once, never before the server says."""
+    backoff = min(BACKOFF_SECONDS * 2.0 ** min(attempt, 10), BACKOFF_SECONDS_MAX) * random.uniform(0.5, 1.0)
+    told = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+    return max(backoff, told)
 
 
 def frames(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:

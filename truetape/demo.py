@@ -144,11 +144,11 @@ def _submit(client: Client, traded: Traded, chance: random.Random, number: int) 
     """One order of a kind drawn by chance: market, marketable IOC or FOK, resting, post-only."""
     instrument_id = chance.choice(sorted(SIZES))
     side = "BUY" if chance.random() < 0.5 else "SELL"
-    mark = next(m for m in client.marks() if m["instrument_id"] == instrument_id)
+    mark = next(m for m in client.marks() if m.instrument_id == instrument_id)
     far = 1 if side == "BUY" else -1
     kind = chance.choice(["market", "ioc", "fok", "cross", "rest", "post"])
     aside = far * (-0.02 if kind in ("rest", "post") else 0.002)
-    price = None if kind == "market" else from_e8(round(to_e8(mark["price"]) * (1 + aside) / 10**6) * 10**6)
+    price = None if kind == "market" else from_e8(round(to_e8(mark.price) * (1 + aside) / 10**6) * 10**6)
     time_in_force = {"ioc": "IOC", "fok": "FOK"}.get(kind)
     try:
         decision = client.submit(

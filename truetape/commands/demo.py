@@ -139,8 +139,8 @@ def show_history(client: Client, traded: demo.Traded) -> None:
 def _because(event: Event) -> str:
     if event.cause is None:
         return "the client"
-    place = event.cause.get("offset")
-    return f"{event.cause['source']}/{event.cause['partition']}@{place if place is not None else event.cause['id']}"
+    cause = event.cause
+    return f"{cause.source}/{cause.partition}@{cause.offset if cause.offset is not None else cause.id}"
 
 
 def prove_trading(traded: demo.Traded) -> bool:
