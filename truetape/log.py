@@ -27,7 +27,10 @@ BATCH_MAX = 500
 OUTBOX_MAX = 64
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
+REJOINS_MAX = 3
+REJOIN_WINDOW_SECONDS = 60.0
 ERROR_SECONDS = 5.0
+NEVER_MS = 0
 _said: dict[str, float] = {}
 _log = structlog.get_logger()
 
@@ -47,7 +50,7 @@ def common_config(bootstrap: str) -> dict[str, Any]:
 
 
 def producer_config(bootstrap: str, message_timeout_ms: int) -> dict[str, Any]:
-    """An idempotent producer that sends at once and fails before its group session would end."""
+    """An idempotent producer that sends at once. A record that times out is skipped: what follows is still written."""
     return {
         **common_config(bootstrap),
         "acks": "all",
@@ -96,10 +99,14 @@ class KafkaLog:
         self._asker = Consumer(consumer_config(bootstrap, "truetape-asker"))  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
-        self._own = ""
+        self._own, self._group, self._instance = "", "", ""
+        self._holds: set[int] = set()
+        """Partitions that the group has handed out to us."""
+        self._rejoined: list[float] = []
         self._generation = 0
         self._busy = False
         self._outbox: list[tuple[Part, bytes | None, bytes, Sequence[tuple[str, bytes]], Any]] = []
+        self._refusals: dict[Part, str] = {}
         self._producer = self._fresh_producer()
         self._pumps = [
             threading.Thread(target=self._pump_records, name="kafka-records", daemon=True),
@@ -290,19 +297,28 @@ class KafkaLog:
         """Hand what was appended to librdkafka in one go, so that it fills batches rather than wake for each record."""
         outbox, self._outbox = self._outbox, []
         for part, key, value, headers, token in outbox:
-            delivered = self._delivered(part, token) if token is not None else None
-            try:
-                self._producer.produce(
-                    part.topic,
-                    partition=part.partition,
-                    key=key,
-                    value=value,
-                    headers=list(headers) or None,
-                    on_delivery=delivered,
-                )
-            except (BufferError, KafkaException) as error:
+            refusal = self._refusals.get(part) or self._produce(part, key, value, headers, token)
+            if refusal:
+                self._refusals[part] = refusal  # Behind a record that is missing nothing may be written.
                 if token is not None:
-                    self._events.put(Report(part, None, str(error), (self._generation, token)))
+                    self._events.put(Report(part, None, refusal, (self._generation, token)))
+
+    def _produce(
+        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+    ) -> str:
+        """Why librdkafka did not take the record; empty when it did."""
+        try:
+            self._producer.produce(
+                part.topic,
+                partition=part.partition,
+                key=key,
+                value=value,
+                headers=list(headers) or None,
+                on_delivery=self._delivered(part, token) if token is not None else None,
+            )
+        except (BufferError, KafkaException) as error:
+            return str(error)
+        return ""
 
     def _delivered(self, part: Part, token: Any) -> Callable[[KafkaError | None, Message], None]:
         generation, events = self._generation, self._events
@@ -317,12 +333,15 @@ class KafkaLog:
     def renew_producer(self) -> None:
         self._generation += 1
         self._outbox.clear()
+        self._refusals.clear()
         old, self._producer = self._producer, self._fresh_producer()
         old.purge(in_queue=True, in_flight=True)
         threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
 
     def _fresh_producer(self) -> Producer:
-        return Producer(producer_config(self._bootstrap, max(1_000, self._session_timeout_ms * 6 // 10)))
+        """Never gives up a record by itself: that would leave a hole in front of the next one. The loop gives up
+        when no report comes, and purges all of it."""
+        return Producer({**producer_config(self._bootstrap, NEVER_MS), "enable.gapless.guarantee": True})
 
     def _pump_reports(self) -> None:
         """While the loop sleeps, serve delivery reports; a busy loop serves them itself. Never both: order counts."""

@@ -82,6 +82,8 @@ class Runner(Generic[S]):
         self._in_flight = 0
         self._committed_at = 0.0
         self._lease_seconds = self.settings.session_timeout_ms / 2000
+        self._report_seconds = self.settings.session_timeout_ms * 0.6 / 1000
+        self._reported_at = 0.0
         self._stopping = threading.Event()
         self._joined = False
         self.turned_at = self.log.monotonic()
@@ -139,6 +141,8 @@ class Runner(Generic[S]):
         room = self._in_flight < self.settings.in_flight_max
         for happening in self.log.poll(timeout_seconds, records=room):
             self._take(happening)  # After a step-down nothing is owned, so inputs and reports of before find no owner.
+        if (self._in_flight or self._beginning) and self.log.monotonic() - self._reported_at > self._report_seconds:
+            self._step_down("no delivery report came in time")
         self._retake()
         self._housekeep()
         self.turned_at = self.log.monotonic()
@@ -230,15 +234,22 @@ class Runner(Generic[S]):
         own.state = self.service.evolve(own.state, event)
         own.advance(event.meta)
         own.pending.append((event, parked))
+        self._sends()
         self._in_flight += 1
         self.counts["events"] += 1
         self._clocks[own.partition].records += 1
         part = Part(self.service.owns.name, own.partition)
         self.log.append(part, key_of(event).encode(), value, headers(event), own)
 
+    def _sends(self) -> None:
+        """From the first record in flight on, reports are waited for, but not for ever."""
+        if not self._in_flight and not self._beginning:
+            self._reported_at = self.log.monotonic()
+
     def _confirm(self, report: Report) -> None:
         """Token says what the report is about; what has been forgotten since is of no interest."""
         token = report.token
+        self._reported_at = self.log.monotonic()
         if isinstance(token, Restored):
             if self._beginning.get(token.partition) is token:
                 del self._beginning[token.partition]
@@ -275,6 +286,7 @@ class Runner(Generic[S]):
         """Restore these partitions, then append Began with the next epoch to each."""
         wanted = sorted(partitions - self._owned.keys())
         for partition, restored in self._restorer.restore(wanted).items() if wanted else ():
+            self._sends()
             self._beginning[partition] = restored
             cause = Cause("group", partition, -1, self.settings.instance)
             epoch = restored.reader.place.epoch + 1

@@ -110,6 +110,8 @@ class SimGroup:
 
     def double(self, partition: int, instance: str, for_us: int) -> None:
         """For a while hand a partition to a second member as well: a coordinator that is in two minds."""
+        if self.holders[partition] == instance:
+            return
         member = self.members[instance]
         self._tell(member, Assigned(frozenset({partition})))
 
@@ -146,7 +148,7 @@ class SimGroup:
         return due
 
     def _freed(self, member: Member, partitions: frozenset[int]) -> None:
-        mine = [p for p in sorted(partitions) if self.holders[p] == member.instance]
+        mine = [p for p in sorted(partitions & self._asked) if self.holders[p] == member.instance]
         if self.members.get(member.instance) is member and not member.expired:
             for partition in mine:
                 self._asked.discard(partition)

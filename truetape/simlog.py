@@ -145,8 +145,8 @@ class SimLog:
         for part in parts:
             partition = self._broker.partition(part)
             stale = part.topic == self._own and self._broker.random.random() < self._broker.faults.stale_ends
-            end = self._broker.random.randint(max(partition.low, partition.shown), partition.end) if stale else partition.end
-            found[part] = (partition.low, partition.show(end))
+            least = max(partition.low, partition.shown) if stale else partition.end
+            found[part] = (partition.low, partition.show(self._broker.random.randint(least, partition.end)))
         return found
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
@@ -191,7 +191,7 @@ class SimLog:
         self._producer = self._fresh_producer()
 
     def _fresh_producer(self) -> SimProducer:
-        return SimProducer(self._broker, self._inbox_report, max(1_000_000, self._session_us * 6 // 10))
+        return SimProducer(self._broker, self._inbox_report)
 
     def _inbox_report(self, report: Report) -> None:
         self._inbox.append(report)

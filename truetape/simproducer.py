@@ -22,7 +22,6 @@ class Packet(NamedTuple):
     value: bytes
     headers: Any
     token: Any
-    sent_us: int
 
 
 @dataclass(eq=False)
@@ -41,10 +40,9 @@ class Pipe:
 class SimProducer:
     """One producer instance of one process; a renewed one is another instance."""
 
-    def __init__(self, broker: "SimBroker", report: Callable[[Report], None], message_timeout_us: int) -> None:
+    def __init__(self, broker: "SimBroker", report: Callable[[Report], None]) -> None:
         self._broker = broker
         self._report = report
-        self._timeout_us = message_timeout_us
         self._pipes: dict[Part, Pipe] = {}
         self._stalled: list[Pipe] = []
         self._frozen = False
@@ -53,7 +51,7 @@ class SimProducer:
     def append(self, part: Part, key: bytes | None, value: bytes, headers: Any, token: Any) -> None:
         """Send a record; its report follows, also when it failed."""
         pipe = self._pipes.setdefault(part, Pipe(part))
-        packet = Packet(key, value, headers, token, self._broker.now_us)
+        packet = Packet(key, value, headers, token)
         if pipe.failed:
             self._answer(pipe, packet, None, "an earlier record of this producer failed")
             return
@@ -114,10 +112,8 @@ class SimProducer:
             self._stalled.append(pipe)
             return
         reachable_us = self._broker.reachable_us(pipe.part)
-        packet = pipe.packets[0]
-        overdue = self._alive and self._broker.now_us - packet.sent_us > self._timeout_us
-        if (overdue and self._broker.random.random() < 0.5) or self._lost():
-            self._fail(pipe, "message timed out")
+        if self._lost():
+            self._fail(pipe, "given up")
         elif reachable_us > self._broker.now_us:
             self._broker.at(reachable_us + self._broker.latency_us(), partial(self._arrive, pipe))
         else:

@@ -232,7 +232,7 @@ class World:
         calm_us = 0
         while calm_us < SECOND:
             if self.broker.now_us > deadline_us:
-                raise Broken(f"after {QUIET_SECONDS} s without faults: " + "; ".join(e.missing() for e in wanted))
+                raise Broken(f"after {QUIET_SECONDS} s without faults: {self._state(wanted)}")
             self.broker.advance(20 * MS)
             self._turns(1.0)
             self._watch()
@@ -240,10 +240,16 @@ class World:
             calm_us = calm_us + 20 * MS if settled else 0
         self._audit(wanted)
 
+    def _state(self, wanted: "list[Expected]") -> str:
+        owned = {n.name: sorted(n.runner.partitions()) for n in self.nodes if n.runner is not None}
+        return f"owned: {owned}; " + "; ".join(expected.missing() for expected in wanted)
+
     def _settled(self) -> bool:
-        """Whether every partition has exactly one owner."""
-        owned = Counter((n.service.name, p) for n in self.nodes if n.runner is not None for p in n.runner.partitions())
-        return len(owned) == len(SERVICES) * toys.PARTITIONS and max(owned.values()) == 1
+        """Whether every partition has exactly one owner, who waits for no report."""
+        runners = [(node.service.name, node.runner) for node in self.nodes if node.runner is not None]
+        owned = Counter((name, p) for name, runner in runners for p in runner.partitions())
+        in_flight = sum(runner.gauges()["in_flight"] for _, runner in runners)
+        return len(owned) == len(SERVICES) * toys.PARTITIONS and max(owned.values()) == 1 and not in_flight
 
     def _mark(self) -> None:
         """Pricing goes on as if nothing were wrong."""
@@ -430,12 +436,16 @@ class Expected:
 
     def met(self) -> bool:
         """Whether as many answers are on the tape as there must be."""
-        counts = [len(self.answers(service)) for service in SERVICES]
-        return counts[0] >= len(self.first) and counts[1] >= sum(q.answer == "CreditUpdated" for q in self.first)
+        pairs = zip(SERVICES, self._wanted(), strict=True)
+        return all(len(self.answers(service)) >= wanted for service, wanted in pairs)
+
+    def _wanted(self) -> tuple[int, int]:
+        return len(self.first), sum(asked.answer == "CreditUpdated" for asked in self.first)
 
     def missing(self) -> str:
         """How far it is."""
-        return f"partition {self.partition}: {[len(self.answers(s)) for s in SERVICES]} of {len(self.first)} answered"
+        found, wanted = [len(self.answers(service)) for service in SERVICES], self._wanted()
+        return f"partition {self.partition}: {found[0]} of {wanted[0]} and {found[1]} of {wanted[1]} answered"
 
     def answers(self, service: Service[Any]) -> list[Any]:
         """Each accepted answer, in order."""
