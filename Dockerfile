@@ -18,5 +18,6 @@ COPY venues venues
 COPY services services
 RUN pip install --no-deps --editable . && python -m compileall -q truetape venues services
 
+RUN install --directory --owner=truetape /data
 USER truetape
 CMD ["truetape", "--help"]

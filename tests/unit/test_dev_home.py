@@ -76,7 +76,7 @@ def test_each_service_gets_its_own_secrets_only(service: object) -> None:
 
 
 def test_no_argument_list_holds_a_secret() -> None:
-    units = [service_unit(service, KNOWN) for service in SERVICES] + [venue_unit("alpha", KNOWN)]
+    units = [service_unit(service, KNOWN) for service in SERVICES] + [venue_unit("alpha", KNOWN, Path("alpha.state"))]
     for unit in units:
         assert unit.command is not None
         words = " ".join(unit.command().argv)

@@ -66,14 +66,15 @@ def service_unit(service: Service, everything: Mapping[str, str]) -> Unit:
     )
 
 
-def venue_unit(venue: str, everything: Mapping[str, str], replay: Sequence[Path] = ()) -> Unit:
-    """A simulated venue; its order flow is the recordings `replay`, over and over, when given, else generated."""
+def venue_unit(venue: str, everything: Mapping[str, str], state: Path, replay: Sequence[Path] = ()) -> Unit:
+    """A simulated venue, which keeps its accounts in the file `state` from stop to start; its order flow is the
+    recordings `replay`, over and over, when given, else generated."""
     port = int(everything["TRUETAPE_PORT_BASE"]) + PORT_OFFSETS[venue]
     secret = {
         "TRUETAPE_VENUE_KEYS": venue_keys(venue, everything),
         "TRUETAPE_VENUE_ADMIN_TOKEN": everything["TRUETAPE_VENUE_ADMIN_TOKEN"],
     }
-    arguments = ["venues", "--name", venue, "--port", str(port)]
+    arguments = ["venues", "--name", venue, "--port", str(port), "--state", str(state)]
     for recording in replay:
         arguments += ["--recording", str(recording.resolve())]
     if replay:
