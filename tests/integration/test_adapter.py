@@ -7,6 +7,7 @@ what a restart would read is at hand. Whatever was planted, the tape must say wh
 import asyncio
 import queue
 import random
+import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -49,6 +50,7 @@ class Rig:
     """One router over venues; `events` is its tape."""
 
     def __init__(self, *venues: tuple[str, VenueProcess], **listing: Any) -> None:
+        self.name = secrets.token_hex(8)
         self.processes = dict(venues)
         self.tables = Tables(reference.Reference(), marks.Marks())
         self.tables.reference.instruments["BTC-USDT"] = instrument(*self.processes, **listing)
@@ -133,7 +135,7 @@ class Rig:
         **terms: Any,
     ) -> str:
         """Accept an order and route it; returns its id."""
-        order_id = ids.order_id("acct", f"{id(self)}-{number}")
+        order_id = ids.order_id("acct", f"{self.name}-{number}")
         kind = terms.pop("order_type", "LIMIT")
         lifetime_us = terms.pop("lifetime_us", LIFETIME_US)
         filled_in = {"time_in_force": "GTC", "post_only": False, **terms}
