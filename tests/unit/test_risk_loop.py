@@ -1,0 +1,192 @@
+"""Risk and clearing in the real run loop on a simulated cluster, killed while they work, with a market in between."""
+
+from typing import Any, TypeVar
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.clearing.core import SERVICE as CLEARING
+from services.risk.core import SERVICE as RISK
+from tests.unit.desk import ANN, BOB, BTC, FEES, fill, mark, request, some_meta, submit, terms, transfer
+from truetape import ids, snapshots
+from truetape import messages as m
+from truetape.codec import decode, encode
+from truetape.log import Part
+from truetape.money import to_e8
+from truetape.runner import Runner
+from truetape.service import Input, Service
+from truetape.settings import Settings
+from truetape.simbroker import SimBroker
+from truetape.tape import Reader
+from truetape.topics import (
+    CLEARING_ENTRIES,
+    MARKET_MARKS,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    ORDERS_EXECUTIONS,
+    PARKED,
+    PARTITIONS,
+    REFERENCE_EVENTS,
+    Topic,
+    key_of,
+)
+
+AMY = "amy"
+NAMES = (ANN, AMY, BOB)
+"""Ann and Amy share a partition."""
+GARBAGE = b"\x00\x00\x00\x00\x01 not Avro"
+T = TypeVar("T", bound=Struct)
+
+
+class Nothing(Struct):
+    """The market's stand-in keeps nothing: its inputs and its tape say it all."""
+
+
+def trade(state: Nothing, given: Input) -> Any:
+    """Fills an accepted order whole at its limit, or lets it expire, by its client order id."""
+    order = given.message
+    if not isinstance(order, m.OrderAccepted):
+        return None
+    asked, meta, price_e8 = order.order, given.meta(order.order.order_id), order.limit_price_e8
+    if asked.client_order_id.endswith("x"):
+        return m.OrderExpired(meta, asked.order_id, asked.account_id, 0, "alpha", 0, "IOC")
+    whole = fill(asked.side, "1", "1", f"{given.partition}-{given.cause.offset}", asked.order_id, asked.account_id)
+    return replace(
+        whole, meta=meta, quantity_e8=asked.quantity_e8, cumulative_quantity_e8=asked.quantity_e8, price_e8=price_e8,
+        quote_amount_e8=price_e8 * asked.quantity_e8 // 10**8,
+    )  # fmt: skip
+
+
+MARKET: Service[Nothing] = Service(
+    "router", ORDERS_EXECUTIONS, Nothing, trade, lambda state, event: state, Nothing, (ORDERS_DECISIONS,)
+)
+
+
+class World:
+    """One process of each service, and the clients."""
+
+    def __init__(self, seed: int) -> None:
+        self.broker = SimBroker(seed)
+        self.runners: dict[str, Runner[Any]] = {}
+        limits = m.Limits(10**18, 10**6, 10**6, 10**7, 1 << 60)
+        accounts = [m.AccountOpened(some_meta(), "k", "x", name, name) for name in NAMES]
+        self._write(
+            REFERENCE_EVENTS,
+            m.InstrumentSet(some_meta(), "k", "x", BTC),
+            m.LimitsSet(some_meta(), "k", "x", "*", limits),
+            m.FeesSet(some_meta(), "k", "x", "*", FEES),
+            *accounts,
+        )
+        self._write(MARKET_MARKS, mark("60000", self.broker.wall_us()))
+        for service in (RISK, MARKET, CLEARING):
+            self.start(service)
+
+    def _write(self, topic: Topic, *events: Any) -> None:
+        cause = m.Cause("test", 0, -1, "1")
+        self.broker.produce(Part(topic.name, 0), b"", encode(m.Began(m.Meta(1, 0, cause, 0, "b", ""), "0")))
+        for sequence, event in enumerate(events, 1):
+            meta = m.Meta(1, sequence, cause, 0, f"{topic.name}-{sequence}", "")
+            self.broker.produce(Part(topic.name, 0), b"", encode(replace(event, meta=meta)))
+
+    def start(self, service: Service[Any]) -> None:
+        """A new process of a service; the one before, if any, is dead."""
+        if service.name in self.runners:
+            self.runners[service.name].log.crash()  # type: ignore[attr-defined]
+        configured = Settings(instance="0", snapshot_every_records=5, snapshot_every_seconds=1)
+        self.runners[service.name] = Runner(service, self.broker.log(f"{service.name}0"), configured)
+        self.runners[service.name].start()
+
+    def send(self, account_id: str, message: Any) -> None:
+        """What a client asks for."""
+        self.broker.produce(self.part(ORDERS_COMMANDS, account_id), account_id.encode(), encode(message))
+
+    def part(self, topic: Topic, account_id: str) -> Part:
+        return Part(topic.name, ids.partition_of(account_id, PARTITIONS))
+
+    def run(self, seconds: float) -> None:
+        """Let everybody work."""
+        for _ in range(int(seconds / 0.02)):
+            self.broker.advance(20_000)
+            for runner in self.runners.values():
+                runner.turn(0.0)
+
+    def told(self, topic: Topic, account_id: str, kind: type[T]) -> list[T]:
+        """What the account's tape says, by the reader's rule; strangers' bytes are passed over."""
+        part = self.part(topic, account_id)
+        reader = Reader(*part)
+        values = [(one.value or b"", one.offset) for one in self.broker.records(part)]
+        found = [(decode(value), offset) for value, offset in values if value != GARBAGE]
+        counted: list[Any] = [message for message, offset in found if reader.accept(message, offset)]
+        return [one for one in counted if isinstance(one, kind) and key_of(one) == account_id]
+
+    def state(self, service: Service[Any], account_id: str) -> Any:
+        return self.runners[service.name]._owned[ids.partition_of(account_id, PARTITIONS)].state
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_while_they_work_they_end_with_the_same_books(seed: int) -> None:
+    world = World(seed)
+    world.run(5)
+    for name in NAMES:
+        world.send(name, request(transfer("1000000", "USDT", "u", name)))
+        world.send(name, request(transfer("5", "BTC", "b", name)))
+    world.run(2)
+    for number in range(30):
+        for name in NAMES:
+            side: m.Side = "BUY" if number % 3 else "SELL"
+            ending = "x" if number % 5 == 0 else ""
+            order = terms(side, "0.0123", "60000.01", f"{number}{ending}", name)
+            world.send(name, submit(order, world.broker.wall_us()))
+            if number % 4 == 0:  # The client did not hear the answer, and sends it again.
+                world.send(name, submit(order, world.broker.wall_us()))
+        world.run(0.06)
+        if number % 7 == 3:
+            world.start((RISK, CLEARING, MARKET)[number // 7 % 3])
+    world.run(30)
+    for name in NAMES:
+        risk, books = world.state(RISK, name), world.state(CLEARING, name)
+        account, theirs = risk.accounts[name], books.balances["client:" + name]
+        assert account.balances == theirs and account.reserved == {} and account.reservations == {}
+        accepted = world.told(ORDERS_DECISIONS, name, m.OrderAccepted)
+        entries = world.told(CLEARING_ENTRIES, name, m.EntryBooked)
+        assert len(accepted) == len({one.order.order_id for one in accepted}) == 30
+        booked = [one.entry_id for one in entries]
+        assert len(booked) == len(set(booked)) == 2 + 24
+        for service, topic in ((RISK, ORDERS_DECISIONS), (CLEARING, CLEARING_ENTRIES)):
+            assert fold(world, service, world.part(topic, name)) == snapshots.digest(world.state(service, name))
+
+
+def fold(world: World, service: Service[Any], part: Part) -> str:
+    """Digest of the whole tape of a partition, folded from nothing."""
+    reader, state = Reader(*part), service.initial()
+    for record in world.broker.records(part):
+        message: Any = decode(record.value or b"")
+        if reader.accept(message, record.offset) and not isinstance(message, m.Began):
+            state = service.evolve(state, message)
+    return snapshots.digest(state)
+
+
+def test_bytes_that_nobody_can_read_halt_the_ledger_of_their_account_alone() -> None:
+    world = World(7)
+    world.run(5)
+    for name in NAMES:
+        world.send(name, request(transfer("1000000", "USDT", "u", name)))
+    world.run(2)
+    world.broker.produce(world.part(ORDERS_EXECUTIONS, ANN), ANN.encode(), GARBAGE)
+    world.run(3)
+    for name in NAMES:
+        world.send(name, submit(terms("BUY", "1", "60000", "1", name), world.broker.wall_us()))
+    world.run(5)
+    halted = world.state(CLEARING, ANN)
+    assert halted.halted.keys() == {ANN} and "BTC" not in halted.balances["client:ann"]
+    reasons = [one.reason.split(":")[0] for one in world.told(CLEARING_ENTRIES, ANN, m.InputParked)]
+    assert reasons == ["UndecodableRecord", "AccountHalted"]
+    parked = [decode(one.value or b"") for one in world.broker.records(Part(PARKED.name, 0))]
+    held = [one for one in parked if isinstance(one, m.ParkedRecord) and one.service == "clearing"]
+    assert [one.reason.split(":")[0] for one in held] == reasons
+    assert isinstance(decode(held[1].value or b""), m.OrderFilled)
+    risk = world.state(RISK, ANN).accounts[ANN]
+    assert risk.reserved == {"USDT": to_e8("60150")}, "an uncleared fill keeps its reservation"
+    for name in (BOB, AMY):
+        assert world.state(CLEARING, name).balances["client:" + name]["BTC"] == to_e8("1")
