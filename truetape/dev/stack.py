@@ -72,7 +72,7 @@ class Stack:
         yield postgres.unit(self.home, here["TRUETAPE_POSTGRES"])
         yield redis.unit(self.home, here["TRUETAPE_REDIS"])
         yield services.topics_unit(here)
-        yield from (services.venue_unit(venue, here, self.home.path / f"{venue}.state", replay) for venue in VENUES)
+        yield from (services.venue_unit(venue, here, self.home.data("venues") / f"{venue}.state", replay) for venue in VENUES)
         yield from (services.service_unit(service, here) for service in services.SERVICES)
 
     def _choose(self, only: Collection[str] | None) -> list[Unit]:
@@ -114,6 +114,7 @@ class Stack:
         """
         self._require_disk()
         self.home.create()
+        self.home.data("venues").mkdir(exist_ok=True)
         with self._locked():
             self._keep_environment()
             self._start_all()
@@ -133,7 +134,7 @@ class Stack:
         postgres.remove(self.home)
         for name in ("env", "lock"):
             (self.home.path / name).unlink(missing_ok=True)
-        for name in ("kafka", "postgres", "redis", "logs", "run"):
+        for name in ("kafka", "postgres", "redis", "venues", "logs", "run"):
             shutil.rmtree(self.home.path / name, ignore_errors=True)
         if self.home.path.exists() and not any(self.home.path.iterdir()):
             self.home.path.rmdir()
