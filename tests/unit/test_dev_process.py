@@ -35,6 +35,7 @@ def _wait_for(log: Path, text: str) -> None:
 def test_a_process_is_found_until_it_ends(tmp_path: Path, started: list[Running]) -> None:
     running = _spawn(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
     started.append(running)
+    _wait_for(tmp_path / "log", "up")
     assert process.find(tmp_path / "pid") == running
     assert stat.S_IMODE((tmp_path / "pid").stat().st_mode) == 0o600
     age, memory = process.age_and_memory(running.pid)
