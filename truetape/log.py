@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from truetape.errors import BrokerUnavailable, PartitionCountWrong, RestoreTimedOut, TapeGap, TopicMissing
@@ -119,35 +119,59 @@ class KafkaLog:
 
     def join(self, group: str, topic: Topic, instance: str) -> None:
         assert self._member is None
-        self._own = topic.name
+        self._own, self._group, self._instance = topic.name, group, instance
+        self._enter()
+
+    def _enter(self) -> None:
         member = Consumer(
             {
-                **consumer_config(self._bootstrap, group),
-                "group.instance.id": f"{group}-{instance}",
+                **consumer_config(self._bootstrap, self._group),
+                "group.instance.id": f"{self._group}-{self._instance}",
                 "session.timeout.ms": self._session_timeout_ms,
                 "heartbeat.interval.ms": max(500, self._session_timeout_ms // 6),
                 "max.poll.interval.ms": max(self._session_timeout_ms, 60_000),
                 "partition.assignment.strategy": "cooperative-sticky",
             }
         )
-        member.subscribe([topic.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        member.subscribe([self._own], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         self._member = member
         self._member_polled = time.monotonic()
 
+    def _rejoin(self, error: KafkaError) -> None:
+        """A broker that was killed may come back with an older idea of the group, and fence its own members: join
+        again. Two processes of one name fence each other for ever, so that is tried a few times only."""
+        now = time.monotonic()
+        self._rejoined = [at for at in self._rejoined if now - at < REJOIN_WINDOW_SECONDS] + [now]
+        if len(self._rejoined) > REJOINS_MAX:
+            raise BrokerUnavailable(f"{error.str()}; is another process using the instance name {self._instance}?")
+        _log.warning("joining the group again", group=self._group, reason=error.str())
+        old, lost, self._holds = self._member, frozenset(self._holds), set()
+        if lost:
+            self._events.put(Revoked(lost, lost=True))
+        self._enter()
+        assert old is not None
+        threading.Thread(target=old.close, name="kafka-leave", daemon=True).start()
+
     def _assigned(self, member: Consumer, parts: list[TopicPartition]) -> None:
-        from_end = [TopicPartition(part.topic, part.partition, 0) for part in parts]
+        from_end = [TopicPartition(part.topic, part.partition, OFFSET_END) for part in parts]
         member.incremental_assign(from_end)
         if from_end:
             member.pause(from_end)
-        self._events.put(Assigned(frozenset(part.partition for part in parts)))
+        if member is self._member:
+            self._holds.update(part.partition for part in parts)
+            self._events.put(Assigned(frozenset(part.partition for part in parts)))
 
     def _revoked(self, member: Consumer, parts: list[TopicPartition]) -> None:
-        member.incremental_unassign(parts)
-        self._events.put(Revoked(frozenset(part.partition for part in parts), lost=False))
+        self._taken(member, parts, lost=False)
 
     def _lost(self, member: Consumer, parts: list[TopicPartition]) -> None:
+        self._taken(member, parts, lost=True)
+
+    def _taken(self, member: Consumer, parts: list[TopicPartition], lost: bool) -> None:
         member.incremental_unassign(parts)
-        self._events.put(Revoked(frozenset(part.partition for part in parts), lost=True))
+        if member is self._member:
+            self._holds.difference_update(part.partition for part in parts)
+            self._events.put(Revoked(frozenset(part.partition for part in parts), lost))
 
     def group_silence(self) -> float:
         return time.monotonic() - self._member_polled if self._member else 0.0
@@ -157,17 +181,22 @@ class KafkaLog:
             return
         message = self._member.poll(0)
         self._member_polled = time.monotonic()
-        if message is not None and (error := message.error()) is not None:
-            self._raise_if_serious(error)
+        if message is not None:
+            self._raise_if_serious(message)
 
-    def _raise_if_serious(self, error: KafkaError) -> None:
+    def _raise_if_serious(self, message: Message) -> None:
+        error, where = message.error(), Part(message.topic() or "", message.partition() or 0)
+        if error is None:
+            return
         match error.code():
             case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:
-                raise TopicMissing(f"{error.str()}; run `truetape topics apply`")
+                raise TopicMissing(f"{where}: {error.str()}; run `truetape topics apply`")
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:
-                raise TapeGap(f"{error.str()}: records are missing; restore the topic before anything reads on")
-            case _ if error.fatal():
-                raise BrokerUnavailable(f"{error.name()}: {error.str()}; is another process using this instance name?")
+                raise TapeGap(
+                    f"{where}: {error.str()}: records are missing; restore the topic before anything reads on"
+                )
+            case _ if error.fatal() or error.code() == KafkaError._FATAL:  # A member's; readers have no such errors.
+                self._rejoin(error)
             case _:
                 _log.warning("kafka consumer error", code=error.name(), detail=error.str())
 
@@ -224,8 +253,8 @@ class KafkaLog:
                 self._reading.release()
 
     def _record(self, message: Message) -> Record | None:
-        if (error := message.error()) is not None:
-            self._events.put(error)
+        if message.error() is not None:
+            self._events.put(message)
             return None
         return Record(
             message.topic() or "",
@@ -275,7 +304,7 @@ class KafkaLog:
         if type(item) is Report:
             generation, token = item.token
             return item._replace(token=token) if generation == self._generation else None
-        if isinstance(item, KafkaError):
+        if isinstance(item, Message):
             self._raise_if_serious(item)
             return None
         happening: Happening = item
