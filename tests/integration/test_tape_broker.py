@@ -90,13 +90,17 @@ class Stage:
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
         """End a member; its exit status."""
-        member = self._members.pop(name)
-        member.send_signal(number)
-        return member.wait(30)
+        self.send(name, number)
+        return self.status(name, 30)
 
-    def status(self, name: str) -> int:
-        """Exit status of a member that ends by itself."""
-        return self._members.pop(name).wait(PATIENCE_SECONDS)
+    def status(self, name: str, patience: float = PATIENCE_SECONDS) -> int:
+        """Exit status of a member that ends."""
+        member = self._members.pop(name)
+        try:
+            return member.wait(patience)
+        finally:
+            member.kill()
+            member.wait()
 
     def end_all(self) -> None:
         """End every member, also those that are stopped."""
@@ -104,10 +108,9 @@ class Stage:
             self.send(name, signal.SIGCONT)
             self.end(name)
 
-    @property
-    def names(self) -> list[str]:
-        """Members that run, oldest first."""
-        return list(self._members)
+    def said(self) -> str:
+        """The end of each member's log."""
+        return "\n".join(f"{name}: {self.log(name).read_text()[-1500:]}" for name in self._members)
 
 
 class Load:
@@ -277,7 +280,7 @@ def wait_for_answers(stage: Stage) -> None:
         behind = {p: end - answered[p] for p, end in ends.items() if answered[p] < end}
         if not behind:
             break
-        assert time.monotonic() < deadline, f"without answers: {behind}; {stage.names}"
+        assert time.monotonic() < deadline, f"without answers: {behind}\n{stage.said()}"
         time.sleep(0.1)
     consumer.close()
 
