@@ -1,5 +1,6 @@
 """Wiring of the gateway: `python -m services.gateway`."""
 
+import signal
 import socket
 import sys
 from types import FrameType
@@ -78,6 +79,8 @@ def main() -> None:
     configured = settings()
     configure_logging(configured, "gateway")
     sys.setswitchinterval(SWITCH_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again when it has ended: then we close in order.
     try:
         uvloop.run(serve(configured))
     except TruetapeError as error:

@@ -101,7 +101,7 @@ async def create_key(call: Call) -> Response:
 
     This cannot be repeated safely, since the secret is not kept: when the answer is lost, revoke and create another.
     """
-    if call.header("idempotency-key"):
+    if call.header(b"idempotency-key"):
         raise Problem("invalid_header", "a key's secret cannot be told twice, so there is no Idempotency-Key here")
     asked = call.body(r.KeyRequest)
     secret = secrets.token_urlsafe(_SECRET_BYTES)
@@ -166,7 +166,7 @@ async def _carry_out(call: Call, command: Command) -> tuple[Answer, bool]:
     hit = answer is not None
     if answer is None:
         waiter = bus.send_reference(command)
-        answer = await bus.answer(waiter, call.gateway.decision_seconds)
+        answer = await bus.answer(waiter)
         if answer is None:
             raise unknown_outcome("the command", command_id=command.command_id)
     event = answer.event

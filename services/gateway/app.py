@@ -1,5 +1,6 @@
 """The web application: every route of the API, errors of the framework as problem documents, a bound on everything."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from services.gateway import administration, operations, reading, registry, stre
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document, responses_of
 from services.gateway.problems import Problem
-from services.gateway.routing import Route, endpoint
+from services.gateway.routing import Endpoint, Route, endpoint
 
 REQUESTS_MAX: Final = 4_096
 """Requests that one process works on at once; more get 503."""
@@ -31,14 +32,18 @@ ROUTES: Final[tuple[Route, ...]] = (
 def build(gateway: Gateway) -> ASGIApp:
     """The application of one gateway."""
     app = FastAPI(title="Truetape", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    direct: dict[tuple[str, str], Endpoint] = {}
     for route in ROUTES:
+        answer = endpoint(gateway, route)
+        if "{" not in route.path:
+            direct[route.method, route.path] = answer
         app.add_api_route(
-            route.path, endpoint(gateway, route), methods=[route.method], operation_id=route.operation_id,
+            route.path, answer, methods=[route.method], operation_id=route.operation_id,
             response_model=None, responses=responses_of(route), tags=[route.tag], summary=route.summary,
         )  # fmt: skip
     app.openapi = lambda: document(ROUTES)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _of_framework)
-    return Bounded(app)
+    return Front(app, direct)
 
 
 async def _of_framework(request: Request, error: Exception) -> Response:
@@ -50,14 +55,14 @@ async def _of_framework(request: Request, error: Exception) -> Response:
     return Problem("not_found", "there is nothing here; the API is described at /docs").response()
 
 
-class Bounded:
-    """Refuses requests beyond what this process may work on at once."""
+class Front:
+    """Bounds what is worked on at once, and answers fixed paths without the framework: that is 70 µs of an order."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app, self._count = app, 0
+    def __init__(self, app: ASGIApp, direct: Mapping[tuple[str, str], Endpoint]) -> None:
+        self._app, self._direct, self._count = app, direct, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or refuse."""
+        """Answer, pass on, or refuse."""
         if scope["type"] != "http":
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
@@ -68,6 +73,11 @@ class Bounded:
             return
         self._count += 1
         try:
-            await self._app(scope, receive, send)
+            answer = self._direct.get((scope["method"], scope["path"]))
+            if answer is None:
+                await self._app(scope, receive, send)
+            else:
+                response = await answer(Request(scope, receive))
+                await response(scope, receive, send)
         finally:
             self._count -= 1

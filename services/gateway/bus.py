@@ -27,6 +27,7 @@ from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMAND
 
 STALL_SECONDS: Final = 1.0
 """A report that is this late says that Kafka is away: nothing more is sent until one comes."""
+EXPIRE_SECONDS: Final = 0.02
 EARLY_MAX: Final = 10_000
 OUTCOMES_KEPT: Final = 10_000
 _ANSWERING: Final = frozenset({ORDERS_DECISIONS.name, REFERENCE_EVENTS.name})
@@ -46,7 +47,7 @@ class Waiter:
 
     __slots__ = ("failure", "future", "id", "offset", "part", "sent_at")
 
-    def __init__(self, id: str, part: Part, future: "asyncio.Future[Answer]", sent_at: float) -> None:
+    def __init__(self, id: str, part: Part, future: "asyncio.Future[Answer | None]", sent_at: float) -> None:
         self.id, self.part, self.future, self.sent_at = id, part, future, sent_at
         self.offset: int | None = None
         """Where the command stands; None until its report has come, or when that did not tell."""
@@ -56,16 +57,18 @@ class Waiter:
 class Bus:
     """The gateway's side of Kafka, for the event loop alone; `receive` is called by the tail's thread."""
 
-    def __init__(self, log: Log, pending_max: int) -> None:
+    def __init__(self, log: Log, pending_max: int, answer_seconds: float) -> None:
         self.tables = Tables(Reference(), Marks())
         self.tail = Tail(log, self.tables, self.receive)
         self.on_seen: Callable[[Seen], None] = lambda seen: None
         self.outcomes: OrderedDict[str, Answer] = OrderedDict()
         """Newest reference events by command id."""
-        self._log, self._pending_max = log, pending_max
+        self._log, self._pending_max, self._answer_seconds = log, pending_max, answer_seconds
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, list[Waiter]] = {}
         self._count = 0
+        self._ages: dict[Waiter, None] = {}
+        """All that wait, oldest first."""
         self._unreported: dict[Waiter, None] = {}
         self._failed_at = float("-inf")
         self._by_place: dict[tuple[Part, int], Waiter] = {}
@@ -110,7 +113,7 @@ class Bus:
         waiter = Waiter(id, part, self._loop.create_future(), time.monotonic())
         self._waiting.setdefault(id, []).append(waiter)
         self._count += 1
-        self._unreported[waiter] = None
+        self._ages[waiter] = self._unreported[waiter] = None
         headers = [("event_type", type(command).__name__.encode())]
         if len(id) == 32:
             headers.append(("traceparent", f"00-{id}-{id[:16]}-01".encode()))
@@ -123,26 +126,33 @@ class Bus:
         oldest = next(iter(self._unreported), None)
         return (oldest is not None and now - oldest.sent_at > STALL_SECONDS) or now - self._failed_at < STALL_SECONDS
 
-    async def join(self, waiter: Waiter, timeout_seconds: float) -> Answer | None:
-        """The answer to somebody else's waiter, or None when it did not come in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await asyncio.shield(waiter.future)
-        except TimeoutError:
-            return None
+    async def join(self, waiter: Waiter) -> Answer | None:
+        """The answer to somebody else's command, or None when it does not come in time."""
+        return await asyncio.shield(waiter.future)
 
-    async def answer(self, waiter: Waiter, timeout_seconds: float) -> Answer | None:
-        """The answer, or None when it did not come in time; the waiter is then forgotten."""
+    async def answer(self, waiter: Waiter) -> Answer | None:
+        """The answer, or None when it does not come in time; the waiter is then forgotten."""
         try:
-            return await self.join(waiter, timeout_seconds)
+            return await waiter.future
         finally:
             self._forget(waiter)
+
+    async def expire(self) -> None:
+        """Runs as long as the bus: those who have waited too long get None. One timer for all of them."""
+        while True:
+            await asyncio.sleep(EXPIRE_SECONDS)
+            limit = time.monotonic() - self._answer_seconds
+            while self._ages and (waiter := next(iter(self._ages))).sent_at < limit:
+                del self._ages[waiter]
+                if not waiter.future.done():
+                    waiter.future.set_result(None)
 
     def _forget(self, waiter: Waiter) -> None:
         waiters = self._waiting.get(waiter.id)
         if waiters is None or waiter not in waiters:
             return
         waiters.remove(waiter)
+        self._ages.pop(waiter, None)
         self._count -= 1
         if not waiters:
             del self._waiting[waiter.id]

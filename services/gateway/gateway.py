@@ -36,13 +36,12 @@ class Gateway:
         if not settings.redis.get_secret_value():
             raise SetupError("the gateway needs TRUETAPE_REDIS; `truetape settings` explains it")
         self.settings, self.runner = settings, runner
-        self.bus = Bus(log, settings.pending_orders_max)
+        self.bus = Bus(log, settings.pending_orders_max, settings.decision_timeout_ms / 1000)
         self.reads = Reads(settings.postgres.get_secret_value())
         self.limits = Limits(RedisLink(settings.redis.get_secret_value(), SCRIPTS))
         self.known = Known()
         self.hub = Hub(self.bus.tail)
         self.counts: Counter[str] = Counter()
-        self.decision_seconds = settings.decision_timeout_ms / 1000
         self.failure: Exception | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._runner_thread = threading.Thread(target=self._run_runner, name="run-loop", daemon=True)
@@ -85,7 +84,7 @@ class Gateway:
         self.bus.tail.start()
         self.limits.link.start()
         await self.reads.open()
-        self._tasks = [asyncio.create_task(self._fill_filter()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(work) for work in (self._fill_filter(), self._watch(), self.bus.expire())]
 
     async def close(self) -> None:
         """End everything, in order."""

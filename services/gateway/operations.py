@@ -41,7 +41,7 @@ async def get_digest(call: Call) -> Response:
     """Digest of the reference state, for the audit; `accounts=1` adds what is set, for administrators alone."""
     full = call.query(r.DigestQuery).accounts == 1
     if full:
-        key = authenticate(call.header("authorization"), call.gateway.bus.reference)
+        key = authenticate(call.header(b"authorization"), call.gateway.bus.reference)
         if "admin" not in key.scopes:
             raise Problem("scope_missing", "accounts=1 needs scope admin", scope="admin")
     found = await asyncio.to_thread(call.gateway.runner.digests, full)

@@ -17,7 +17,7 @@ import structlog
 from truetape.errors import SetupError, TruetapeError
 
 REPLY_SECONDS: Final = 0.25
-"""A reply that takes longer means that the link is down: trading goes on without Redis."""
+"""A reply that takes longer (up to twice that) means that the link is down: trading goes on without Redis."""
 RETRY_SECONDS: Final = 0.5
 WAITING_MAX: Final = 20_000
 _log = structlog.get_logger()
@@ -99,6 +99,7 @@ class _Connection(asyncio.Protocol):
         self.waiting: deque[asyncio.Future[Any]] = deque()
         self.transport: asyncio.Transport | None = None
         self._parser = ReplyParser()
+        self._oldest: asyncio.Future[Any] | None = None
         self.lost = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -127,6 +128,12 @@ class _Connection(asyncio.Protocol):
                 future.set_exception(LinkDown("the connection to Redis was lost"))
         if not self.lost.done():
             self.lost.set_result(None)
+
+    def late(self) -> bool:
+        """Whether a reply is overdue: no command was answered since the last look, and some were waiting then."""
+        late = bool(self.waiting) and self.waiting[0] is self._oldest
+        self._oldest = self.waiting[0] if self.waiting else None
+        return late
 
     def send(self, data: bytes) -> asyncio.Future[Any]:
         if self.transport is None or len(self.waiting) >= WAITING_MAX:
@@ -186,13 +193,7 @@ class RedisLink:
         connection = self._connection
         if connection is None:
             raise LinkDown("Redis is not connected")
-        future = connection.send(data)
-        try:
-            async with asyncio.timeout(REPLY_SECONDS):
-                return await future
-        except TimeoutError as error:
-            connection.close()
-            raise LinkDown("Redis did not answer in time") from error
+        return await connection.send(data)
 
     async def _keep(self) -> None:
         told = False
@@ -201,7 +202,11 @@ class RedisLink:
                 async with asyncio.timeout(5.0):
                     self._connection = await self._open()
                 told = False
-                await self._connection.lost
+                while not self._connection.lost.done():
+                    await asyncio.wait((self._connection.lost,), timeout=REPLY_SECONDS)
+                    if self._connection.late():
+                        _log.warning("redis is too slow; connecting anew")
+                        self._connection.close()
             except (OSError, TimeoutError, LinkDown, RedisRefused) as error:
                 if not told:
                     _log.warning("redis does not answer; rate limits are local", detail=str(error))

@@ -11,7 +11,7 @@ from services.gateway.bus import Answer, Waiter
 from services.gateway.known import COMPARED, Decided, decided, differences, repeated
 from services.gateway.parsing import decimal
 from services.gateway.problems import Problem, field_problem
-from services.gateway.routing import Call
+from services.gateway.routing import Call, new_id
 from truetape import ids
 from truetape import messages as m
 from truetape.log import Part
@@ -33,7 +33,7 @@ def terms_of(call: Call) -> tuple[OrderTerms, bool]:
     """The order asked for, and whether the client chose its id. Raises Problem naming the field."""
     asked = call.body(r.OrderRequest)
     chosen = _chosen_id(call, asked)
-    client_order_id = chosen or ids.random_id()
+    client_order_id = chosen or new_id()
     default = "GTC" if asked.order_type == "LIMIT" else "IOC"
     terms = OrderTerms(
         order_id=ids.order_id(call.account_id, client_order_id),
@@ -62,7 +62,7 @@ def _chosen_id(call: Call, asked: r.OrderRequest) -> str:
 
 def idempotency_key(call: Call) -> str:
     """The header Idempotency-Key, with or without quotes; empty when it was not sent. Raises Problem."""
-    header = call.header("idempotency-key")
+    header = call.header(b"idempotency-key")
     if not header:
         return ""
     bare = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
@@ -76,11 +76,11 @@ async def decide(gateway: "Gateway", terms: OrderTerms, chosen: bool, key_id: st
 
     Raises Problem client_order_id_reused when the id belongs to an order with other terms.
     """
-    known, bus, seconds = gateway.known, gateway.bus, gateway.decision_seconds
+    known, bus = gateway.known, gateway.bus
     if (earlier := known.recent.get(terms.order_id)) is not None:
         return _same(earlier, terms), True
     if (waiter := bus.waits_for(terms.order_id)) is not None:
-        if await bus.join(waiter, seconds) is None:
+        if await bus.join(waiter) is None:
             return waiter, True
         if (earlier := known.recent.get(terms.order_id)) is not None:
             return _same(earlier, terms), True
@@ -89,7 +89,7 @@ async def decide(gateway: "Gateway", terms: OrderTerms, chosen: bool, key_id: st
         return _same(found, terms), True
     command = m.SubmitOrder(terms, key_id, time.time_ns() // 1000)
     waiter = bus.send_for_account(terms.order_id, terms.account_id, command)
-    answer = await bus.answer(waiter, seconds)
+    answer = await bus.answer(waiter)
     if answer is None:
         return waiter, False
     return _heard(gateway, terms, answer)

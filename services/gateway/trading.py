@@ -10,7 +10,7 @@ from services.gateway import requests as r
 from services.gateway.bus import Answer, Waiter
 from services.gateway.problems import Problem
 from services.gateway.rendering import order_answer, refusal
-from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.routing import Call, Routes, new_id, position, reply
 from services.gateway.submission import decide, decisions_part, terms_of, unknown_outcome
 from truetape import api as a
 from truetape import ids
@@ -69,7 +69,7 @@ async def cancel_order(call: Call) -> Response:
     venue, where a fill may still come first; the order's end comes with the event stream.
     """
     order_id = order_id_of(call)
-    command = m.CancelOrder(ids.random_id(), call.account_id, order_id, call.key.key_id, time.time_ns() // 1000)
+    command = m.CancelOrder(new_id(), call.account_id, order_id, call.key.key_id, time.time_ns() // 1000)
     return await _cancel(call, command, [order_id])
 
 
@@ -81,7 +81,7 @@ async def cancel_all_orders(call: Call) -> Response:
     """Cancel all open orders, of one instrument or of all."""
     wanted = call.query(r.CancelAllQuery).instrument_id
     command = m.CancelAllOrders(
-        command_id=ids.random_id(),
+        command_id=new_id(),
         account_id=call.account_id,
         key_id=call.key.key_id,
         received_at_us=time.time_ns() // 1000,
@@ -93,7 +93,7 @@ async def cancel_all_orders(call: Call) -> Response:
 async def _cancel(call: Call, command: m.CancelOrder | m.CancelAllOrders, order_ids: list[str]) -> Response:
     bus = call.gateway.bus
     waiter = bus.send_for_account(command.command_id, call.account_id, command)
-    answer = await bus.answer(waiter, call.gateway.decision_seconds)
+    answer = await bus.answer(waiter)
     if answer is None:
         if waiter.offset is None:
             raise unknown_outcome("the cancel", command_id=command.command_id)

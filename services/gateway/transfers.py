@@ -72,7 +72,7 @@ async def _transfer(
     bus = call.gateway.bus
     command = m.RequestTransfer(terms, call.key.key_id, time.time_ns() // 1000)
     waiter = bus.send_for_account(transfer_id, account_id, command)
-    answer = await bus.answer(waiter, call.gateway.decision_seconds)
+    answer = await bus.answer(waiter)
     if answer is None:
         if waiter.offset is None:
             raise unknown_outcome("the transfer", transfer_id=transfer_id)
