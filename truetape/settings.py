@@ -82,9 +82,6 @@ class Settings(BaseSettings):
     pending_orders_max: int = Field(
         2_000, ge=1, description="Submissions that one gateway lets wait; more get 503 with Retry-After"
     )
-    order_lifetime_ms: int = Field(
-        2_000, ge=100, le=60_000, description="send_before of a venue order, counted from its decision"
-    )
     reconcile_seconds: float = Field(5.0, gt=0, description="Seconds between reconciliations with each venue")
     break_grace_seconds: float = Field(
         5.0, ge=0, description="How long a difference may be mere timing before it is a break"
