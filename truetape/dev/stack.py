@@ -72,7 +72,9 @@ class Stack:
         yield postgres.unit(self.home, here["TRUETAPE_POSTGRES"])
         yield redis.unit(self.home, here["TRUETAPE_REDIS"])
         yield services.topics_unit(here)
-        yield from (services.venue_unit(venue, here, self.home.data("venues") / f"{venue}.state", replay) for venue in VENUES)
+        yield from (
+            services.venue_unit(venue, here, self.home.data("venues") / f"{venue}.state", replay) for venue in VENUES
+        )
         yield from (services.service_unit(service, here) for service in services.SERVICES)
 
     def _choose(self, only: Collection[str] | None) -> list[Unit]:
