@@ -1,7 +1,7 @@
 """What must hold for every order: decided once, accepted before it is routed, filled within its terms, ended once,
 and no unit of its reservation left or used twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -11,6 +11,7 @@ from truetape import messages as m
 from truetape.audit.archive import Archive, Seen
 from truetape.audit.findings import Findings
 from truetape.audit.killswitch import KillSwitch
+from truetape.audit.ledger_rules import add
 from truetape.audit.merge import Given
 from truetape.money import ONE_E8
 from truetape.orders import TERMINAL, advance
@@ -33,6 +34,7 @@ class Order(Struct, array_like=True):
     terms: m.OrderTerms
     status: m.OrderStatus = "PENDING"
     limit_price_e8: int = 0
+    reserved_asset: str = ""
     reserved_e8: int = 0
     """Still reserved by the decisions."""
     send_before_us: int = 0
@@ -51,12 +53,16 @@ class OrderRules:
         self._executions = executions
         self._kill_switch = kill_switch
         self._orders: Archive[Order] = Archive(Order)
+        self._withdrawals: dict[str, tuple[str, str, int]] = {}
+        """Transfer id -> account, asset and amount reserved."""
+        self._reserved: dict[str, dict[str, int]] = {}
         self._rules: dict[type, Callable[[str, Given, Any], None]] = {
             m.OrderAccepted: self._accepted,
             m.OrderRejected: self._rejected,
             m.DecisionRepeated: self._repeated,
             m.CreditUpdated: self._credited,
             m.ReservationReleased: self._released,
+            m.TransferApproved: self._approved,
             m.OrderRouted: self._routed,
             m.OrderNotRouted: self._not_routed,
             m.OrderAcknowledged: self._acknowledged,
@@ -73,12 +79,20 @@ class OrderRules:
         if (rule := self._rules.get(type(given.message))) is not None:
             rule(f"{given.part}@{given.offset}", given, given.message)
 
-    def end(self, where: str, answered: int) -> None:
-        """At the end: no reservation is left of an order whose end risk has answered, up to offset `answered`."""
+    def end(self, where: str, answered: int, credit: Mapping[str, Any]) -> None:
+        """At the end: no reservation is left of an order whose end risk has answered, up to offset `answered`; and
+        what risk's own fold (`credit`, its accounts) has reserved is the sum of what is open."""
         for order_id, order in self._orders.open():
+            account, left = order.terms.account_id, order.reserved_e8
+            add(self._reserved.setdefault(account, {}), [(order.reserved_asset, left)])
             if order.status in TERMINAL and order.ended_at < answered and order.cleared_e8 == order.filled_e8:
-                left, account = order.reserved_e8, order.terms.account_id
                 self._expect(left == 0, "nothing stays reserved", f"{where} {order_id}", account, 0, left)
+        for account, asset, amount_e8 in self._withdrawals.values():
+            add(self._reserved.setdefault(account, {}), [(asset, amount_e8)])
+        for account in sorted(self._reserved.keys() | credit.keys()):
+            tape = {asset: e8 for asset, e8 in self._reserved.get(account, {}).items() if e8}
+            held = {asset: e8 for asset, e8 in credit.get(account, {}).get("reserved", {}).items() if e8}
+            self._expect(tape == held, "reserved is what is open", where, account, tape, held)
         self._orders.end()
 
     # -- decisions -------------------------------------------------------------------------------------------
@@ -94,6 +108,7 @@ class OrderRules:
         self._expect(event.reserved_e8 >= least, "reserved is enough", where, account, least, event.reserved_e8)
         order.status = advance(order.status, event)
         order.limit_price_e8, order.reserved_e8 = event.limit_price_e8, event.reserved_e8
+        order.reserved_asset = event.reserved_asset
         order.send_before_us = event.send_before_us
 
     def _rejected(self, where: str, given: Given, event: m.OrderRejected) -> None:
@@ -119,8 +134,16 @@ class OrderRules:
             self._expect(said == accepted, "a repeated answer is the same", where, event.account_id, accepted, said)
             self._settle(event.order_id, order)
 
+    def _approved(self, where: str, given: Given, event: m.TransferApproved) -> None:
+        terms = event.transfer
+        if terms.amount_e8 < 0:
+            self._withdrawals[terms.transfer_id] = (terms.account_id, terms.asset, -terms.amount_e8)
+
     def _credited(self, where: str, given: Given, event: m.CreditUpdated) -> None:
         if event.order_id is None:
+            _, _, held_e8 = self._withdrawals.pop(event.entry_id, ("", "", 0))
+            used = event.released_e8
+            self._expect(used == held_e8, "a withdrawal uses what it held", where, event.account_id, held_e8, used)
             return
         order = self._known(where, event.order_id, event.account_id)
         if order is not None:

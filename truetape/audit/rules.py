@@ -65,11 +65,11 @@ class PartitionRules:
         self.orders.take(given)
         self.ledger.take(given)
 
-    def end(self, answers: AnswerRules, books: dict[str, Any]) -> None:
-        """What can be said only at the end; `books` are clearing's accounts as its own fold has them."""
+    def end(self, answers: AnswerRules, books: dict[str, Any], credit: dict[str, Any]) -> None:
+        """What can be said only at the end; `books` and `credit` are the accounts of clearing's and risk's folds."""
         decisions = Part(ORDERS_DECISIONS.name, self._partition)
         answered = answers.answered.get((decisions, ORDERS_EXECUTIONS.name, self._partition), -1)
-        self.orders.end(self.where, answered)
+        self.orders.end(self.where, answered, credit)
         self.ledger.end(self.where)
         self._compare_books(books)
 

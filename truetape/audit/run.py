@@ -20,7 +20,7 @@ from truetape.errors import TruetapeError
 from truetape.happenings import Log, Part
 from truetape.service import Service
 from truetape.settings import Settings
-from truetape.topics import CLEARING_ENTRIES, OWNED, PARTITIONS, REFERENCE_EVENTS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, OWNED, PARTITIONS, REFERENCE_EVENTS
 
 ROUNDS = 10
 ROUND_SECONDS = 0.2
@@ -191,8 +191,9 @@ class Audit:
             self._judge_claims(part, fold)
         for partition, rules in self._rules.items():
             books = self._folds.get(Part(CLEARING_ENTRIES.name, partition))
-            if not self._blind(partition) and books is not None:
-                rules.end(self._answers, books.accounts())
+            credit = self._folds.get(Part(ORDERS_DECISIONS.name, partition))
+            if not self._blind(partition) and books is not None and credit is not None:
+                rules.end(self._answers, books.accounts(), credit.accounts())
         for execution, times in self._executions.repeated():
             self._findings.expect(False, "a fill is on the tape once", execution, "", 1, times)
         for part, cursor in self._tape.cursors.items():
