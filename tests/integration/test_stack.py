@@ -57,6 +57,14 @@ def test_servers_of_the_session_answer(stack: Servers) -> None:
     assert kafka.answers(int(stack.kafka.rpartition(":")[2]))
 
 
+def test_the_whole_system_is_ready_and_a_restarted_service_comes_back(system: Stack) -> None:
+    assert {line.unit: line.missing for line in system.status() if line.state != "ready"} == {}
+    before = system.pid("pricing")
+    system.restart("pricing")
+    assert system.pid("pricing") not in (None, before)
+    assert {line.state for line in system.status()} == {"ready"}
+
+
 def test_starts_shows_and_stops_leaving_nothing(native: Stack, home: Path) -> None:
     native.up()
     assert {line.unit: line.state for line in native.status()} == dict.fromkeys(SERVERS, "ready")
