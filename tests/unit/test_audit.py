@@ -15,7 +15,12 @@ from tests.unit.desk import ANN, BOB
 from truetape import messages as m
 from truetape import snapshots
 from truetape.audit import OpenView, Report, Row, View
+from truetape.audit.archive import Seen
+from truetape.audit.findings import Findings
+from truetape.audit.killswitch import KillSwitch
 from truetape.audit.live import Live, LivePartition, Silent
+from truetape.audit.merge import Given
+from truetape.audit.order_rules import OrderRules
 from truetape.codec import decode, encode
 from truetape.happenings import Part
 from truetape.settings import Settings
@@ -351,13 +356,19 @@ def test_a_forged_record_breaks_its_rule(
 
 def test_a_reservation_that_outlives_its_order_is_named(tape: Tape) -> None:
     part = Part(ORDERS_DECISIONS.name, tape.partition(ANN))
+    kept = {"released_e8": -5, "remaining_e8": 5}
     tape.rewrite(
-        part,
-        lambda e: replace(e, released_e8=e.released_e8 - 5, remaining_e8=e.remaining_e8 + 5),
-        m.ReservationReleased,
+        part, lambda e: replace(e, **{name: getattr(e, name) + e8 for name, e8 in kept.items()}), m.ReservationReleased
     )
-    found = {(one.what, one.account_id, one.other) for one in tape.audit().differences}
-    assert ("nothing stays reserved", ANN, "5") in found
+    rules = OrderRules(findings := Findings(), Seen(), KillSwitch())
+    for topic in (ORDERS_DECISIONS, ORDERS_EXECUTIONS):
+        for offset, event in enumerate(tape.messages(Part(topic.name, part.partition))):
+            rules.take(Given(Part(topic.name, part.partition), offset, event, True))
+    rules.end("here", 1 << 62, {})
+    left = [one for one in findings.kept if one.what == "nothing stays reserved"]
+    assert [(one.account_id, one.tape, one.other) for one in left] == [(ANN, "0", "5")]
+    refused = [one.other for one in tape.audit().differences if one.what == "the fold"]
+    assert len(refused) == 1 and "leaves 5e-8 BTC reserved" in refused[0], "risk asserts the same of itself"
 
 
 def test_a_fill_that_clearing_never_booked_is_named(tape: Tape) -> None:

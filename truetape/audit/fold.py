@@ -53,6 +53,8 @@ class Fold:
             self.place = Place(meta.epoch, 0)
         else:
             self._evolve(given)
+            if self.broken:
+                return
             self.place = Place(meta.epoch, meta.sequence)
         if self.snapshot is not None and given.offset >= self.snapshot.offset:
             self._compare_snapshot(given.offset)

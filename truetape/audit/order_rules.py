@@ -85,7 +85,7 @@ class OrderRules:
         for order_id, order in self._orders.open():
             account, left = order.terms.account_id, order.reserved_e8
             add(self._reserved.setdefault(account, {}), [(order.reserved_asset, left)])
-            if order.status in TERMINAL and order.ended_at < answered and order.cleared_e8 == order.filled_e8:
+            if order.status in TERMINAL and order.ended_at <= answered and order.cleared_e8 == order.filled_e8:
                 self._expect(left == 0, "nothing stays reserved", f"{where} {order_id}", account, 0, left)
         for account, asset, amount_e8 in self._withdrawals.values():
             add(self._reserved.setdefault(account, {}), [(asset, amount_e8)])

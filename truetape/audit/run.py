@@ -190,10 +190,10 @@ class Audit:
                 self._findings.add(difference)
             self._judge_claims(part, fold)
         for partition, rules in self._rules.items():
-            books = self._folds.get(Part(CLEARING_ENTRIES.name, partition))
-            credit = self._folds.get(Part(ORDERS_DECISIONS.name, partition))
-            if not self._blind(partition) and books is not None and credit is not None:
-                rules.end(self._answers, books.accounts(), credit.accounts())
+            names = (CLEARING_ENTRIES.name, ORDERS_DECISIONS.name)
+            both = [self._folds[part] for name in names if (part := Part(name, partition)) in self._folds]
+            if not self._blind(partition) and len(both) == 2 and not any(one.broken for one in both):
+                rules.end(self._answers, *(one.accounts() for one in both))
         for execution, times in self._executions.repeated():
             self._findings.expect(False, "a fill is on the tape once", execution, "", 1, times)
         for part, cursor in self._tape.cursors.items():
