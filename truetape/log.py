@@ -232,15 +232,17 @@ class KafkaLog:
                 self._stash.append(self._events.get_nowait())
 
     def _pump_records(self) -> None:
-        """While the loop sleeps, wait for one record and wake it; a busy loop takes its batches itself."""
+        """While the loop has little to do, wait for records and wake it; a busy loop takes its batches itself."""
         while not self._stopping.is_set():
             if not self._wants_records.wait(0.1) or not self._followed:
                 continue
             with self._reading:
-                message = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
-                if message is not None and (record := self._record(message)) is not None:
-                    self._wants_records.clear()
-                    self._events.put(record)
+                first = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
+                for message in (first, *self._reader.consume(BATCH_MAX, 0)) if first is not None else ():
+                    if (record := self._record(message)) is not None:
+                        self._events.put(record)
+            if self._events.qsize() > 2 * BATCH_MAX:
+                self._wants_records.clear()  # The loop has fallen behind: it takes the rest itself.
 
     def _take_records(self) -> None:
         """Add what has been fetched to the stash; nothing while the pump is waiting, since then nothing has."""
@@ -282,23 +284,27 @@ class KafkaLog:
         self._drain()
         if records:
             self._take_records()
-        if not self._stash:
+        if not any(records or type(item) is not Record for item in self._stash):
             self._sleep(min(timeout_seconds, GROUP_POLL_SECONDS), records)
         taken, self._stash = self._stash, deque()
         self._busy = len(taken) > OUTBOX_MAX // 8
+        if self._busy:
+            self._wants_records.clear()
+            self._wants_reports.clear()
         if not records:
             self._stash.extend(item for item in taken if type(item) is Record)
         return [item for item in map(self._opened, taken) if item is not None and (records or type(item) is not Record)]
 
     def _sleep(self, timeout_seconds: float, records: bool) -> None:
-        """Let the pumps wait for Kafka, and wait for them."""
-        if records:
+        """Wait for the pumps. They are left at work until the loop is busy: to stop and start them costs more."""
+        if not records:
+            self._wants_records.clear()
+        elif not self._wants_records.is_set():
             self._wants_records.set()
-        self._wants_reports.set()
+        if not self._wants_reports.is_set():
+            self._wants_reports.set()
         with contextlib.suppress(queue.Empty):
             self._stash.append(self._events.get(timeout=timeout_seconds))
-        self._wants_records.clear()
-        self._wants_reports.clear()
 
     def _opened(self, item: Any) -> Happening | None:
         if type(item) is Report:

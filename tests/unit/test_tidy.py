@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_LINES_MAX = 60
-FILE_LINES_MAX = 520
+FILE_LINES_MAX = 450
+FILE_LINES_OF_KAFKA = 600
+"""truetape/log.py: the one module that may know the Kafka client holds all that needs it."""
 SOURCES = [
     path
     for folder in ("truetape", "services", "venues", "bench")
@@ -37,6 +39,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
 def test_no_file_grows_without_end() -> None:
     sizes = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
+    assert sizes.pop("truetape/log.py") <= FILE_LINES_OF_KAFKA
     assert {name: size for name, size in sizes.items() if size > FILE_LINES_MAX} == {}
 
 
