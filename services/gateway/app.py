@@ -1,6 +1,7 @@
 """The web application: every route of the API, errors of the framework as problem documents, a bound on everything."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -41,7 +42,7 @@ def build(gateway: Gateway) -> ASGIApp:
             route.path, answer, methods=[route.method], operation_id=route.operation_id,
             response_model=None, responses=responses_of(route), tags=[route.tag], summary=route.summary,
         )  # fmt: skip
-    app.openapi = lambda: document(ROUTES)  # type: ignore[method-assign]
+    app.openapi = cache(lambda: document(ROUTES))  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _of_framework)
     return Front(app, direct)
 

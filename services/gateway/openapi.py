@@ -52,6 +52,8 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(used),
+            "examples": {code: _problem_example(code) for code in CODES},
+            "headers": {name: {"description": about, "schema": {"type": "string"}} for name, about in _HEADERS.items()},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "key_id.secret"}},
         },
     }
@@ -70,7 +72,7 @@ def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
     for code in problems_of(route):
         by_status.setdefault(CODES[code][0], []).append(code)
     for status, codes in sorted(by_status.items()):
-        found.setdefault(status, _problem(status, codes))
+        found.setdefault(status, _problem(codes))
     return found
 
 
@@ -105,16 +107,9 @@ def _answer(kind: type[Struct] | None) -> dict[str, Any]:
     return {"description": about, "headers": _headers(), "content": {JSON_TYPE: _content(kind)}}
 
 
-def _problem(status: int, codes: list[str]) -> dict[str, Any]:
-    examples = {
-        code: {
-            "value": {
-                "type": TYPE_PREFIX + code, "title": CODES[code][1], "status": status, "detail": "...", "code": code,
-            }
-        }
-        for code in codes
-    }  # fmt: skip
+def _problem(codes: list[str]) -> dict[str, Any]:
     schema = {"$ref": REF.format(name=a.ProblemDocument.__name__)}
+    examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
     return {
         "description": ", ".join(codes),
         "headers": _headers(),
@@ -122,12 +117,20 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
     }
 
 
+def _problem_example(code: str) -> dict[str, Any]:
+    status, title = CODES[code]
+    value = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": "...", "code": code}
+    return {"value": value}
+
+
 def _headers() -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        REQUEST_ID_HEADER: {"description": "Names the request in the logs; sent back when given", "schema": text},
-        POSITION_HEADER: {"description": "topic/partition@offset of the answer on the tape", "schema": text},
-    }
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
+
+
+_HEADERS: Final = {
+    REQUEST_ID_HEADER: "Names the request in the logs; sent back when given",
+    POSITION_HEADER: "topic/partition@offset of the answer on the tape",
+}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -162,7 +165,7 @@ def _schemas(kinds: list[type[Struct]]) -> dict[str, Any]:
         words = _field_words(name)
         for field, inner in schema.get("properties", {}).items():
             if field in words and "$ref" not in inner:
-                inner.setdefault("description", words[field])
+                inner["description"] = words[field]
     described: dict[str, Any] = json.loads(json.dumps(components).replace(json.dumps(END)[1:-1], "$"))
     return dict(sorted(described.items()))
 

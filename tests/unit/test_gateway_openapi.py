@@ -1,0 +1,106 @@
+"""The API's description: complete, current, with examples that are true; no route without a scope."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import msgspec
+import pytest
+
+from services.gateway import requests
+from services.gateway.app import ROUTES
+from services.gateway.examples import EXAMPLES
+from services.gateway.openapi import document, problems_of
+from services.gateway.problems import CODES, Problem
+from truetape import api
+from truetape.messages import RejectReason
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLIC = {"/health/live", "/health/ready", "/metrics", "/digest"}
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(document(ROUTES)))
+    return found
+
+
+def test_the_committed_description_is_current(described: dict[str, Any]) -> None:
+    kept = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert kept == described, "run: python -m services.gateway.openapi > docs/openapi.json"
+
+
+def test_every_route_says_who_may_use_it() -> None:
+    for route in ROUTES:
+        assert route.scope in ("public", "read", "trade", "admin"), route.path
+        public = route.path in PUBLIC or route.path.startswith("/registry/")
+        assert (route.scope == "public") == public, f"{route.path} is open to everybody"
+        assert (route.scope == "admin") == route.path.startswith("/v1/admin/"), route.path
+        assert route.scope != "read" or route.method == "GET", f"{route.path} changes something with scope read"
+
+
+def test_operations_have_names_that_stay() -> None:
+    names = [route.operation_id for route in ROUTES]
+    assert len(set(names)) == len(names)
+    assert {
+        "submit_order", "cancel_order", "cancel_all_orders", "get_order", "list_orders", "list_fills", "list_positions",
+        "list_balances", "list_instruments", "list_marks", "get_order_history", "stream_events", "set_instrument",
+        "open_account", "set_limits", "set_fees", "set_trading_state", "create_key", "revoke_key", "record_deposit",
+        "record_withdrawal", "get_schema_by_id", "list_subjects", "get_liveness", "get_readiness", "get_metrics",
+    } <= set(names)  # fmt: skip
+    assert all(route.summary for route in ROUTES)
+
+
+def test_the_description_lists_exactly_the_routes(described: dict[str, Any]) -> None:
+    listed = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+    assert listed == {(route.method, route.path) for route in ROUTES}
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    text = json.dumps(described)
+    for kind in ("schemas", "examples", "headers"):
+        names = {part.split('"')[0] for part in text.split(f"#/components/{kind}/")[1:]}
+        assert names
+        assert names <= set(described["components"][kind])
+    assert "(?!" not in text, "patterns are written for people"
+
+
+def test_fields_carry_the_words_of_the_code(described: dict[str, Any]) -> None:
+    schema = described["components"]["schemas"]["OrderRequest"]
+    assert schema["properties"]["client_order_id"]["description"].startswith("Makes a retry safe")
+    assert schema["properties"]["price"]["description"] == "Limit price; a MARKET order has none."
+    assert "additionalProperties" in schema
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_examples_are_what_they_say(name: str, described: dict[str, Any]) -> None:
+    kind = getattr(requests, name, None) or getattr(api, name)
+    msgspec.convert(EXAMPLES[name], kind)
+    whole = {**described["components"]["schemas"][name], "components": described["components"]}
+    jsonschema.Draft202012Validator(whole).validate(EXAMPLES[name])
+
+
+def test_every_body_has_an_example() -> None:
+    assert {route.body.__name__ for route in ROUTES if route.body is not None} <= set(EXAMPLES)
+
+
+def test_every_problem_is_documented_where_it_can_happen() -> None:
+    used = {code for route in ROUTES for code in problems_of(route)}
+    assert used <= set(CODES)
+    reasons = {reason.lower() for reason in RejectReason.__args__}  # type: ignore[attr-defined]
+    framework = {"not_found", "method_not_allowed"}
+    assert set(CODES) - used - reasons - framework == set(), "a code that no route names"
+
+
+def test_a_problem_is_a_problem_document() -> None:
+    response = Problem("rate_limited", "slow down", limit=5).response("request-1")
+    content = msgspec.json.decode(response.body)
+    assert response.media_type == "application/problem+json"
+    assert response.headers["retry-after"] == "1"
+    assert content == {
+        "type": "urn:truetape:problem:rate_limited", "title": "Too many requests", "status": 429,
+        "detail": "slow down", "code": "rate_limited", "limit": 5, "request_id": "request-1",
+    }  # fmt: skip
+    msgspec.convert(content, api.ProblemDocument)

@@ -1,0 +1,180 @@
+"""What clients send becomes typed values, or a problem that names the field; nothing else is ever raised."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway import requests as r
+from services.gateway.parsing import decimal, format_positions, parse_body, parse_positions, parse_query, positive
+from services.gateway.problems import CODES, Problem
+from truetape.errors import MoneyError
+from truetape.log import Part
+from truetape.money import to_e8
+
+GOOD = {"instrument_id": "BTC-USDT", "side": "BUY", "order_type": "LIMIT", "quantity": "0.01", "price": "60000"}
+
+
+def order(**changes: Any) -> bytes:
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def problem(body: bytes) -> Problem:
+    with pytest.raises(Problem) as caught:
+        parse_body(body, r.OrderRequest)
+    return caught.value
+
+
+BAD_BODIES = [
+    (b"", "malformed_json", None),
+    (b"{", "malformed_json", None),
+    (b"nonsense", "malformed_json", None),
+    (b"\xff\xfe", "malformed_json", None),
+    (b'{"quantity": NaN}', "malformed_json", None),
+    (b'{"quantity": Infinity}', "malformed_json", None),
+    (order() + b"x", "malformed_json", None),
+    (b"[" * 60_000, "invalid_field", ""),
+    (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "unknown_field", "a"),
+    (b"[]", "invalid_field", ""),
+    (b'"text"', "invalid_field", ""),
+    (b"null", "invalid_field", ""),
+    (order(quantity=0.01), "invalid_field", "quantity"),
+    (order(quantity=1), "invalid_field", "quantity"),
+    (order(price=1e3), "invalid_field", "price"),
+    (order(price=None), "invalid_field", "price"),
+    (order(price=["1"]), "invalid_field", "price"),
+    (order(price="9" * 61), "invalid_field", "price"),
+    (order(side="HOLD"), "invalid_field", "side"),
+    (order(order_type="STOP"), "invalid_field", "order_type"),
+    (order(time_in_force="DAY"), "invalid_field", "time_in_force"),
+    (order(post_only="yes"), "invalid_field", "post_only"),
+    (order(instrument_id="btc-usdt"), "invalid_field", "instrument_id"),
+    (order(instrument_id="BTC-USDT\n"), "invalid_field", "instrument_id"),
+    (order(client_order_id=""), "invalid_field", "client_order_id"),
+    (order(client_order_id="x" * 65), "invalid_field", "client_order_id"),
+    (order(client_order_id="ж"), "invalid_field", "client_order_id"),
+    (order(client_order_id="a b"), "invalid_field", "client_order_id"),
+    (order(client_order_id="a\u0000"), "invalid_field", "client_order_id"),
+    (order(account_id="other"), "unknown_field", "account_id"),
+    (order(status="FILLED"), "unknown_field", "status"),
+    (b'{"side":"BUY"}', "missing_field", "instrument_id"),
+    (order()[:-1] + b',"side":"SELL"}', "duplicate_key", "side"),
+    (order()[:-1] + b',"s\\u0069de":"SELL"}', "duplicate_key", "side"),
+    (order()[:-1] + b',"quantity":"2"}', "duplicate_key", "quantity"),
+]
+
+
+@pytest.mark.parametrize(("body", "code", "field"), BAD_BODIES)
+def test_bad_bodies_are_named(body: bytes, code: str, field: str | None) -> None:
+    found = problem(body)
+    assert found.code == code
+    assert found.members.get("field") == field
+
+
+def test_good_bodies_are_parsed_and_defaults_are_absent() -> None:
+    parsed = parse_body(order(client_order_id="a-1", post_only=True), r.OrderRequest)
+    assert (parsed.instrument_id, parsed.quantity, parsed.post_only) == ("BTC-USDT", "0.01", True)
+    escaped = order().replace(b"BTC-USDT", b"BTC\\u002dUSDT")
+    assert parse_body(escaped, r.OrderRequest).instrument_id == "BTC-USDT"
+
+
+def test_a_hint_is_given_where_a_number_was_sent() -> None:
+    assert "decimals travel as strings" in problem(order(price=60000.5)).detail
+
+
+BAD_DECIMALS = [
+    "NaN", "nan", "Infinity", "-Infinity", "1e5", "1E-3", "1e999", "+1", " 1", "1 ", "1_000", "1,5", "0x10", "", "-",
+    ".", ".5", "5.", "--1", "٣", "１", "0.000000001", "0.123456789", "92233720368.54775808", "9" * 19, "1\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD_DECIMALS)
+def test_only_plain_decimals_that_fit_are_money(text: str) -> None:
+    with pytest.raises(Problem) as caught:
+        decimal("price", text)
+    assert caught.value.code == "invalid_field"
+    assert caught.value.members["field"] == "price"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.00000000", "-0"])
+def test_amounts_are_above_zero(text: str) -> None:
+    with pytest.raises(Problem, match="above zero"):
+        positive("amount", text)
+
+
+@given(st.text(max_size=30))
+def test_decimals_raise_nothing_but_problems(text: str) -> None:
+    try:
+        value_e8 = decimal("price", text)
+    except Problem:
+        with pytest.raises(MoneyError):
+            to_e8(text)
+    else:
+        assert abs(value_e8) < 2**63
+
+
+@given(st.binary(max_size=300))
+def test_bytes_raise_nothing_but_problems(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_body(body, r.OrderRequest)
+    assert caught.value.status in (400, 422)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "post_only", "client_order_id", "x"]), _VALUES))
+def test_any_json_is_an_order_or_a_problem(fields: dict[str, Any]) -> None:
+    try:
+        parsed = parse_body(json.dumps({**GOOD, **fields}).encode(), r.OrderRequest)
+    except Problem as found:
+        assert found.code in CODES
+        assert found.status in (400, 422)
+    else:
+        assert {name: getattr(parsed, name) for name in fields} == fields
+
+
+def test_queries_are_typed_and_refuse_what_they_do_not_know() -> None:
+    assert parse_query([("limit", "7"), ("status", "FILLED")], r.OrdersQuery).limit == 7
+    for pairs, field in [
+        ([("limit", "0")], "limit"),
+        ([("limit", "501")], "limit"),
+        ([("limit", "ten")], "limit"),
+        ([("cursor", "-1")], "cursor"),
+        ([("side", "buy")], "side"),
+        ([("nonsense", "1")], "nonsense"),
+        ([("limit", "1"), ("limit", "2")], "limit"),
+    ]:
+        with pytest.raises(Problem) as caught:
+            parse_query(pairs, r.OrdersQuery)
+        assert caught.value.members["field"] == field
+
+
+def test_positions_are_read_as_they_are_written() -> None:
+    positions = {Part("orders.decisions", 3): 42, Part("clearing.entries", 0): 7}
+    text = format_positions(positions.items())
+    assert text == "clearing.entries/0@7,orders.decisions/3@42"
+    assert parse_positions(text) == positions
+    assert parse_positions("") == {}
+    assert parse_positions("orders.decisions/3@1, orders.decisions/3@5") == {Part("orders.decisions", 3): 5}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "orders.decisions", "orders.decisions/3", "orders.decisions/8@1", "nowhere/0@1", "orders.decisions/3@-1",
+        "orders.decisions/3@x", "orders.decisions/3@" + "9" * 19, ";", ",",
+        ",".join(f"{topic}/{number}@1" for topic in ("orders.decisions", "orders.commands", "clearing.entries")
+                 for number in range(8)),
+    ],
+)  # fmt: skip
+def test_bad_positions_are_refused(header: str) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_positions(header)
+    assert caught.value.code == "invalid_header"
