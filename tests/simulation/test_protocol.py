@@ -29,7 +29,7 @@ def test_every_interleaving_is_safe_and_recovers(bounds: Bounds, capsys: pytest.
 
 def test_more_faults_change_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Three faults in a shorter log."""
-    outcome = search(Model(Bounds(2, length=5, inputs=3, faults=3)))
+    outcome = search(Model(Bounds(2, length=5, inputs=2, faults=3)))
     show(capsys, "three faults", outcome)
     assert not outcome.violation, "\n".join((outcome.violation, *outcome.trace))
 
