@@ -1,1 +1,4 @@
-"""The services, in the order in which an order meets them: gateway, risk, router, clearing; beside them pricing and reconciler."""
+"""The services, in the order in which an order meets them: gateway, risk, router, clearing.
+
+Beside them: pricing and reconciler.
+"""

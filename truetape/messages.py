@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+
 Side = Literal["BUY", "SELL"]
 """Side of an order or fill."""
 

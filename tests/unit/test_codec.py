@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truetape import codec, messages, schema
-from truetape.errors import Unencodable, UndecodableRecord, UnknownSchema
+from truetape.errors import UndecodableRecord, Unencodable, UnknownSchema
 
 META = messages.Meta(3, 7, messages.Cause("orders.commands", 1, 42, ""), 1_700_000_000_000_000, "e", "o")
 LONG = st.integers(-(2**63), 2**63 - 1)
