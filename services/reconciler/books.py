@@ -4,17 +4,22 @@ Not the reconciler's state: it is folded again at each start, and no decision bu
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from services.reconciler.matched import Matched
 from truetape import messages as m
 from truetape.log import Log, Part
 from truetape.restore import readable
 from truetape.tape import Reader
-from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS, Topic
 
-READ_SECONDS = 60.0
-MIRROR = "venue:"
+READ_SECONDS: Final = 60.0
+CHUNK_RECORDS: Final = 50_000
+"""Of each partition, read with one deadline."""
+MIRROR: Final = "venue:"
+Amounts = dict[str, int]
 
 
 @dataclass
@@ -22,21 +27,23 @@ class VenueBooks:
     """What our books say of one venue."""
 
     fills: dict[str, m.OrderFilled] = field(default_factory=dict)
-    """Fills on the tape that are not yet matched and booked, by execution id."""
-    booked: dict[str, None] = field(default_factory=dict)
-    """Execution ids that clearing booked, while their fill is not yet matched."""
-    repeated: dict[str, m.OrderFilled] = field(default_factory=dict)
-    """Fills that the tape has twice."""
-    mirror_e8: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Fills on the tape that are not settled, by execution id."""
+    booked: dict[str, Amounts] = field(default_factory=dict)
+    """What clearing booked for fills that are not settled: change of the venue's account by asset."""
+    repeated: dict[str, m.OrderFilled | m.EntryBooked] = field(default_factory=dict)
+    """Fills that the tape or the journal has twice: the second one."""
+    mirror_e8: Amounts = field(default_factory=lambda: defaultdict(int))
     """Balance of the mirror account by asset: minus it is what the venue should report."""
+    moved_e8: Amounts = field(default_factory=lambda: defaultdict(int))
+    """What entries other than fills (deposits, withdrawals, corrections) say the venue's account got, by asset."""
     open_orders: dict[str, m.OrderTerms] = field(default_factory=dict)
     """Open venue orders by client order id at the venue."""
-    matched: dict[str, None] = field(default_factory=dict)
+    matched: Matched = field(default_factory=Matched)
     """Execution ids that were equal on both sides and are booked."""
 
     def settle(self, execution_id: str) -> None:
-        """A fill is matched and booked: only its id is remembered."""
-        self.matched[execution_id] = None
+        """A fill is equal on both sides and booked: only its id is remembered."""
+        self.matched.add(execution_id)
         self.fills.pop(execution_id, None)
         self.booked.pop(execution_id, None)
 
@@ -55,8 +62,17 @@ class Books:
     def catch_up(self) -> None:
         """Fold everything up to the tape's present end: entries first, so that the fill of every entry is known."""
         for topic in (CLEARING_ENTRIES, ORDERS_EXECUTIONS):
-            parts = [part for part in self._next if part.topic == topic.name]
-            spans = {part: (self._next[part], high) for part, (_, high) in self._log.ends(parts).items()}
+            self._read(topic)
+
+    def close(self) -> None:
+        """Give the log back."""
+        self._log.close()
+
+    def _read(self, topic: Topic) -> None:
+        parts = [part for part in self._next if part.topic == topic.name]
+        ends = {part: high for part, (_, high) in self._log.ends(parts).items()}
+        while behind := {part: end for part, end in ends.items() if self._next[part] < end}:
+            spans = {p: (self._next[p], min(end, self._next[p] + CHUNK_RECORDS)) for p, end in behind.items()}
             for record in self._log.read(spans, READ_SECONDS):
                 part = Part(record.topic, record.partition)
                 message: Any = readable(record)
@@ -82,7 +98,8 @@ class Books:
         books = self.venues[fill.venue]
         if fill.execution_id in books.fills or fill.execution_id in books.matched:
             books.repeated[fill.execution_id] = fill
-        books.fills[fill.execution_id] = fill
+        else:
+            books.fills[fill.execution_id] = fill
         if fill.status == "FILLED":
             self._end(fill.order_id, fill.leg, fill.venue)
 
@@ -91,8 +108,28 @@ class Books:
             self.venues[venue].open_orders.pop(name, None)
 
     def _entry(self, entry: m.EntryBooked) -> None:
-        for line in entry.lines:
-            if line.account.startswith(MIRROR):
-                self.venues[line.account.removeprefix(MIRROR)].mirror_e8[line.asset] += line.amount_e8
-        if entry.kind == "TRADE" and entry.execution_id is not None:
-            self.venues[entry.execution_id.split(":", 1)[0]].booked[entry.execution_id] = None
+        execution_id = entry.execution_id
+        for venue in {line.account for line in entry.lines if line.account.startswith(MIRROR)}:
+            books = self.venues[venue.removeprefix(MIRROR)]
+            got = received(line for line in entry.lines if line.account == venue)
+            add(books.mirror_e8, {asset: -amount_e8 for asset, amount_e8 in got.items()})
+            if execution_id is None:
+                add(books.moved_e8, got)
+            elif execution_id in books.booked or execution_id in books.matched:
+                books.repeated[execution_id] = entry
+            else:
+                books.booked[execution_id] = got
+
+
+def received(lines: Iterable[m.Line]) -> Amounts:
+    """What the venue's account got by lines of its mirror: their opposite, by asset."""
+    found: Amounts = {}
+    for line in lines:
+        found[line.asset] = found.get(line.asset, 0) - line.amount_e8
+    return {asset: amount_e8 for asset, amount_e8 in found.items() if amount_e8}
+
+
+def add(amounts: Amounts, changes: Amounts) -> None:
+    """Add changes to amounts, in place."""
+    for asset, amount_e8 in changes.items():
+        amounts[asset] = amounts.get(asset, 0) + amount_e8

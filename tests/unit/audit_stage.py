@@ -42,6 +42,7 @@ class FillingVenue:
     def __init__(self, stage: "Stage") -> None:
         self._stage = stage
         self.appetite: Callable[[m.RoutedLeg], int] = lambda leg: leg.quantity_e8
+        self.fills: list[r.VenueFilled] = []
         self._number = 0
 
     def act(self, partition: int, event: Any) -> None:
@@ -81,6 +82,7 @@ class FillingVenue:
                 leg.price_e8, notional(leg.price_e8, now_e8, "half_even"), "USDT", 1_234, "TAKER", now_us, "stream",
             )  # fmt: skip
             self._filled[leg.venue_client_order_id] = self._filled.get(leg.venue_client_order_id, 0) + now_e8
+            self.fills.append(fill)
             self._stage.offer(partition, r.report_id(fill), fill)
 
 
