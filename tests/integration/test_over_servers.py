@@ -1,5 +1,7 @@
 """All services over the servers of this session's lane: containers where a Docker engine runs, else processes."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +47,12 @@ def test_orders_fill_clear_and_audit(services: Stack) -> None:
     report = demo.audit(environment)
     assert report["differences"] == []
     assert report["equal"] is True
+
+
+def test_the_demo_ends_well_and_says_where_to_look(system: Stack) -> None:
+    command = [sys.executable, "-m", "truetape.cli", "demo", "--home", str(system.home.path), "--seconds", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for proof in ("first fill after", "no breaks", "0 differences, 0 gaps", "/docs"):
+        assert proof in done.stdout
+    assert {line.state for line in system.status()} == {"ready"}, "the demo leaves the stack running"
