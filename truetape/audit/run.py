@@ -234,7 +234,7 @@ class Audit:
         }
         return Report(
             equal=not gaps and not self._findings.total,
-            partitions=[self._partition_report(part) for part in self._tape.cursors],
+            partitions=[self._partition_report(Part(t.name, p)) for t in OWNED for p in range(t.partitions)],
             views=views,
             gaps=gaps,
             differences=self._findings.kept,
