@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from services.clearing.core import SERVICE as CLEARING
 from truetape import demo, ids, snapshots, topics
@@ -29,7 +29,7 @@ from truetape.messages import Began
 from truetape.tape import Place
 
 pytestmark = pytest.mark.timeout(300)
-ACCOUNT = "audited"
+ACCOUNT, CLIENT = "audited", "client:audited"
 PARTITION = ids.partition_of(ACCOUNT, topics.PARTITIONS)
 
 
@@ -110,27 +110,20 @@ FIRST_FILL = f"execution_id = (SELECT min(execution_id) FROM view.fills WHERE ac
 @pytest.mark.parametrize(
     ("table", "column", "row", "name"),
     [
-        (
-            "balances",
-            "amount_e8",
-            f"account = 'client:{ACCOUNT}' AND asset = 'USDT'",
-            f"client:{ACCOUNT} USDT {PARTITION}",
-        ),
+        ("balances", "amount_e8", f"account = '{CLIENT}' AND asset = 'USDT'", f"{CLIENT} USDT {PARTITION}"),
         ("credit", "reserved_e8", f"account_id = '{ACCOUNT}' AND asset = 'USDT'", f"{ACCOUNT} USDT"),
         ("positions", "cost_e8", f"account_id = '{ACCOUNT}'", f"{ACCOUNT} BTC-USDT"),
         ("fills", "fee_e8", FIRST_FILL, ACCOUNT),
     ],
 )
-def test_a_changed_row_of_the_view_is_named(
-    traded: dict[str, str], table: str, column: str, row: str, name: str
-) -> None:
+def test_a_changed_row_is_named(traded: dict[str, str], table: str, column: str, row: str, name: str) -> None:
     with psycopg.connect(traded["TRUETAPE_POSTGRES"], autocommit=True) as connection:
         change = f"UPDATE view.{table} SET {column} = {column} %s WHERE {row}"
-        assert connection.execute(change.replace("%s", "+ 1")).rowcount == 1  # type: ignore[arg-type]
+        assert connection.execute(change.replace("%s", "+ 1")).rowcount == 1
         try:
             found = audit(traded)
         finally:
-            connection.execute(change.replace("%s", "- 1"))  # type: ignore[arg-type]
+            connection.execute(change.replace("%s", "- 1"))
     assert found.status == 1
     assert found.differences() == [("view", f"postgres {table}", ACCOUNT, f"row {name}: {column}")]
     [one] = found.report["differences"]
@@ -198,7 +191,7 @@ def false_snapshot(log: KafkaLog) -> snapshots.Kept:
             state = CLEARING.evolve(state, message)
             place, offset = Place(message.meta.epoch, message.meta.sequence), record.offset
     assert place is not None
-    state.balances[f"client:{ACCOUNT}"]["USDT"] += 1
+    state.balances[CLIENT]["USDT"] += 1
     return snapshots.Kept(place, offset, {}, snapshots.pack(state))
 
 

@@ -15,11 +15,13 @@ from truetape.audit import Audit, PartitionReport, Report
 from truetape.audit.live import Live, Silent, ask
 from truetape.entrypoints import SERVICES, VIEWS, installed
 from truetape.errors import SetupError
-from truetape.log import KafkaLog
+from truetape.log import KafkaLog, check_topics
 from truetape.service import Service
 from truetape.settings import Settings
 from truetape.telemetry import configure_logging
+from truetape.topics import ALL
 
+ASK_SECONDS = 5.0
 _GOOD = {"equal", "none"}
 _NEUTRAL = {"not running", "not owned", "moved on", "outdated"}
 
@@ -33,7 +35,7 @@ def command(
 ) -> None:
     """Read the whole tape, fold every state again, and compare. Exit status 1 on any difference or gap."""
     settings = Settings()
-    configure_logging(settings, "audit")
+    configure_logging(settings.model_copy(update={"log_level": "error"}), "audit")  # What matters, the report says.
     report = _run(settings, require_live, views)
     if as_json:
         print(msgspec.json.encode(report).decode())
@@ -50,6 +52,7 @@ def _run(settings: Settings, require_live: bool, views: bool) -> Report:
     def ask_services(names: list[str]) -> Mapping[str, Live | Silent]:
         return ask(settings.host, {name: settings.port(name) for name in names})
 
+    check_topics(settings.kafka, ALL, ASK_SECONDS)
     with closing(KafkaLog(settings.kafka)) as log, _progress() as progress:
         audit = Audit(
             log,
