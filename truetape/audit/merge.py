@@ -98,10 +98,15 @@ class Tape:
         self._log, self._timeout = log, timeout_seconds
         ends = log.ends(parts)
         self.cursors = {part: Cursor(part, low, high) for part, (low, high) in ends.items()}
+        self._gaps = [part for part, cursor in self.cursors.items() if cursor.gap]
         heads = {p: (0, min(c.end, HEAD_RECORDS)) for p, c in self.cursors.items() if not c.gap}
         found = sorted(log.read(heads, timeout_seconds), key=lambda record: (record.topic, record.partition))
         for at, records in itertools.groupby(found, key=lambda record: Part(record.topic, record.partition)):
             self.cursors[at].feed(records)
+
+    def gaps(self) -> list[Part]:
+        """Partitions of which records are missing, as far as they were read."""
+        return self._gaps
 
     @property
     def length(self) -> int:
@@ -124,16 +129,22 @@ class Tape:
         while moved:
             moved = False
             for cursor in cursors:
-                while (found := cursor.peek(self._log, self._timeout)) is not None and self.wanted(found) is None:
+                while (found := self._peek(cursor)) is not None and self.wanted(found) is None:
                     yield cursor.take()
                     moved = True
 
     def waiting(self, parts: Iterable[Part]) -> Iterator[tuple[Given, Part, int]]:
         """Records that wait, each with the partition and offset that it waits for."""
         for part in parts:
-            found = self.cursors[part].peek(self._log, self._timeout)
+            found = self._peek(self.cursors[part])
             if found is not None and (wanted := self.wanted(found)) is not None:
                 yield found, *wanted
+
+    def _peek(self, cursor: Cursor) -> Given | None:
+        found = cursor.peek(self._log, self._timeout)
+        if cursor.gap and cursor.part not in self._gaps:
+            self._gaps.append(cursor.part)
+        return found
 
     def wanted(self, found: Given) -> tuple[Part, int] | None:
         """The cause of a record that was not given yet; None when nothing is missing, or behind a gap."""

@@ -164,7 +164,7 @@ class Audit:
             expected.take(given)
 
     def _blind(self, partition: int) -> bool:
-        return any(self._tape.cursors[Part(name, partition)].gap for name in _ACCOUNT_NAMES)
+        return any(part.partition == partition for part in self._tape.gaps() if part.topic in _ACCOUNT_NAMES)
 
     def _ask_again(self) -> None:
         """A service that began a new epoch between its answer and now is asked once more."""
@@ -226,7 +226,7 @@ class Audit:
         return cursor.next if cursor is not None else 1 << 62
 
     def _report(self, views: list[ViewReport], seconds: float) -> Report:
-        gaps = [cursor.gap for cursor in self._tape.cursors.values() if cursor.gap]
+        gaps = [self._tape.cursors[part].gap for part in self._tape.gaps()]
         pending = {
             "fills to be booked": sum(len(rules.ledger.fills) for rules in self._rules.values()),
             "transfers to be booked": sum(len(rules.ledger.transfers) for rules in self._rules.values()),
