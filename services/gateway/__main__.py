@@ -1,5 +1,6 @@
 """Wiring of the gateway: `python -m services.gateway`."""
 
+import logging
 import signal
 import socket
 import sys
@@ -19,6 +20,8 @@ from truetape.telemetry import configure_logging
 from truetape.topics import ALL
 
 BACKLOG = 512
+SEND_BUFFER_BYTES = 256 * 1024
+"""The kernel keeps no more for a slow reader."""
 SWITCH_SECONDS = 0.0005
 """The event loop shares one interpreter with the threads that read Kafka: none may hold it for long."""
 _log = structlog.get_logger()
@@ -45,6 +48,7 @@ def bind(host: str, port: int) -> socket.socket:
     """The listening socket. Raises SetupError when the port is in use."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
         listening.bind((host, port))
     except OSError as error:
@@ -78,6 +82,7 @@ def main() -> None:
     """Run the gateway; a named error ends the process with status 1."""
     configured = settings()
     configure_logging(configured, "gateway")
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # It has no structure; what matters we log.
     sys.setswitchinterval(SWITCH_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it again when it has ended: then we close in order.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from services.gateway.gateway import Gateway
 
 BODY_MAX: Final = 64 * 1024
-BODY_SECONDS: Final = 10.0
+BODY_SECONDS: Final = 5.0
 JSON_TYPE: Final = "application/json"
 POSITION_HEADER: Final = "Truetape-Position"
 REQUEST_ID_HEADER: Final = "Truetape-Request-Id"

@@ -96,7 +96,8 @@ class Subscription:
         self.live_from: dict[Part, int] = {}
         """Events from these offsets on come through the queue."""
         self.queue: deque[Row] = deque()
-        self.too_slow = False
+        self.overflow = asyncio.Event()
+        """Too many events wait: the reader is too slow."""
         self._arrived = asyncio.Event()
 
     def push(self, row: Row) -> None:
@@ -104,7 +105,7 @@ class Subscription:
         if row["offset"] < self.live_from.get(Part(row["topic"], row["partition"]), 0):
             return
         if len(self.queue) >= QUEUE_MAX:
-            self.too_slow = True
+            self.overflow.set()
         else:
             self.queue.append(row)
         self._arrived.set()
@@ -188,28 +189,30 @@ class EventStream(Response):
         self._gateway, self._call, self._stream, self._told = gateway, call, stream, told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until it is over."""
+        """Send until it is over. A reader that is too slow is left without an end: the server then closes."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        gone = asyncio.ensure_future(_gone(receive))
-        sending = asyncio.ensure_future(self._send_all(send))
+        works = (_gone(receive), self._send_all(send), self._stream.overflow.wait())
+        tasks = [asyncio.ensure_future(work) for work in works]
         try:
-            await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._gateway.hub.close(self._stream)
-            for task in (gone, sending):
+            self._gateway.counts["slow_readers"] += self._stream.overflow.is_set()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(gone, sending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_all(self, send: Send) -> None:
         try:
             async for frame in self._frames():
                 async with asyncio.timeout(SEND_SECONDS):
                     await send({"type": "http.response.body", "body": frame, "more_body": True})
+        except TimeoutError:
+            self._stream.overflow.set()
+            return
         except Problem as problem:
             body = b"event: Problem\ndata: " + problem.response(self._call.request_id).body + b"\n\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})
-        except TimeoutError:
-            self._gateway.counts["slow_readers"] += 1
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _frames(self) -> AsyncIterator[bytes]:
@@ -231,7 +234,7 @@ class EventStream(Response):
 
     async def _live(self, merger: Merger) -> AsyncIterator[bytes]:
         quiet, stream = 0.0, self._stream
-        while not (stream.too_slow or self._gateway.hub.closing):
+        while not self._gateway.hub.closing:
             if not still_valid(self._call.key.key_id, self._gateway.bus.reference):
                 return
             await stream.wait(LOOK_SECONDS)
@@ -243,7 +246,6 @@ class EventStream(Response):
             if quiet >= HEARTBEAT_SECONDS:
                 quiet = 0.0
                 yield b": still here\n\n"
-        self._gateway.counts["slow_readers"] += stream.too_slow
 
 
 async def backlog(reads: Reads, account_id: str, merger: Merger, ends: Mapping[Part, int]) -> AsyncIterator[Row]:

@@ -63,7 +63,8 @@ def view_positions(connection: Connection) -> dict[Part, int]:
 
 def view_digest(connection: Connection) -> str:
     """SHA-256 over all rows of view_rows and ledger_rows."""
-    whole = {"accounts": view_rows(connection), "ledger": ledger_rows(connection)}
+    ledger = {str(partition): rows for partition, rows in ledger_rows(connection).items()}
+    whole = {"accounts": view_rows(connection), "ledger": ledger}
     return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
 
 

@@ -164,7 +164,7 @@ async def test_a_slow_reader_is_noticed_and_its_queue_is_bounded() -> None:
     stream.live_from = {part: 10}
     for offset in range(QUEUE_MAX + 20):
         stream.push({"topic": part.topic, "partition": part.partition, "offset": offset})
-    assert stream.too_slow
+    assert stream.overflow.is_set()
     assert len(stream.queue) == QUEUE_MAX
     assert stream.queue[0]["offset"] == 10, "what was read before comes from the views"
     assert part.partition == ids.partition_of("acme", ORDERS_DECISIONS.partitions)

@@ -109,6 +109,9 @@ class Projector:
                 _log.warning("the view database is away", detail=str(error))
             self._waits_for = str(error)
             return False
+        except TapeGap:
+            self.store.close()
+            raise
         self._waits_for = ""
         return True
 
