@@ -15,6 +15,12 @@ class Part(NamedTuple):
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}"
 
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """Parse "topic/partition"."""
+        topic, _, partition = text.rpartition("/")
+        return cls(topic, int(partition))
+
 
 class Record(NamedTuple):
     """A record as read: its place, key, wire bytes and headers."""

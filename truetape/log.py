@@ -271,9 +271,7 @@ class KafkaLog:
         return watermarks(self._asker, parts)
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
-        for record in read_span(self._bootstrap, spans, timeout_seconds):
-            self._poll_group()  # A long restore keeps its membership.
-            yield record
+        yield from read_span(self._bootstrap, spans, timeout_seconds, self._poll_group)
 
     # -- the stream ------------------------------------------------------------------------------------------
 
@@ -454,8 +452,15 @@ def _named(error: KafkaException, what: str) -> Exception:
     return BrokerUnavailable(f"{what}: {error.args[0].str()}; is Kafka running (`truetape dev status`)?")
 
 
-def read_span(bootstrap: str, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
+def read_span(
+    bootstrap: str,
+    spans: Mapping[Part, tuple[int, int]],
+    timeout_seconds: float,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[Record]:
     """Records of each partition from its start to its end offset (exclusive), with a consumer of its own.
+
+    `meanwhile` is called between batches, also while none comes: a long restore keeps its membership.
 
     Raises RestoreTimedOut naming what is missing, TapeGap when the start is no longer on the topic.
     """
@@ -469,6 +474,7 @@ def read_span(bootstrap: str, spans: Mapping[Part, tuple[int, int]], timeout_sec
         while missing:
             if time.monotonic() > deadline:
                 raise _late(missing, timeout_seconds)
+            meanwhile()
             for message in consumer.consume(BATCH_MAX, 0.05):
                 yield from _one(message, missing)
     finally:

@@ -119,7 +119,7 @@ class Began(Struct, frozen=True, gc=False):
 
 
 class InputParked(Struct, frozen=True, gc=False):
-    """An input that cannot be decoded or breaks an invariant was set aside; its bytes are on the topic parked."""
+    """An input that cannot be decoded or breaks an invariant was set aside, with its bytes; a copy is on the topic parked."""
 
     meta: Meta
     """Where this record stands on its partition, and why it exists."""
@@ -129,6 +129,8 @@ class InputParked(Struct, frozen=True, gc=False):
     """Name of the error and its message."""
     halts_account: bool
     """Whether later inputs of this account park behind it."""
+    input: bytes | None = None
+    """The input: a record's bytes, or a venue's report as JSON; null when longer than a record may be, then only its own topic has it."""
 
 
 class Line(Struct, frozen=True, gc=False):

@@ -30,6 +30,8 @@ class Restored(Generic[S]):
     reader: Reader
     end: int
     positions: dict[str, int]
+    begun_at: float = 0.0
+    """When its Began was handed over, by the monotonic clock."""
 
 
 @dataclass

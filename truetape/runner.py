@@ -15,7 +15,7 @@ import structlog
 
 from truetape import ids, marks, reference, snapshots
 from truetape.codec import encode
-from truetape.errors import SchemaError, TapeGap, TruetapeError
+from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
 from truetape.restore import Restored, Restorer, typed
@@ -27,6 +27,8 @@ from truetape.topics import BY_NAME, PARKED, key_of, snapshots_of
 
 S = TypeVar("S")
 RETAKE_SECONDS = 0.2
+PARKED_BYTES_MAX = 512 * 1024
+"""Longer inputs stay on their own topic alone: a record that holds one must still fit."""
 COMMIT_SECONDS = 5.0
 _log = structlog.get_logger()
 
@@ -56,6 +58,8 @@ class Clock:
     records: int = 0
     waiting: snapshots.Kept | None = None
     ticked_at: float = 0.0
+    waiting_since: float = 0.0
+    """Since when the oldest record in flight waits for its report."""
 
 
 @dataclass
@@ -83,7 +87,7 @@ class Runner(Generic[S]):
         self._committed_at = 0.0
         self._lease_seconds = self.settings.session_timeout_ms / 2000
         self._report_seconds = self.settings.session_timeout_ms * 0.6 / 1000
-        self._reported_at = 0.0
+        self._impossible: dict[Cause, str] = {}
         self._stopping = threading.Event()
         self._joined = False
         self.turned_at = self.log.monotonic()
@@ -141,7 +145,7 @@ class Runner(Generic[S]):
         room = self._in_flight < self.settings.in_flight_max
         for happening in self.log.poll(timeout_seconds, records=room):
             self._take(happening)  # After a step-down nothing is owned, so inputs and reports of before find no owner.
-        if (self._in_flight or self._beginning) and self.log.monotonic() - self._reported_at > self._report_seconds:
+        if self._overdue():
             self._step_down("no delivery report came in time")
         self._retake()
         self._housekeep()
@@ -197,6 +201,9 @@ class Runner(Generic[S]):
 
     def _decide(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
         self.counts["inputs"] += 1
+        if cause in self._impossible:
+            self._park(own, cause, record, TapeError(self._impossible.pop(cause)), message)
+            return
         given = Input(
             message, cause, self.log.now_us(), self.service.owns.name, own.place.epoch, own.place.sequence + 1,
             self.tables, own.partition,
@@ -214,42 +221,54 @@ class Runner(Generic[S]):
     def _park(
         self, own: Ownership[S], cause: Cause, record: Record | None, error: Exception, message: Any = None
     ) -> None:
-        """Set an input aside: an own event says so, and its bytes follow once that is in place."""
+        """Set an input aside: an own event holds it and says why; a copy goes to the topic parked after it.
+
+        A venue's report has no bytes of its own: it is kept as JSON.
+        """
         key = record.key if record is not None else None
-        account = key.decode(errors="replace") if key else key_of(message)
-        name = self.service.owns.name
-        meta = Meta(
-            own.place.epoch, own.place.sequence + 1, cause, self.log.now_us(),
-            ids.event_id(name, cause), account,
-        )  # fmt: skip
+        account = key.decode(errors="replace") if key else str(getattr(message, "account_id", ""))
+        given = record.value if record is not None else msgspec.json.encode(message)
+        event_id = ids.event_id(self.service.owns.name, cause)
+        meta = Meta(own.place.epoch, own.place.sequence + 1, cause, self.log.now_us(), event_id, account)
         reason = f"{type(error).__name__}: {error}"[:1000]
-        parked = InputParked(meta, account, reason, self.service.halts_account and bool(account))
+        kept = given if given is not None and len(given) <= PARKED_BYTES_MAX else None
+        parked = InputParked(meta, account, reason, self.service.halts_account and bool(account), kept)
+        copy = ParkedRecord(
+            service=self.service.name, event_id=event_id, topic=cause.source, partition=cause.partition,
+            offset=cause.offset, key=key, value=kept, reason=reason,
+        )  # fmt: skip
         self.counts["parked"] += 1
         _log.error("input parked", cause=str(cause), account_id=account, reason=reason)
-        self._write(own, parked, encode(parked), record)
+        self._write(own, parked, encode(parked), copy)
 
-    def _write(self, own: Ownership[S], event: Any, value: bytes, parked: Record | None) -> None:
+    def _write(self, own: Ownership[S], event: Any, value: bytes, parked: ParkedRecord | None) -> None:
         if self.log.group_silence() > self._lease_seconds:
             raise Doubt("the lease ended while a decision was made")
-        own.state = self.service.evolve(own.state, event)
+        try:
+            own.state = self.service.evolve(own.state, event)
+        except AssertionError as error:  # The state may be half changed: forget it, and park the input when it returns.
+            self._impossible[event.meta.cause] = f"{type(event).__name__} cannot be applied: {error}"
+            raise Doubt(f"partition {own.partition}: {type(event).__name__} breaks an invariant: {error}") from error
         own.advance(event.meta)
+        clock = self._clocks[own.partition]
+        if not own.pending:
+            clock.waiting_since = self.log.monotonic()
         own.pending.append((event, parked))
-        self._sends()
         self._in_flight += 1
         self.counts["events"] += 1
-        self._clocks[own.partition].records += 1
+        clock.records += 1
         part = Part(self.service.owns.name, own.partition)
         self.log.append(part, key_of(event).encode(), value, headers(event), own)
 
-    def _sends(self) -> None:
-        """From the first record in flight on, reports are waited for, but not for ever."""
-        if not self._in_flight and not self._beginning:
-            self._reported_at = self.log.monotonic()
+    def _overdue(self) -> bool:
+        """Whether some partition has waited too long for its next report: reports are waited for, but not for ever."""
+        since = [self._clocks[own.partition].waiting_since for own in self._owned.values() if own.pending]
+        since += [restored.begun_at for restored in self._beginning.values()]
+        return bool(since) and self.log.monotonic() - min(since) > self._report_seconds
 
     def _confirm(self, report: Report) -> None:
         """Token says what the report is about; what has been forgotten since is of no interest."""
         token = report.token
-        self._reported_at = self.log.monotonic()
         if isinstance(token, Restored):
             if self._beginning.get(token.partition) is token:
                 del self._beginning[token.partition]
@@ -261,24 +280,12 @@ class Runner(Generic[S]):
         if report.error:
             _log.warning("delivery failed", part=str(report.part), error=report.error)
         event, parked = own.confirm(report.offset)
+        self._clocks[own.partition].waiting_since = self.log.monotonic()
         self._in_flight -= 1
         if parked is not None:
-            self._append_parked(event, parked)
+            self.log.append(Part(PARKED.name, 0), parked.key, encode(parked), [], None)
         self._keep(own, event)
         self.effects.act(own.partition, event)
-
-    def _append_parked(self, event: InputParked, record: Record) -> None:
-        copy = ParkedRecord(
-            service=self.service.name,
-            event_id=event.meta.event_id,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-            reason=event.reason,
-        )
-        self.log.append(Part(PARKED.name, 0), record.key, encode(copy), [], None)
 
     # -- takeover --------------------------------------------------------------------------------------------
 
@@ -286,7 +293,7 @@ class Runner(Generic[S]):
         """Restore these partitions, then append Began with the next epoch to each."""
         wanted = sorted(partitions - self._owned.keys())
         for partition, restored in self._restorer.restore(wanted).items() if wanted else ():
-            self._sends()
+            restored.begun_at = self.log.monotonic()
             self._beginning[partition] = restored
             cause = Cause("group", partition, -1, self.settings.instance)
             epoch = restored.reader.place.epoch + 1
@@ -294,6 +301,8 @@ class Runner(Generic[S]):
             began = Began(Meta(epoch, 0, cause, self.log.now_us(), event_id, ""), self.settings.instance)
             part = Part(self.service.owns.name, partition)
             self.log.append(part, b"", encode(began), headers(began), restored)
+        for clock in self._clocks.values():  # While we restored, their reports could not be heard.
+            clock.waiting_since = self.log.monotonic()
 
     def _begin(self, restored: Restored[S], offset: int | None) -> None:
         own = self._restorer.own(restored, offset)
@@ -361,7 +370,7 @@ class Runner(Generic[S]):
         if now - self._committed_at > COMMIT_SECONDS:
             self._committed_at = now
             self.log.commit(
-                {part_of(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
+                {Part.parse(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
             )
 
     def _tick(self, own: Ownership[S], now: float) -> None:
@@ -437,9 +446,3 @@ def headers(event: Any) -> list[tuple[str, bytes]]:
         span = f"{meta.epoch & 0xFFFFFFFF:08x}{meta.sequence & 0xFFFFFFFF:08x}"
         found.append(("traceparent", f"00-{meta.correlation_id}-{span}-01".encode()))
     return found
-
-
-def part_of(text: str) -> Part:
-    """Parse "topic/partition"."""
-    topic, _, partition = text.rpartition("/")
-    return Part(topic, int(partition))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from truetape import marks, reference
+from truetape.errors import TapeGap
 from truetape.log import Log, Part, Record
 from truetape.restore import readable
 from truetape.service import Tables
@@ -31,20 +32,30 @@ class TableReader:
             for part, (start, _) in spans.items()
         }
         for record in log.read(spans, timeout_seconds):
-            self.take(record)
+            self.take(record, joining=spans[Part(record.topic, record.partition)][0] > 0)
         log.follow({part: end for part, (_, end) in spans.items()})
 
     def wants(self, record: Record) -> bool:
         """Whether the record is of a table."""
         return record.topic in self._readers
 
-    def take(self, record: Record) -> None:
-        """Apply one record by the reader's rule."""
+    def take(self, record: Record, joining: bool = False) -> None:
+        """Apply one record by the reader's rule. One that joins in the middle may have joined on a void record: until
+        it is at the end it takes a higher epoch as it comes."""
         message: Any = readable(record)
-        if message is None or not self._readers[record.topic].accept(message, record.offset):
+        if message is None or not self._accepts(message, record, joining):
             return
         if record.topic == REFERENCE_EVENTS.name:
             reference.fold(self.tables.reference, message)
             self.tables.reference_offset = record.offset
         else:
             marks.fold(self.tables.marks, message)
+
+    def _accepts(self, message: Any, record: Record, joining: bool) -> bool:
+        try:
+            return self._readers[record.topic].accept(message, record.offset)
+        except TapeGap:
+            if not joining:
+                raise
+        self._readers[record.topic] = Reader(record.topic, record.partition, joining=True)
+        return self._readers[record.topic].accept(message, record.offset)

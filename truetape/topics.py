@@ -123,7 +123,7 @@ PARKED = Topic(
     (m.ParkedRecord,),
     partitions=1,
     key="account_id",
-    doc="Bytes of inputs that were set aside; the InputParked event names each",
+    doc="Copies of inputs that were set aside; the InputParked event itself holds each",
 )
 
 OWNED = (

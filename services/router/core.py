@@ -10,6 +10,7 @@ from truetape import ids
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.errors import VenueError
+from truetape.recent import Recent
 from truetape.service import Input, Service
 from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS
 from truetape.venue import reports as r
@@ -72,7 +73,9 @@ class State(Struct):
     legs: dict[str, str] = field(default_factory=dict)
     """Order id by client order id at the venue."""
     ended: dict[str, None] = field(default_factory=dict)
-    """Ids of the orders that ended last or were not routed, in the order in which that happened."""
+    """Ids of the orders that ended last or were not routed."""
+    recent: Recent = field(default_factory=Recent)
+    """The same ids in the order in which that happened: snapshots sort the keys of dicts."""
 
 
 def open_legs(state: State) -> Iterator[tuple[Order, Leg]]:
@@ -355,9 +358,10 @@ def _ended(state: State, order_id: str, leg: Leg, status: LegStatus) -> None:
 
 
 def _retain(state: State, order_id: str) -> None:
+    if order_id in state.ended:
+        return
     state.ended[order_id] = None
-    if len(state.ended) > RETAINED_ORDERS:
-        oldest = next(iter(state.ended))
+    if (oldest := state.recent.add(order_id, RETAINED_ORDERS)) is not None:
         del state.ended[oldest]
         if (order := state.orders.pop(oldest, None)) is not None:
             for leg in order.legs:

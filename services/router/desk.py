@@ -72,6 +72,8 @@ class Desk:
         self._partitions.discard(partition)
         for tracked in [one for one in self._legs.values() if one.partition == partition]:
             self._forget(tracked)
+        for name in [one for one in self._ended if ids.partition_of_venue_order(one) == partition]:
+            del self._ended[name]  # A late fill offered while nobody owned the partition may come again.
 
     def send(self, tracked: Tracked, request: r.OrderRequest) -> None:
         """Send an order whose intent is on the tape."""
