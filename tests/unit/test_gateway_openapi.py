@@ -94,6 +94,14 @@ def test_every_problem_is_documented_where_it_can_happen() -> None:
     assert set(CODES) - used - reasons - framework == set(), "a code that no route names"
 
 
+def test_the_guide_names_every_operation_and_every_code() -> None:
+    guide = (ROOT / "docs" / "api.md").read_text()
+    operations = [f"| `{route.method} {route.path}` | {route.scope} | {route.summary} |" for route in ROUTES]
+    assert [row for row in operations if row not in guide] == []
+    assert [code for code in CODES if f"`{code}`" not in guide] == []
+    assert guide.count("\n| `GET ") + guide.count("\n| `POST ") + guide.count("\n| `DELETE ") == len(ROUTES)
+
+
 def test_a_problem_is_a_problem_document() -> None:
     response = Problem("rate_limited", "slow down", limit=5).response("request-1")
     content = msgspec.json.decode(response.body)
