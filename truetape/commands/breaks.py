@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -18,28 +19,34 @@ from truetape.settings import Settings
 from truetape.tape import Reader
 from truetape.topics import RECONCILIATION_BREAKS
 
+ASK_SECONDS = 5.0
 READ_SECONDS = 60.0
 
 
 def command(
     closed: Annotated[bool, typer.Option("--all", help="Those that are closed too")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with the evidence")] = False,
 ) -> None:
     """Show open breaks: class, key, what we and the venue say, age, evidence. Exit status 1 when one is open."""
     kafka = Settings().kafka
-    check_topics(kafka, [RECONCILIATION_BREAKS])
+    check_topics(kafka, [RECONCILIATION_BREAKS], ASK_SECONDS)
     with closing(KafkaLog(kafka)) as log:
         found = Breaks(log)
-    shown = {**found.open, **(found.closed if closed else {})}
+    now_us = time.time_ns() // 1000
     if as_json:
-        print(
-            json.dumps(
-                {"open": len(found.open), "newest": found.newest, "breaks": [_plain(b, found) for b in shown.values()]}
-            )
-        )
+        print(json.dumps(found.plain(closed, now_us)))
     else:
-        show(found, list(shown.values()))
+        show(found, closed, now_us, Console(highlight=False))
     raise typer.Exit(1 if found.open else 0)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A break that is gone, why and when."""
+
+    was: Break
+    reason: str
+    at_us: int
 
 
 class Breaks:
@@ -47,53 +54,75 @@ class Breaks:
 
     def __init__(self, log: Log) -> None:
         self.open: dict[str, Break] = {}
-        self.closed: dict[str, Break] = {}
-        self.newest: dict[str, int] = {}
-        """When each venue was last compared, microseconds UTC."""
+        self.closed: dict[str, Closed] = {}
+        """Newest end of each break that is not open now."""
+        self.newest: dict[str, ReconciliationCompleted] = {}
+        """The last comparison with each venue that was written."""
         part = Part(RECONCILIATION_BREAKS.name, 0)
         reader = Reader(*part)
-        for record in log.read(log.ends([part]), READ_SECONDS):
+        _, end = log.ends([part])[part]
+        for record in log.read({part: (0, end)}, READ_SECONDS):
             message: Any = readable(record)
-            if message is not None and reader.accept(message, record.offset):
+            accepted = message is not None and reader.accept(message, record.offset)
+            if accepted and isinstance(message, ReconciliationCompleted):
                 self._fold(message)
 
-    def _fold(self, message: Any) -> None:
-        if isinstance(message, ReconciliationCompleted):
-            self.newest[message.venue] = message.meta.decided_at_us
-            for gone in message.closed:
-                if (known := self.open.pop(gone.break_id, None)) is not None:
-                    self.closed[gone.break_id] = known
-            for fresh in message.opened:
-                self.open[fresh.break_id] = fresh
-                self.closed.pop(fresh.break_id, None)
+    def _fold(self, message: ReconciliationCompleted) -> None:
+        self.newest[message.venue] = message
+        for gone in message.closed:
+            if (was := self.open.pop(gone.break_id, None)) is not None:
+                self.closed[gone.break_id] = Closed(was, gone.reason, message.meta.decided_at_us)
+        for fresh in message.opened:
+            self.open[fresh.break_id] = fresh
+            self.closed.pop(fresh.break_id, None)
+
+    def plain(self, closed: bool, now_us: int) -> dict[str, Any]:
+        """For scripts: the open breaks, the closed ones when wanted, and the last comparison with each venue."""
+        rows = [_plain(one, now_us) | {"is_open": True} for one in _oldest_first(self.open.values())]
+        for end in sorted(self.closed.values(), key=lambda end: end.at_us) if closed else ():
+            rows.append(
+                _plain(end.was, end.at_us) | {"is_open": False, "reason": end.reason, "closed_at_us": end.at_us}
+            )
+        newest = {venue: last.meta.decided_at_us for venue, last in sorted(self.newest.items())}
+        pending = {venue: last.pending for venue, last in sorted(self.newest.items())}
+        return {"open": len(self.open), "newest": newest, "pending": pending, "breaks": rows}
 
 
-def show(found: Breaks, shown: list[Break]) -> None:
+def show(found: Breaks, closed: bool, now_us: int, console: Console) -> None:
     """A table for a person, and when the venues were last compared."""
-    console = Console(highlight=False)
-    if shown:
-        table = Table(
-            "class", "venue", "key", "account", "ours", "venue says", "age", "evidence", box=None, pad_edge=False
-        )
-        for one in shown:
-            table.add_row(
-                one.break_class, one.venue, one.key, one.account_id, from_e8(one.ours_e8), from_e8(one.theirs_e8),
-                _age(one), one.evidence_sha256[:12],
-            )  # fmt: skip
+    table = Table(
+        "class", "venue", "key", "account", "ours", "venue says", "age", "owner", "evidence", box=None, pad_edge=False
+    )
+    for one in _oldest_first(found.open.values()):
+        table.add_row(*_cells(one, now_us), one.owner, one.evidence_sha256[:12])
+    for end in sorted(found.closed.values(), key=lambda end: end.at_us) if closed else ():
+        table.add_row(*_cells(end.was, end.at_us), f"closed: {end.reason}", end.was.evidence_sha256[:12], style="dim")
+    if table.row_count:
         console.print(table)
-    now_us = time.time_ns() // 1000
-    compared = ", ".join(f"{venue} {(now_us - at) / 1e6:.0f} s ago" for venue, at in sorted(found.newest.items()))
-    console.print(f"{len(found.open)} open; last compared: {compared or 'never: is the reconciler running?'}")
+    for venue, last in sorted(found.newest.items()):
+        age = (now_us - last.meta.decided_at_us) / 1e6
+        young = f", {last.pending} younger than the grace period" if last.pending else ""
+        console.print(
+            f"{venue}: told {age:.0f} s ago: {last.fills_matched} fills matched, {last.balances_compared} balances and "
+            f"{last.orders_compared} open orders compared{young}"
+        )
+    if not found.newest:
+        console.print("[yellow]no venue was ever compared[/]: is the reconciler running? `truetape dev status`")
+    console.print(f"[bold red]{len(found.open)} open[/]" if found.open else "[bold green]no break is open[/]")
 
 
-def _age(one: Break) -> str:
-    return f"{(time.time_ns() // 1000 - one.first_seen_at_us) / 1e6:.0f} s"
+def _oldest_first(breaks: Any) -> list[Break]:
+    return sorted(breaks, key=lambda one: (one.first_seen_at_us, one.break_id))
 
 
-def _plain(one: Break, found: Breaks) -> dict[str, Any]:
-    return {
-        **msgspec.to_builtins(one),
-        "ours": from_e8(one.ours_e8),
-        "theirs": from_e8(one.theirs_e8),
-        "is_open": one.break_id in found.open,
-    }
+def _cells(one: Break, until_us: int) -> tuple[str, ...]:
+    return (
+        one.break_class, one.venue, one.key, one.account_id, from_e8(one.ours_e8), from_e8(one.theirs_e8),
+        f"{(until_us - one.first_seen_at_us) / 1e6:.0f} s",
+    )  # fmt: skip
+
+
+def _plain(one: Break, until_us: int) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(one)
+    age = (until_us - one.first_seen_at_us) / 1e6
+    return row | {"ours": from_e8(one.ours_e8), "theirs": from_e8(one.theirs_e8), "age_seconds": age}
