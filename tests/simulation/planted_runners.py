@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from truetape.happenings import Part, Record, Report, Revoked
+from truetape.happenings import Part, Report, Revoked
+from truetape.messages import ParkedRecord
 from truetape.restore import Restored, Restorer
 from truetape.runner import Runner
 from truetape.service import NoEffects
@@ -46,7 +47,7 @@ class NotRetaken(Runner[Any]):
 class ActsAtOnce(Runner[Any]):
     """Effects follow the decision, not its report."""
 
-    def _write(self, own: Ownership[Any], event: Any, value: bytes, parked: Record | None) -> None:
+    def _write(self, own: Ownership[Any], event: Any, value: bytes, parked: ParkedRecord | None) -> None:
         super()._write(own, event, value, parked)
         self.effects.act(own.partition, event)
 
