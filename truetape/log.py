@@ -340,18 +340,8 @@ class KafkaLog:
         self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> str:
         """Why librdkafka did not take the record; empty when it did."""
-        try:
-            self._producer.produce(
-                part.topic,
-                partition=part.partition,
-                key=key,
-                value=value,
-                headers=list(headers) or None,
-                on_delivery=self._delivered(part, token) if token is not None else None,
-            )
-        except (BufferError, KafkaException) as error:
-            return str(error)
-        return ""
+        delivered = self._delivered(part, token) if token is not None else None
+        return try_produce(self._producer, part, key, value, headers, delivered)
 
     def _delivered(self, part: Part, token: Any) -> Callable[[KafkaError | None, Message], None]:
         generation, events = self._generation, self._events
@@ -417,6 +407,30 @@ class KafkaLog:
             pump.join(2.0)
         self._reader.close()
         self._asker.close()
+
+
+def open_producer(bootstrap: str, timeout_ms: int) -> Producer:
+    """An idempotent producer that gives up each record by itself: for topics with many writers and no epochs."""
+    return Producer(producer_config(bootstrap, timeout_ms))
+
+
+def try_produce(
+    producer: Producer,
+    part: Part,
+    key: bytes | None,
+    value: bytes,
+    headers: Sequence[tuple[str, bytes]],
+    delivered: Callable[[KafkaError | None, Message], None] | None,
+) -> str:
+    """Why librdkafka did not take the record; empty when it did."""
+    try:
+        producer.produce(
+            part.topic, partition=part.partition, key=key, value=value, headers=list(headers) or None,
+            on_delivery=delivered,
+        )  # fmt: skip
+    except (BufferError, KafkaException) as error:
+        return str(error)
+    return ""
 
 
 def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:

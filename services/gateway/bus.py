@@ -8,8 +8,8 @@ delivery report tells.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
@@ -27,11 +27,22 @@ from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMAND
 
 STALL_SECONDS: Final = 1.0
 """A report that is this late says that Kafka is away: nothing more is sent until one comes."""
+REPORTED_SECONDS: Final = 20.0
+"""Far beyond the time in which a writer reports, whatever happens: a report that was lost holds up nobody for ever."""
 EXPIRE_SECONDS: Final = 0.02
 EARLY_MAX: Final = 10_000
 OUTCOMES_KEPT: Final = 10_000
 _ANSWERING: Final = frozenset({ORDERS_DECISIONS.name, REFERENCE_EVENTS.name})
 _log = structlog.get_logger()
+
+
+class Writer(Protocol):
+    """What writes commands: truetape.log.CommandWriter."""
+
+    def append(
+        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+    ) -> None:
+        """Write; the report comes later."""
 
 
 class Answer(NamedTuple):
@@ -55,15 +66,15 @@ class Waiter:
 
 
 class Bus:
-    """The gateway's side of Kafka, for the event loop alone; `receive` is called by the tail's thread."""
+    """The gateway's side of Kafka, for the event loop alone; `receive` and `reported` are called by other threads."""
 
-    def __init__(self, log: Log, pending_max: int, answer_seconds: float) -> None:
+    def __init__(self, log: Log, writer: Writer, pending_max: int, answer_seconds: float) -> None:
         self.tables = Tables(Reference(), Marks())
         self.tail = Tail(log, self.tables, self.receive)
         self.on_seen: Callable[[Seen], None] = lambda seen: None
         self.outcomes: OrderedDict[str, Answer] = OrderedDict()
         """Newest reference events by command id."""
-        self._log, self._pending_max, self._answer_seconds = log, pending_max, answer_seconds
+        self._writer, self._pending_max, self._answer_seconds = writer, pending_max, answer_seconds
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, list[Waiter]] = {}
         self._count = 0
@@ -117,13 +128,15 @@ class Bus:
         headers = [("event_type", type(command).__name__.encode())]
         if len(id) == 32:
             headers.append(("traceparent", f"00-{id}-{id[:16]}-01".encode()))
-        self._log.append(part, key, value, headers, waiter)
+        self._writer.append(part, key, value, headers, waiter)
         return waiter
 
     def stalled(self) -> bool:
         """Whether Kafka seems to be away: a report is late, or the last one said so a moment ago."""
         now = time.monotonic()
         oldest = next(iter(self._unreported), None)
+        if oldest is not None and now - oldest.sent_at > REPORTED_SECONDS:
+            del self._unreported[oldest]
         return (oldest is not None and now - oldest.sent_at > STALL_SECONDS) or now - self._failed_at < STALL_SECONDS
 
     async def join(self, waiter: Waiter) -> Answer | None:
@@ -161,17 +174,22 @@ class Bus:
 
     # -- in --------------------------------------------------------------------------------------------------
 
-    def receive(self, items: list[Any]) -> None:
+    def receive(self, items: list[Seen]) -> None:
         """From the tail's thread."""
         self._loop.call_soon_threadsafe(self._take, items)
 
-    def _take(self, items: list[Any]) -> None:
+    def reported(self, reports: list[Report]) -> None:
+        """From the writer's thread."""
+        self._loop.call_soon_threadsafe(self._take_reports, reports)
+
+    def _take(self, items: list[Seen]) -> None:
         self.tail.taken()
         for item in items:
-            if isinstance(item, Report):
-                self._reported(item)
-            else:
-                self._seen(item)
+            self._seen(item)
+
+    def _take_reports(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._reported(report)
 
     def _reported(self, report: Report) -> None:
         waiter: Waiter = report.token

@@ -22,7 +22,10 @@ from truetape.log import Log, Part
 from truetape.runner import Runner
 from truetape.settings import Settings
 from truetape.topics import ORDERS_DECISIONS
+from truetape.writer import CommandWriter
 
+WRITE_MS: Final = 5_000
+"""A command that Kafka has not taken by then is given up; the client was told long before that nobody knows."""
 WATCH_SECONDS: Final = 0.2
 LOAD_RETRY_SECONDS: Final = 2.0
 LOAD_REACH_SECONDS: Final = 60.0
@@ -33,10 +36,12 @@ class Gateway:
     """Everything that a request may need. Lives in one event loop; `runner` and the bus's tail have threads."""
 
     def __init__(self, settings: Settings, log: Log, runner: Runner[Any]) -> None:
+        """`log` is for the tail of the tape, the runner has one of its own. Raises SetupError."""
         if not settings.redis.get_secret_value():
             raise SetupError("the gateway needs TRUETAPE_REDIS; `truetape settings` explains it")
         self.settings, self.runner = settings, runner
-        self.bus = Bus(log, settings.pending_orders_max, settings.decision_timeout_ms / 1000)
+        self.writer = CommandWriter(settings.kafka, WRITE_MS, lambda reports: self.bus.reported(reports))
+        self.bus = Bus(log, self.writer, settings.pending_orders_max, settings.decision_timeout_ms / 1000)
         self.reads = Reads(settings.postgres.get_secret_value())
         self.limits = Limits(RedisLink(settings.redis.get_secret_value(), SCRIPTS))
         self.known = Known()
@@ -93,6 +98,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.runner.stop()
+        await asyncio.to_thread(self.writer.close)
         await asyncio.to_thread(self.bus.tail.stop)
         await asyncio.to_thread(self._runner_thread.join, 15.0)
         await self.limits.link.close()

@@ -12,7 +12,7 @@ import structlog
 
 from truetape import messages as m
 from truetape.codec import HEADER, Message
-from truetape.log import Log, Part, Record, Report
+from truetape.log import Log, Part, Record
 from truetape.restore import readable
 from truetape.schema import released
 from truetape.service import Tables
@@ -125,7 +125,7 @@ class EndReader:
 class Tail(threading.Thread):
     """Reads reference data whole and the streamed topics from their ends, until `stop`."""
 
-    def __init__(self, log: Log, tables: Tables, deliver: Callable[[list[Any]], None]) -> None:
+    def __init__(self, log: Log, tables: Tables, deliver: Callable[[list[Seen]], None]) -> None:
         super().__init__(name="tail", daemon=True)
         self.tables, self.watched = tables, dict[str, Any]()
         """`watched`: accounts whose every event is wanted; changed by the other thread."""
@@ -173,16 +173,10 @@ class Tail(threading.Thread):
         self.next_offsets = {part: high for part, (_, high) in spans.items()}
         self._log.follow(self.next_offsets)
 
-    def _turn(self) -> list[Any]:
-        """Reports and wanted records of one poll, in order."""
-        items: list[Any] = []
-        for happening in self._log.poll(0.05):
-            if isinstance(happening, Record):
-                if (seen := self._take(happening)) is not None:
-                    items.append(seen)
-            elif isinstance(happening, Report):
-                items.append(happening)
-        return items
+    def _turn(self) -> list[Seen]:
+        """Wanted records of one poll, in order."""
+        records = [happening for happening in self._log.poll(0.05) if isinstance(happening, Record)]
+        return [seen for record in records if (seen := self._take(record)) is not None]
 
     def _take(self, record: Record) -> Seen | None:
         if self._table_reader.wants(record):

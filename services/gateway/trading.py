@@ -40,7 +40,7 @@ async def submit_order(call: Call) -> Response:
     order, chosen = terms_of(call)
     decision, hit = await decide(call.gateway, order, chosen, call.key.key_id)
     if isinstance(decision, Waiter):
-        return _undecided_order(order, decision)
+        return await _undecided_order(call, order, decision)
     part = decisions_part(order.account_id)
     await call.gateway.limits.tell(order.account_id, part, decision.offset)
     headers = position((part, decision.offset)) | (HIT if hit else {})
@@ -51,11 +51,17 @@ async def submit_order(call: Call) -> Response:
     return response
 
 
-def _undecided_order(order: OrderTerms, waiter: Waiter) -> Response:
+async def _undecided_order(call: Call, order: OrderTerms, waiter: Waiter) -> Response:
+    members = {"order_id": order.order_id, "client_order_id": order.client_order_id}
+    return reply(order_answer(order, None), 202, await placed(call, waiter, order.account_id, "the order", **members))
+
+
+async def placed(call: Call, waiter: Waiter, account_id: str, what: str, **members: str) -> dict[str, str]:
+    """The position of a command that nobody has answered yet. Raises Problem outcome_unknown when that is not known."""
     if waiter.offset is None:
-        members = {"order_id": order.order_id, "client_order_id": order.client_order_id}
-        raise unknown_outcome("the order", **members)
-    return reply(order_answer(order, None), 202, position((waiter.part, waiter.offset)))
+        raise unknown_outcome(what, **members)
+    await call.gateway.limits.tell(account_id, waiter.part, waiter.offset)
+    return position((waiter.part, waiter.offset))
 
 
 @routes.add(
@@ -95,10 +101,8 @@ async def _cancel(call: Call, command: m.CancelOrder | m.CancelAllOrders, order_
     waiter = bus.send_for_account(command.command_id, call.account_id, command)
     answer = await bus.answer(waiter)
     if answer is None:
-        if waiter.offset is None:
-            raise unknown_outcome("the cancel", command_id=command.command_id)
-        pending = a.Cancelled(command.command_id, order_ids, "PENDING")
-        return reply(pending, 202, position((waiter.part, waiter.offset)))
+        where = await placed(call, waiter, call.account_id, "the cancel", command_id=command.command_id)
+        return reply(a.Cancelled(command.command_id, order_ids, "PENDING"), 202, where)
     await call.gateway.limits.tell(call.account_id, answer.part, answer.offset)
     return await _cancel_answer(call, answer)
 

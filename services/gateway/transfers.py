@@ -10,8 +10,8 @@ from services.gateway import requests as r
 from services.gateway.parsing import positive
 from services.gateway.problems import Problem
 from services.gateway.routing import Call, Routes, position, reply
-from services.gateway.submission import decisions_part, unknown_outcome
-from services.gateway.trading import HIT, SENDING
+from services.gateway.submission import decisions_part
+from services.gateway.trading import HIT, SENDING, placed
 from truetape import api as a
 from truetape import ids
 from truetape import messages as m
@@ -74,9 +74,8 @@ async def _transfer(
     waiter = bus.send_for_account(transfer_id, account_id, command)
     answer = await bus.answer(waiter)
     if answer is None:
-        if waiter.offset is None:
-            raise unknown_outcome("the transfer", transfer_id=transfer_id)
-        return reply(rendering.transfer(terms, None, None), 202, position((waiter.part, waiter.offset)))
+        where = await placed(call, waiter, account_id, "the transfer", transfer_id=transfer_id)
+        return reply(rendering.transfer(terms, None, None), 202, where)
     await call.gateway.limits.tell(account_id, answer.part, answer.offset)
     event: Any = answer.event
     if isinstance(event, m.InputParked):
