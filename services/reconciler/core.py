@@ -12,7 +12,7 @@ from truetape.messages import Break, BreakClass, BreakClosed, ReconciliationComp
 from truetape.service import Input, Service
 from truetape.topics import RECONCILIATION_BREAKS
 
-PROOF_US: Final = 15_000_000
+PROOF_US: Final = 10_000_000
 """Without news, a completed comparison is written this often: the topic stays small, and proves that somebody looks."""
 OWNERS: Final[Mapping[BreakClass, str]] = {
     "MISSING_AT_VENUE": "router",

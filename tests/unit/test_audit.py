@@ -33,6 +33,7 @@ from truetape.topics import (
     REFERENCE_COMMANDS,
     snapshots_of,
 )
+from truetape.venue import reports as r
 
 
 @pytest.fixture
@@ -431,7 +432,9 @@ def test_an_input_that_was_set_aside_is_a_difference_when_the_books_miss_it(stag
     part = Part(ORDERS_COMMANDS.name, stage.partition(BOB))
     stage.broker.produce(part, BOB.encode(), b"\x00 undecodable")
     stage.settle()
-    assert stage.audit().equal, "a parked command is missing in no book"
+    commands = stage.audit()
+    assert commands.equal, "a parked command is missing in no book"
+    assert sum(one.parked for one in commands.partitions) == 1
     stage.runners["clearing"]._owned[stage.partition(ANN)].state.accounts[ANN].fills.ids["alpha:BTCUSDT:999:B"] = None
     stage.venue._number = 998
     stage.venue.appetite = lambda leg: leg.quantity_e8
@@ -441,6 +444,15 @@ def test_an_input_that_was_set_aside_is_a_difference_when_the_books_miss_it(stag
     parked = [one for one in stage.audit().differences if one.what == "nothing is set aside"]
     assert [one.account_id for one in parked] == [ANN]
     assert "EntryRepeated" in parked[0].other
+
+
+def test_a_venues_fill_that_was_set_aside_is_a_difference(stage: Stage) -> None:
+    stray = replace(stage.venue.fills[0], client_order_id="TT002-nobody-00", execution_id="alpha:BTCUSDT:77:B")
+    stage.offer(2, r.report_id(stray), stray)
+    stage.settle()
+    [found] = stage.audit().differences
+    assert (found.what, found.tape) == ("nothing is set aside", f"report {stray.execution_id} of venue:alpha")
+    assert "UnknownVenueOrder" in found.other
 
 
 def test_a_record_that_the_fold_refuses_is_named(tape: Tape) -> None:

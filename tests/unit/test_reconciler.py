@@ -320,7 +320,7 @@ def test_a_balance_that_moves_while_it_is_compared_neither_opens_nor_closes() ->
 def test_a_comparison_without_news_is_written_now_and_then() -> None:
     state = State()
     written = [at for at in range(61) if step(state, at * SECOND, []) is not None]
-    assert written == [0, 15, 30, 45, 60]
+    assert written == [0, 10, 20, 30, 40, 50, 60]
     assert step(state, 61 * SECOND, [], matched=4).fills_matched == 4, "new fills are news"
 
 

@@ -147,11 +147,12 @@ class LedgerRules:
             waiting = self.transfers
         elif cause.source == CLEARING_ENTRIES.name:
             waiting = self.entries
+        what = ""
         if waiting is not None and (record := self._answer(where, waiting, cause.offset, "answered")) is not None:
             what = f"{type(record).__name__} of {cause.source}/{cause.partition}@{cause.offset}"
-            self._expect(False, "nothing is set aside", where, parked.account_id, what, f"parked: {parked.reason}")
         elif cause.source.startswith("venue:"):  # It may be a fill that the books lack.
             what = f"report {cause.id} of {cause.source}"
+        if what:
             self._expect(False, "nothing is set aside", where, parked.account_id, what, f"parked: {parked.reason}")
 
     def _answer(self, where: str, waiting: Unanswered[Any], offset: int, word: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from truetape.errors import TapeGap
 from truetape.happenings import Log, Part, Record
-from truetape.messages import Meta
+from truetape.messages import InputParked, Meta
 from truetape.restore import readable
 from truetape.tape import Reader
 from truetape.topics import REFERENCE_EVENTS
@@ -43,6 +43,8 @@ class Cursor:
         self.records = 0
         self.strange = 0
         """Records that are no records of this topic."""
+        self.parked = 0
+        """Records that say of an input that it was set aside."""
         self.gap = ""
         """Why nothing is read any further; empty while all is well."""
         self._source: Iterator[Record] = iter(())
@@ -70,6 +72,7 @@ class Cursor:
         given, self._waiting = self._waiting, None
         self.next = given.offset + 1
         self.records += given.accepted
+        self.parked += given.accepted and isinstance(given.message, InputParked)
         return given
 
     def _pull(self, log: Log, timeout_seconds: float) -> Record | None:

@@ -17,6 +17,8 @@ class PartitionReport(Struct, frozen=True):
     """Records of former owners, written after they had lost the partition."""
     strange: int
     """Bytes that are no records of this topic."""
+    parked: int
+    """Inputs that were set aside: a difference only where the books lack something for it."""
     epoch: int
     sequence: int
     digest: str

@@ -256,6 +256,7 @@ class Audit:
             cursor.records,
             cursor.reader.void_count,
             cursor.strange,
+            cursor.parked,
             *cursor.reader.place,
             fold.digest() if fold is not None and not fold.broken else "",
             fold.snapshot_verdict if fold is not None else NONE,

@@ -101,15 +101,25 @@ def _count(report: Report) -> str:
 
 def _partitions(partitions: list[PartitionReport]) -> Table:
     """One row per partition with records; those without are summed up per topic."""
-    table = Table(
-        "service", "topic", "records", "void", "strange", "epoch", "sequence", "digest", "snapshot", "live", box=None,
-        pad_edge=False,
-    )  # fmt: skip
+    names = (
+        "service",
+        "topic",
+        "records",
+        "void",
+        "strange",
+        "parked",
+        "epoch",
+        "sequence",
+        "digest",
+        "snapshot",
+        "live",
+    )
+    table = Table(*names, box=None, pad_edge=False)
     empty = Counter((one.service, one.topic) for one in partitions if not one.records and one.live != "equal")
     for one in partitions:
         if not one.records and one.live != "equal":
             continue
-        place = (str(number) for number in (one.records, one.void, one.strange, one.epoch, one.sequence))
+        place = (str(number) for number in (one.records, one.void, one.strange, one.parked, one.epoch, one.sequence))
         topic = f"{one.topic}/{one.partition}"
         table.add_row(one.service, topic, *place, one.digest[:12], _coloured(one.snapshot), _coloured(one.live))
     for (service, topic), number in empty.items():
