@@ -125,8 +125,8 @@ def trade(client: Client, traded: Traded, seconds: float, seed: int, began: floa
     deadline, number = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         number += 1
-        order_id = _submit(client, traded, chance, number)
-        if traded.first_fill_seconds is None and order_id and next(client.fills(order_id=order_id), None):
+        _submit(client, traded, chance, number)
+        if traded.first_fill_seconds is None and next(client.fills(), None):
             traded.first_fill_seconds = time.monotonic() - began
         time.sleep(0.03)
     traded.answers["cancelled"] = len(client.cancel_all())
@@ -140,7 +140,7 @@ def _await_marks(client: Client) -> None:
         time.sleep(0.1)
 
 
-def _submit(client: Client, traded: Traded, chance: random.Random, number: int) -> str:
+def _submit(client: Client, traded: Traded, chance: random.Random, number: int) -> None:
     """One order of a kind drawn by chance: market, marketable IOC or FOK, resting, post-only."""
     instrument_id = chance.choice(sorted(SIZES))
     side = "BUY" if chance.random() < 0.5 else "SELL"
@@ -157,9 +157,8 @@ def _submit(client: Client, traded: Traded, chance: random.Random, number: int) 
         )  # fmt: skip
     except Refused as refusal:
         traded.answers[refusal.code] += 1
-        return ""
+        return
     traded.answers[decision.status.lower()] += 1
-    return decision.order_id
 
 
 def settle(client: Client, traded: Traded) -> None:

@@ -49,10 +49,18 @@ def test_orders_fill_clear_and_audit(services: Stack) -> None:
     assert report["equal"] is True
 
 
-def test_the_demo_ends_well_and_says_where_to_look(system: Stack) -> None:
-    command = [sys.executable, "-m", "truetape.cli", "demo", "--home", str(system.home.path), "--seconds", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for proof in ("first fill after", "no breaks", "0 differences, 0 gaps", "/docs"):
-        assert proof in done.stdout
-    assert {line.state for line in system.status()} == {"ready"}, "the demo leaves the stack running"
+def test_the_demo_ends_well_and_says_where_to_look(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "home", free_base())  # Of its own: other tests break the books of theirs on purpose.
+    options = ["--home", str(stack.home.path), "--port-base", str(stack.port_base)]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "truetape.cli", "demo", *options],
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        for proof in ("first fill after", "no breaks", "0 differences, 0 gaps", "/docs"):
+            assert proof in done.stdout
+        left = Stack(stack.home.path)
+        assert {line.state for line in left.status()} == {"ready"}, "the demo leaves the stack running"
+    finally:
+        Stack(stack.home.path).erase()
