@@ -1,10 +1,13 @@
 """The registry of topics and the page that describes it."""
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from truetape import topics
+from truetape.cli import build
 from truetape.commands.topics import page
 from truetape.errors import PartitionCountWrong
 from truetape.log import check_partitions
@@ -14,6 +17,16 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_page_is_what_the_registry_says() -> None:
     assert (ROOT / "docs" / "topics.md").read_text() == page(), "stale: run `make docs`"
+
+
+@pytest.mark.parametrize("option", ["--markdown", "--json"])
+def test_the_command_lists_every_topic(option: str) -> None:
+    shown = CliRunner().invoke(build(), ["topics", "list", option])
+    assert shown.exit_code == 0
+    assert [name for name in topics.BY_NAME if name not in shown.output] == []
+    if option == "--json":
+        rows = {row["name"]: row for row in json.loads(shown.output)}
+        assert rows[topics.CLEARING_ENTRIES.name]["owner"] == "clearing"
 
 
 def test_names_are_unique_and_owned_topics_are_never_compacted() -> None:
