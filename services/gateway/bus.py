@@ -75,7 +75,7 @@ class Bus:
         self.outcomes: OrderedDict[str, Answer] = OrderedDict()
         """Newest reference events by command id."""
         self._writer, self._pending_max, self._answer_seconds = writer, pending_max, answer_seconds
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._waiting: dict[str, list[Waiter]] = {}
         self._count = 0
         self._ages: dict[Waiter, None] = {}
@@ -121,7 +121,7 @@ class Bus:
             value = encode(command)
         except Unencodable as error:
             raise Problem("invalid_field", str(error)[:300]) from error
-        waiter = Waiter(id, part, self._loop.create_future(), time.monotonic())
+        waiter = Waiter(id, part, self.loop.create_future(), time.monotonic())
         self._waiting.setdefault(id, []).append(waiter)
         self._count += 1
         self._ages[waiter] = self._unreported[waiter] = None
@@ -176,11 +176,11 @@ class Bus:
 
     def receive(self, items: list[Seen]) -> None:
         """From the tail's thread."""
-        self._loop.call_soon_threadsafe(self._take, items)
+        self.loop.call_soon_threadsafe(self._take, items)
 
     def reported(self, reports: list[Report]) -> None:
         """From the writer's thread."""
-        self._loop.call_soon_threadsafe(self._take_reports, reports)
+        self.loop.call_soon_threadsafe(self._take_reports, reports)
 
     def _take(self, items: list[Seen]) -> None:
         self.tail.taken()

@@ -1,9 +1,9 @@
 """One gateway process: what its routes share, and how it starts and ends."""
 
 import asyncio
-import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import structlog
@@ -16,9 +16,10 @@ from services.gateway.problems import Problem
 from services.gateway.reads import Reads
 from services.gateway.redislink import RedisLink
 from services.gateway.streaming import Hub
-from services.gateway.tail import Seen
-from truetape.errors import SetupError
-from truetape.log import Log, Part
+from services.gateway.tail import REMEMBERED, Seen, peek
+from truetape.errors import SetupError, TruetapeError
+from truetape.log import Log, Part, read_span
+from truetape.restore import readable
 from truetape.runner import Runner
 from truetape.settings import Settings
 from truetape.topics import ORDERS_DECISIONS
@@ -27,8 +28,11 @@ from truetape.writer import CommandWriter
 WRITE_MS: Final = 5_000
 """A command that Kafka has not taken by then is given up; the client was told long before that nobody knows."""
 WATCH_SECONDS: Final = 0.2
+LOAD_REACH_SECONDS: Final = 5.0
 LOAD_RETRY_SECONDS: Final = 2.0
-LOAD_REACH_SECONDS: Final = 60.0
+TAPE_SECONDS: Final = 86_400.0
+IDS_PER_PAGE: Final = 2_000
+DECIDING: Final = frozenset({"OrderAccepted", "OrderRejected"})
 _log = structlog.get_logger()
 
 
@@ -122,23 +126,56 @@ class Gateway:
             self.failure = self.failure or self.bus.tail.error
 
     async def _fill_filter(self) -> None:
-        """Fill the filter of order ids, once the views have what was decided before this process began to read."""
+        """Fill the filter of order ids: from the views, once they have all that risk may have forgotten; when they do
+        not get there, from the tape itself, so that trading depends on no view."""
         while not self.bus.tail.ready.is_set():
             await asyncio.sleep(0.02)
-        read_from = dict(self.bus.tail.next_offsets)
-        decided = {
-            Part(ORDERS_DECISIONS.name, number): read_from[Part(ORDERS_DECISIONS.name, number)] - 1
-            for number in range(ORDERS_DECISIONS.partitions)
-        }
+        names = [Part(ORDERS_DECISIONS.name, number) for number in range(ORDERS_DECISIONS.partitions)]
+        ends = {part: self.bus.tail.next_offsets[part] - REMEMBERED for part in names}
         while not self.known.complete:
-            with contextlib.suppress(Problem):
-                await self.reads.reach(decided, LOAD_REACH_SECONDS)
+            try:
+                await self.reads.reach({part: end - 1 for part, end in ends.items() if end > 0}, LOAD_REACH_SECONDS)
                 async for page in self.reads.order_ids():
                     self.known.load(page)
                     await asyncio.sleep(0)
                 self.known.complete = True
-                return
+            except Problem as problem:
+                _log.warning("order ids are read from the tape", because=problem.detail)
+                await self._fill_filter_from_tape(ends)
+
+    async def _fill_filter_from_tape(self, ends: dict[Part, int]) -> None:
+        """In a thread of its own, since it may take minutes and nobody waits for it at the end."""
+        loop, done = self.bus.loop, self.bus.loop.create_future()
+
+        def read() -> None:
+            error: TruetapeError | None = None
+            try:
+                for order_ids in old_order_ids(self.settings.kafka, ends):
+                    loop.call_soon_threadsafe(self.known.load, order_ids)
+            except TruetapeError as caught:
+                error = caught
+            loop.call_soon_threadsafe(done.set_result, error)
+
+        threading.Thread(target=read, name="order-ids", daemon=True).start()
+        if (error := await done) is not None:
+            _log.warning("order ids could not be read", error=type(error).__name__, detail=str(error))
             await asyncio.sleep(LOAD_RETRY_SECONDS)
+        else:
+            self.known.complete = True
+
+
+def old_order_ids(bootstrap: str, ends: Mapping[Part, int]) -> Iterator[list[str]]:
+    """Ids of all orders decided before these offsets, from the tape. Void decisions among them do no harm here."""
+    spans = {part: (0, end) for part, end in ends.items() if end > 0}
+    found: list[str] = []
+    for record in read_span(bootstrap, spans, TAPE_SECONDS):
+        if (seen := peek(record.value)) is not None and seen.kind in DECIDING:
+            message: Any = readable(record)
+            found += [message.order.order_id] if message is not None else []
+        if len(found) >= IDS_PER_PAGE:
+            yield found
+            found = []
+    yield found
 
 
 def new_runner(settings: Settings, log: Log) -> Runner[Any]:

@@ -3,8 +3,8 @@
 Risk repeats decisions that it remembers. What it has forgotten stands in PostgreSQL, and asking there for every new
 order would put a database into the hot path. So each process keeps the newest decisions, and a filter of all order ids
 (a Bloom filter: order ids are hashes already, so their own bits choose). An id that the filter does not have is new,
-beyond doubt; the few others are looked up. The filter is filled from PostgreSQL once the view has passed the point
-from which this process reads the tape; until then every id that a client chose is looked up.
+beyond doubt; the few others are looked up. The filter is filled at the start, from PostgreSQL or, when the views are
+not current, from the tape; until then every id that a client chose is looked up.
 """
 
 from collections import OrderedDict
@@ -111,7 +111,7 @@ class Known:
             self.recent.popitem(last=False)
 
     def load(self, order_ids: Iterable[str]) -> None:
-        """Add ids from PostgreSQL."""
+        """Add ids of old orders."""
         for order_id in order_ids:
             self._filter.add(order_id)
 

@@ -12,6 +12,7 @@ from services.gateway.known import COMPARED, Decided, decided, differences, repe
 from services.gateway.parsing import decimal
 from services.gateway.problems import Problem, field_problem
 from services.gateway.routing import Call, new_id
+from services.gateway.tail import REMEMBERED
 from truetape import ids
 from truetape import messages as m
 from truetape.log import Part
@@ -121,14 +122,16 @@ def reused(terms: OrderTerms, fields: list[str]) -> Problem:
 
 
 async def look_up(gateway: "Gateway", terms: OrderTerms) -> Decided | None:
-    """The decision as the views have it, once they are current enough to be believed when they say "none".
+    """The decision as the views have it; None means that it is new, or in risk's memory.
 
-    Risk repeats what it remembers, and that is far more than the views may lag behind here.
+    Risk remembers what has few records after it, so the views must only reach that far, and are not asked at all
+    where the whole partition is so short. Raises Problem view_behind or view_unavailable.
     """
-    if rows := await gateway.reads.rows(_ORDER_ROW, terms.order_id):
-        return rendering.decision_of(rows[0])
     part = decisions_part(terms.account_id)
-    await gateway.reads.reach({part: gateway.bus.tail.next_offsets.get(part, 0) - 1})
+    before = gateway.bus.tail.next_offsets[part] - REMEMBERED
+    if before <= 0:
+        return None
+    await gateway.reads.reach({part: before - 1})
     rows = await gateway.reads.rows(_ORDER_ROW, terms.order_id)
     return rendering.decision_of(rows[0]) if rows else None
 

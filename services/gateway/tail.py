@@ -22,8 +22,12 @@ from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTION
 
 STREAMED: Final[tuple[Topic, ...]] = (ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES)
 """Topics of an account's events; partition p of each holds the same accounts."""
-JOIN_RECORDS: Final = 500
-"""How far before the end the reader joins, so that it knows the newest epoch when it gets there."""
+REMEMBERED: Final = 5_000
+"""Risk repeats at least as many of an account's newest decisions: what has so few records of its partition after it
+(each order that risk forgets is one) is in risk's memory for certain."""
+JOIN_RECORDS: Final = {ORDERS_DECISIONS.name: REMEMBERED, ORDERS_EXECUTIONS.name: 500, CLEARING_ENTRIES.name: 500}
+"""How far before the end the reader joins: so that it knows the newest epoch when it gets there, and the newest
+decisions, which the views may not have yet."""
 BATCHES_AHEAD_MAX: Final = 64
 _ANSWERS: Final = frozenset(
     {
@@ -144,9 +148,7 @@ class Tail(threading.Thread):
             self._join()
             self.ready.set()
             while not self._stopping.is_set():
-                if items := self._turn():
-                    self._room.acquire()
-                    self._deliver(items)
+                self._hand_over(self._turn())
         except Exception as error:
             self.error = error
             _log.error("tail ended", error=type(error).__name__, detail=str(error))
@@ -167,11 +169,16 @@ class Tail(threading.Thread):
         topics = {Part(topic.name, partition): topic for topic in STREAMED for partition in range(topic.partitions)}
         spans = self._log.ends(topics)
         self._readers = {part: EndReader(part, topics[part], high) for part, (_, high) in spans.items()}
-        before = {part: (max(low, high - JOIN_RECORDS), high) for part, (low, high) in spans.items()}
-        for record in self._log.read(before, timeout_seconds=60.0):
-            self._readers[Part(record.topic, record.partition)].accept(record)
+        before = {part: (max(low, high - JOIN_RECORDS[part.topic]), high) for part, (low, high) in spans.items()}
+        found = [self._take(record) for record in self._log.read(before, timeout_seconds=60.0)]
+        self._hand_over([seen for seen in found if seen is not None])
         self.next_offsets = {part: high for part, (_, high) in spans.items()}
         self._log.follow(self.next_offsets)
+
+    def _hand_over(self, items: list[Seen]) -> None:
+        if items:
+            self._room.acquire()
+            self._deliver(items)
 
     def _turn(self) -> list[Seen]:
         """Wanted records of one poll, in order."""

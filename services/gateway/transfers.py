@@ -86,14 +86,12 @@ async def _transfer(
 
 
 async def _approved(call: Call, terms: TransferTerms) -> Response | None:
-    """The answer to a transfer that was approved before: risk gives a second approval neither now nor later.
+    """The answer to a transfer that was approved before: risk does not answer that one again.
 
-    The views are asked once they are as far as this process has read: a "none" is then true, for what they do not
-    have yet, risk remembers.
+    The views are asked once they are as far as this process has read: a "none" is then true.
     """
-    gateway = call.gateway
-    part = decisions_part(terms.account_id)
-    await gateway.reads.reach({part: gateway.bus.tail.next_offsets.get(part, 0) - 1})
+    gateway, part = call.gateway, decisions_part(terms.account_id)
+    await gateway.reads.reach({part: gateway.bus.tail.next_offsets[part] - 1})
     rows = await gateway.reads.rows(_APPROVED, terms.transfer_id)
     if not rows:
         return None

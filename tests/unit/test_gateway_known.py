@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.gateway.known import COMPARED, RECENT_MAX, Decided, Filter, Known, decided, differences, repeated
+from services.gateway.tail import REMEMBERED
+from services.risk.account import CLOSED_ORDERS_KEPT, TRANSFERS_KEPT
 from truetape import ids
 from truetape import messages as m
 from truetape.messages import OrderTerms
@@ -91,6 +93,11 @@ def test_an_id_is_looked_up_until_the_filter_is_complete_and_when_it_may_be_old(
     known.note(accepted(replace(TERMS, order_id=new)), 5)
     assert known.must_look_up(new), "the tape's end tells of new orders"
     assert known.recent[new].offset == 5
+
+
+def test_risk_remembers_what_the_views_may_lack() -> None:
+    """Twice as much: the tail's own lag, and what risk decides meanwhile, come on top."""
+    assert min(CLOSED_ORDERS_KEPT, TRANSFERS_KEPT) >= 2 * REMEMBERED
 
 
 def test_other_events_are_no_decisions() -> None:

@@ -197,6 +197,17 @@ class Desk:
         found = [decode(record.value or b"") for record in self.log.read({part: (low, high)}, 30.0)]
         return [command for command in found if key_of(command) == account_id]
 
+    def flood(self, account_id: str, count: int) -> None:
+        """So many cancels of nothing: one refusal each on orders.decisions. Returns when all are answered."""
+        partition = ids.partition_of(account_id, ORDERS_COMMANDS.partitions)
+        commands, decisions = Part(ORDERS_COMMANDS.name, partition), Part(ORDERS_DECISIONS.name, partition)
+        end = self.log.ends([decisions])[decisions][1] + count
+        for _ in range(count):
+            command = m.CancelOrder(ids.random_id(), account_id, "0" * 32, "k", 1)
+            self.log.append(commands, account_id.encode(), encode(command), [], None)
+        assert self.log.flush(20.0)
+        await_true(lambda: self.log.ends([decisions])[decisions][1] >= end, 30)
+
     @contextmanager
     def second(self, **settings: str) -> Iterator[str]:
         """A second gateway process on a port of its own; its base URL."""

@@ -2,15 +2,19 @@
 
 import signal
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 import redis
 
+from services.gateway.tail import REMEMBERED
 from tests.integration.gateway.desk import Desk, await_true, code, order
 from truetape import ids
 from truetape import messages as m
+
+FILTER_COMPLETE = 'truetape_order_filter_complete{service="gateway"} 1.0'
 
 
 def test_risk_decides_and_the_answer_says_where(desk: Desk) -> None:
@@ -97,7 +101,7 @@ def test_two_terms_at_once_under_one_id_have_one_winner(desk: Desk) -> None:
 
 
 def test_a_retry_is_the_same_order_after_a_restart_and_a_flush(desk: Desk) -> None:
-    account, http = desk.trader()
+    _, http = desk.trader()
     bodies = [order("kept"), order("kept-refused", price="1")]
     before = [http.post("/v1/orders", json=body) for body in bodies]
     redis.Redis.from_url(desk.environment["TRUETAPE_REDIS"]).flushall()
@@ -108,25 +112,40 @@ def test_a_retry_is_the_same_order_after_a_restart_and_a_flush(desk: Desk) -> No
     assert {answer.headers["idempotency-hit"] for answer in after} == {"true"}
     assert code(http.post("/v1/orders", json=order("kept", quantity="5"))) == "client_order_id_reused"
 
-    # What risk has forgotten must come from the views: with risk asleep nobody else can know.
+
+def test_what_risk_has_forgotten_the_views_and_the_tape_still_know(desk: Desk) -> None:
+    account, http = desk.trader()
+    bodies = [order("old"), order("old-refused", price="1")]
+    before = [http.post("/v1/orders", json=body) for body in bodies]
+    desk.flood(account, REMEMBERED + 500)  # So old that nobody may count on risk's memory or on the tail's.
     desk.stack.kill("gateway")
     desk.stack.start("gateway")
     desk.stack.kill("risk", signal.SIGSTOP)
     try:
-        await_true(lambda: 'truetape_order_filter_complete{service="gateway"} 1.0' in http.get("/metrics").text)
-        old = http.post("/v1/orders", json=bodies[0])
-        assert old.content == before[0].content
-        assert code(http.post("/v1/orders", json=order("kept", quantity="5"))) == "client_order_id_reused"
+        await_true(lambda: FILTER_COMPLETE in http.get("/metrics").text)
+        after = [http.post("/v1/orders", json=body) for body in bodies]
+        assert [answer.content for answer in after] == [answer.content for answer in before]
+        assert {answer.headers["idempotency-hit"] for answer in after} == {"true"}
+        assert code(http.post("/v1/orders", json=order("old", quantity="5"))) == "client_order_id_reused"
         new = http.post("/v1/orders", json=order("not-yet"))
         assert (new.status_code, new.json()["status"]) == (202, "PENDING")
         assert new.headers["truetape-position"].startswith("orders.commands/")
-        pending = http.get("/v1/orders/client:not-yet", headers={"Truetape-Position": new.headers["truetape-position"]})
-        assert pending.json()["status"] == "PENDING"
+        assert http.get("/v1/orders/client:not-yet").json()["status"] == "PENDING"
     finally:
         desk.stack.kill("risk", signal.SIGCONT)
     decided = http.post("/v1/orders", json=order("not-yet"))
     assert (decided.status_code, decided.json()["status"]) == (201, "ACCEPTED")
     assert decided.json()["order_id"] == new.json()["order_id"] == ids.order_id(account, "not-yet")
+
+    # A gateway that has never seen the views learns the old ids from the tape, and takes new orders.
+    empty = desk.environment["TRUETAPE_POSTGRES"].rpartition("/")[0] + "/postgres"
+    with desk.second(TRUETAPE_POSTGRES=empty) as url, desk.raw(desk.key(account), url) as other:
+        await_true(lambda: FILTER_COMPLETE in other.get("/metrics").text, 20)
+        assert other.post("/v1/orders", json=order("new-without-views")).status_code == 201
+        refused = other.post("/v1/orders", json=order("old"))
+        assert (refused.status_code, code(refused)) == (503, "view_unavailable"), "never a second order"
+    submitted = Counter(c.order.client_order_id for c in desk.commands(account) if isinstance(c, m.SubmitOrder))
+    assert (submitted["old"], submitted["old-refused"], submitted["new-without-views"]) == (1, 1, 1)
 
 
 def test_a_read_after_an_answer_sees_it_on_any_worker(desk: Desk) -> None:

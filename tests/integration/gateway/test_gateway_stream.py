@@ -14,10 +14,7 @@ from tests.integration.gateway.desk import Desk, await_true, code, order
 from truetape import ids
 from truetape import messages as m
 from truetape.client import Client, StreamEvent, frames
-from truetape.codec import encode
-from truetape.log import Part
 from truetape.operator import BY
-from truetape.topics import ORDERS_COMMANDS
 
 
 def place(event: Any) -> tuple[str, int]:
@@ -125,7 +122,7 @@ def test_a_slow_reader_is_disconnected_and_others_are_not(desk: Desk) -> None:
         total = QUEUE_MAX + 3_000
         taking = collect(events, found, total)
         before = _slow_readers(http)
-        _flood(desk, account, total)
+        desk.flood(account, total)
         taking.join(30)
         assert len(found) == total, "the other reader has all of it"
     await_true(lambda: _slow_readers(http) > before, 15)
@@ -135,15 +132,6 @@ def test_a_slow_reader_is_disconnected_and_others_are_not(desk: Desk) -> None:
         received += chunk
     slow.close()
     assert received.count(b"event: ") < total
-
-
-def _flood(desk: Desk, account: str, count: int) -> None:
-    """So many cancels of nothing: one refusal each on orders.decisions."""
-    part = Part(ORDERS_COMMANDS.name, ids.partition_of(account, ORDERS_COMMANDS.partitions))
-    for number in range(count):
-        command = m.CancelOrder(f"flood-{number}-{account}", account, "0" * 32, "k", 1)
-        desk.log.append(part, account.encode(), encode(command), [], None)
-    assert desk.log.flush(20.0)
 
 
 def _slow_readers(http: httpx.Client) -> float:
