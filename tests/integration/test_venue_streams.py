@@ -314,8 +314,9 @@ async def test_orders_over_the_api_socket_and_their_limits(venue: VenueProcess, 
 
 async def test_too_many_messages_and_too_large_ones_end_the_connection(client: aiohttp.ClientSession) -> None:
     async with client.ws_connect("/ws") as socket:
-        for n in range(20):
-            await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": n})
+        with contextlib.suppress(ConnectionError):  # It may hang up before everything is sent.
+            for n in range(20):
+                await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": n})
         answers = 0
         while (message := await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
             answers += 1
