@@ -101,8 +101,9 @@ class Subscription:
         self._arrived = asyncio.Event()
 
     def push(self, row: Row) -> None:
-        """A live event; too many that nobody takes end the stream."""
-        if row["offset"] < self.live_from.get(Part(row["topic"], row["partition"]), 0):
+        """A live event; too many that nobody takes end the stream, and after the first that found no room none is
+        taken: the reader resumes after the last one told, and must not be told what lies behind the gap."""
+        if self.overflow.is_set() or row["offset"] < self.live_from.get(Part(row["topic"], row["partition"]), 0):
             return
         if len(self.queue) >= QUEUE_MAX:
             self.overflow.set()

@@ -123,8 +123,8 @@ class Desk:
                 self.operator.transfer(terms)
         return account_id
 
-    def key(self, account_id: str = "", *scopes: str, **options: Any) -> str:
-        """A new API key: what its holder sends."""
+    def key(self, account_id: str = "", *scopes: str, url: str = "", **options: Any) -> str:
+        """A new API key, known to the gateway at `url`: what its holder sends."""
         secret = secrets.token_urlsafe(16)
         key = m.ApiKey(
             key_id=f"k{ids.random_id()[:12]}", secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
@@ -133,7 +133,7 @@ class Desk:
         )  # fmt: skip
         self.operator.ask(m.CreateApiKey(ids.random_id(), BY, key))
         whole = f"{key.key_id}.{secret}"
-        http = self.raw(whole)
+        http = self.raw(whole, url)
         await_true(lambda: http.get("/v1/instruments").status_code != 401)
         return whole
 

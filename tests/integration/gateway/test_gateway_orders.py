@@ -139,7 +139,7 @@ def test_what_risk_has_forgotten_the_views_and_the_tape_still_know(desk: Desk) -
 
     # A gateway that has never seen the views learns the old ids from the tape, and takes new orders.
     empty = desk.environment["TRUETAPE_POSTGRES"].rpartition("/")[0] + "/postgres"
-    with desk.second(TRUETAPE_POSTGRES=empty) as url, desk.raw(desk.key(account), url) as other:
+    with desk.second(TRUETAPE_POSTGRES=empty) as url, desk.raw(desk.key(account, url=url), url) as other:
         await_true(lambda: FILTER_COMPLETE in other.get("/metrics").text, 20)
         assert other.post("/v1/orders", json=order("new-without-views")).status_code == 201
         refused = other.post("/v1/orders", json=order("old"))

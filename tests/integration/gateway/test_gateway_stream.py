@@ -45,7 +45,7 @@ def test_events_come_live_in_causal_order_and_only_ones_own(desk: Desk) -> None:
         placed = http.post("/v1/orders", json=order("live")).json()
         other.post("/v1/orders", json=order("foreign"))
         desk.fill(placed)
-        taking.join(10)
+        taking.join(60)
         assert not taking.is_alive(), [event.type for event in found]
     assert {event.fields.get("account_id") or event.fields["order"]["account_id"] for event in found} == {account}
     kinds = [event.type for event in found]
@@ -123,7 +123,7 @@ def test_a_slow_reader_is_disconnected_and_others_are_not(desk: Desk) -> None:
         taking = collect(events, found, total)
         before = _slow_readers(http)
         desk.flood(account, total)
-        taking.join(30)
+        taking.join(90)
         assert len(found) == total, "the other reader has all of it"
     await_true(lambda: _slow_readers(http) > before, 15)
     slow.settimeout(15)
