@@ -44,7 +44,7 @@ COMMANDS, DECISIONS, EXECUTIONS = (
 )
 PARTITIONS = topics.PARTITIONS
 SESSION_SECONDS = 6
-PATIENCE_SECONDS = 45
+PATIENCE_SECONDS = 120
 """Longest wait for what must happen within seconds; machines differ."""
 RATE = 300
 BURST = 4_000

@@ -21,7 +21,7 @@ def test_behind_an_event_that_found_no_room_nothing_is_taken() -> None:
 
 def test_what_the_views_tell_does_not_come_live() -> None:
     stream = Subscription("acc")
-    stream.live_from = {part: 5 for part in stream.parts}
+    stream.live_from = dict.fromkeys(stream.parts, 5)
     partition = stream.parts[0].partition
     for offset in (4, 5):
         stream.push(row(offset) | {"partition": partition})

@@ -56,7 +56,7 @@ class Unit:
     missing: Callable[[], str | None] = _done
     """None when ready, else what it still waits for."""
     stop_signal: signal.Signals = signal.SIGTERM
-    start_seconds: float = 60
+    start_seconds: float = 120
     stop_seconds: float = 15
     advice: str = ""
     """What to do when it does not start, beyond reading its log."""
