@@ -63,8 +63,12 @@ def view_positions(connection: Connection) -> dict[Part, int]:
 
 def view_digest(connection: Connection) -> str:
     """SHA-256 over all rows of view_rows and ledger_rows."""
-    ledger = {str(partition): rows for partition, rows in ledger_rows(connection).items()}
-    whole = {"accounts": view_rows(connection), "ledger": ledger}
+    return digest_of(view_rows(connection), ledger_rows(connection))
+
+
+def digest_of(accounts: dict[str, dict[str, Any]], ledger: dict[int, dict[str, dict[str, int]]]) -> str:
+    """SHA-256 over what `view_rows` and `ledger_rows` say, wherever it comes from."""
+    whole = {"accounts": accounts, "ledger": {str(partition): rows for partition, rows in ledger.items()}}
     return hashlib.sha256(msgspec.json.encode(whole, order="deterministic")).hexdigest()
 
 

@@ -11,8 +11,8 @@ import redis
 import structlog
 
 from services.gateway.projection.hot import HotKeys
-from services.gateway.projection.projector import Projector, everything
-from services.gateway.projection.store import Store
+from services.gateway.projection.projector import Projector
+from services.gateway.projection.store import PostgresStore
 from services.gateway.views import consistent, view_digest, view_positions
 from truetape.errors import SetupError, TruetapeError
 from truetape.health import Health, serve
@@ -31,9 +31,9 @@ def build(configured: Settings) -> Projector:
     if not dsn or not url:
         raise SetupError("the projection needs TRUETAPE_POSTGRES and TRUETAPE_REDIS; `truetape settings` explains them")
     check_topics(configured.kafka, ALL)
-    store = Store(dsn)
+    store = PostgresStore(dsn)
     client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
-    return Projector(KafkaLog(configured.kafka), store, HotKeys(client, partial(everything, store)))
+    return Projector(KafkaLog(configured.kafka), store, HotKeys(client, store.everything))
 
 
 def digests(dsn: str, _: bool) -> dict[str, Any]:

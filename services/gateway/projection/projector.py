@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,8 +11,8 @@ import structlog
 
 from services.gateway.projection.hot import HotKeys
 from services.gateway.projection.rows import Batch
-from services.gateway.projection.store import Credit, Reached, Store
-from truetape.errors import SetupError, TapeError, TapeGap
+from services.gateway.projection.store import Move, Reached, Store
+from truetape.errors import SetupError, TapeError, TapeGap, TruetapeError
 from truetape.log import Log, Part, Record
 from truetape.restore import readable
 from truetape.tables import MARKS_TAIL
@@ -50,6 +50,7 @@ class Projector:
     log: Log
     store: Store
     hot: HotKeys
+    parts: Sequence[Part] = PARTS
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -100,34 +101,41 @@ class Projector:
             return False
         self._retry_at = time.monotonic() + RETRY_SECONDS
         try:
-            if not self.store.open(PARTS):
+            if not self.store.open(self.parts):
                 self._waits_for = "another projection is active; this one stands by"
                 return False
-            self._follow(self.store.reached())
         except (SetupError, psycopg.OperationalError) as error:
-            if self._waits_for != str(error):
-                _log.warning("the view database is away", detail=str(error))
-            self._waits_for = str(error)
-            return False
-        except TapeGap:
+            return self._still_away(error)
+        try:
+            self._follow(self.store.reached())
+        except psycopg.OperationalError as error:
+            self.store.close()  # The session may live, and would keep the lock from the next one.
+            return self._still_away(error)
+        except TruetapeError:
             self.store.close()
             raise
         self._waits_for = ""
         return True
+
+    def _still_away(self, error: Exception) -> bool:
+        if self._waits_for != str(error):
+            _log.warning("the view database is away", detail=str(error))
+        self._waits_for = str(error)
+        return False
 
     def _disconnect(self, error: Exception) -> None:
         """Whether the last transaction was committed, its position row will tell: forget, and read it again."""
         _log.warning("the view database is away", detail=str(error).strip())
         self.counts["database_losses"] += 1
         self._waits_for = "PostgreSQL"
-        self.log.unfollow(PARTS)
+        self.log.unfollow(self.parts)
         self.store.close()
 
     def _follow(self, reached: dict[Part, Reached]) -> None:
         """Read every partition from where its rows end; of marks only the newest count."""
         starts: dict[Part, int] = {}
         self._behind = {}
-        for part, (low, high) in self.log.ends(PARTS).items():
+        for part, (low, high) in self.log.ends(self.parts).items():
             stored = reached[part].next_offset
             if stored > high:
                 raise TapeGap(
@@ -162,7 +170,7 @@ class Projector:
         for record, message in accepted:
             batch.add(record, message)
         ends = {Part(record.topic, record.partition): record.offset + 1 for record in records}
-        changed = self.store.write(batch, list(self._moves(ends)))
+        changed = self.store.write(batch, [self._move(part, end) for part, end in ends.items()])
         for part, end in ends.items():
             self._reached[part] = Reached(end, self._readers[part].place)
             if end >= self._behind.get(part, 1 << 62):
@@ -184,16 +192,5 @@ class Projector:
             return None
         return message
 
-    def _moves(self, ends: dict[Part, int]) -> Iterable[dict[str, Any]]:
-        for part, end in ends.items():
-            place = self._readers[part].place
-            yield {
-                "topic": part.topic, "partition": part.partition, "from_offset": self._reached[part].next_offset,
-                "next_offset": end, "epoch": place.epoch, "sequence": place.sequence,
-            }  # fmt: skip
-
-
-def everything(store: Store) -> tuple[list[Credit], dict[Part, int]]:
-    """All credit and all positions of the database, for the hot keys."""
-    with store.connection.transaction():
-        return store.all_credit(), {part: reached.next_offset for part, reached in store.reached().items()}
+    def _move(self, part: Part, end: int) -> Move:
+        return Move(part, self._reached[part].next_offset, end, self._readers[part].place)

@@ -1,8 +1,12 @@
-"""PostgreSQL, as the projection writes it: a batch's rows and the positions they reach, in one transaction."""
+"""The view database, as the projection writes it: a batch's rows and the positions they reach, in one transaction.
+
+`Store` is what the projector needs; `PostgresStore` is the real one, and the simulation has one in memory
+(tests/simulation/simpostgres.py). tests/simulation/store_contract.py holds both to the same words.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
 
@@ -127,22 +131,69 @@ class Credit:
     reserved_e8: int
 
 
+class Move(NamedTuple):
+    """What a batch does to one partition's position: it must stand at from_offset before."""
+
+    part: Part
+    from_offset: int
+    next_offset: int
+    place: Place
+
+
+class Store(Protocol):
+    """The database session of the active projector.
+
+    Every call raises psycopg.OperationalError when the session is lost or the server cannot do it now: whether a
+    `write` took place is then not known, and the positions of the next session tell. What the tables themselves
+    refuse raises another psycopg.Error, and nothing was written.
+    """
+
+    def open(self, parts: Iterable[Part]) -> bool:
+        """Connect and migrate; False when another projector is active. Raises SetupError when nobody answers."""
+
+    def reached(self) -> dict[Part, Reached]:
+        """How far the rows go, on each partition."""
+
+    def known_orders(self, messages: Iterable[Any]) -> dict[str, OrderRow]:
+        """The rows of all orders that these records change, as the database has them."""
+
+    def write(self, batch: Batch, moves: list[Move]) -> list[Credit]:
+        """Write a batch and move the positions; returns the credit rows that changed.
+
+        Raises TapeError when somebody else moved a position: then nothing is written.
+        """
+
+    def everything(self) -> tuple[list[Credit], dict[Part, int]]:
+        """Every credit row and all positions, in one cut: to fill the hot keys again."""
+
+    def close(self) -> None:
+        """End the session and its lock."""
+
+
 @dataclass
-class Store:
-    """The database session of the active projector."""
+class PostgresStore:
+    """The `Store` on PostgreSQL."""
 
     dsn: str
     connection: Connection = field(init=False)
 
     def open(self, parts: Iterable[Part]) -> bool:
-        """Connect and migrate; False when another projector is active. Raises SetupError when nobody answers."""
         try:
             self.connection = psycopg.connect(self.dsn, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError as error:
             raise SetupError(f"PostgreSQL does not answer: {str(error).strip()}; see TRUETAPE_POSTGRES") from error
+        try:
+            active = self._prepare(parts)
+        except BaseException:
+            self.close()  # A session that is left behind would keep the lock.
+            raise
+        if not active:
+            self.close()
+        return active
+
+    def _prepare(self, parts: Iterable[Part]) -> bool:
         row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", (PROJECTOR_LOCK,)).fetchone()
         if not (row and row[0]):
-            self.connection.close()
             return False
         migrate(self.connection)
         self.connection.execute("SET synchronous_commit = off")  # A lost view is replayed, positions go with rows.
@@ -153,7 +204,6 @@ class Store:
         return True
 
     def reached(self) -> dict[Part, Reached]:
-        """How far the rows go, on each partition."""
         rows = self.connection.execute(
             "SELECT topic, partition, next_offset, epoch, sequence FROM view.tape_positions"
         ).fetchall()
@@ -163,7 +213,6 @@ class Store:
         }
 
     def known_orders(self, messages: Iterable[Any]) -> dict[str, OrderRow]:
-        """The rows of all orders that these records change, as the database has them."""
         wanted = orders_needed(messages)
         if not wanted:
             return {}
@@ -173,18 +222,14 @@ class Store:
             for order_id, status, filled_e8, quote_filled, ended_reason, updated_at_us in rows
         }
 
-    def write(self, batch: Batch, moves: list[dict[str, Any]]) -> list[Credit]:
-        """Write a batch and move the positions; returns the credit rows that changed.
-
-        Raises TapeError when somebody else moved a position: then nothing is written.
-        """
+    def write(self, batch: Batch, moves: list[Move]) -> list[Credit]:
         credit = [
             {"account_id": account_id, "asset": asset, "balance_e8": str(balance_e8), "reserved_e8": str(reserved_e8)}
             for (account_id, asset), (balance_e8, reserved_e8) in sorted(batch.credit.items())
         ]
         with self.connection.transaction():
             with self.connection.pipeline():
-                moved = self.connection.execute(_MOVE, (encode(moves),))
+                moved = self.connection.execute(_MOVE, (encode(map(_move, moves)),))
                 for statement, rows in STATEMENTS:
                     if found := list(rows(batch)):
                         self.connection.execute(statement, (encode(found),))
@@ -194,11 +239,22 @@ class Store:
             found_credit = changed.fetchall() if changed is not None else []
         return [Credit(account_id, asset, int(balance), int(held)) for account_id, asset, balance, held in found_credit]
 
-    def all_credit(self) -> list[Credit]:
-        """Every credit row, to fill the hot keys again."""
-        rows = self.connection.execute("SELECT account_id, asset, balance_e8, reserved_e8 FROM view.credit").fetchall()
-        return [Credit(account_id, asset, int(balance), int(held)) for account_id, asset, balance, held in rows]
+    def everything(self) -> tuple[list[Credit], dict[Part, int]]:
+        query = "SELECT account_id, asset, balance_e8, reserved_e8 FROM view.credit"
+        with self.connection.transaction():
+            self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            credit = [
+                Credit(account_id, asset, int(balance), int(held))
+                for account_id, asset, balance, held in self.connection.execute(query)
+            ]
+            return credit, {part: reached.next_offset for part, reached in self.reached().items()}
 
     def close(self) -> None:
-        """End the session and its lock."""
         self.connection.close()
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "topic": move.part.topic, "partition": move.part.partition, "from_offset": move.from_offset,
+        "next_offset": move.next_offset, "epoch": move.place.epoch, "sequence": move.place.sequence,
+    }  # fmt: skip

@@ -15,7 +15,7 @@ import redis
 from services.gateway.projection.hot import VIEW_KEY, HotKeys, balances_key
 from services.gateway.projection.projector import PARTS, Projector
 from services.gateway.projection.rows import Batch
-from services.gateway.projection.store import Store
+from services.gateway.projection.store import Credit, Move, PostgresStore, Store
 from services.gateway.projection.tables import MIGRATIONS, drop, migrate
 from services.gateway.views import consistent, ledger_rows, view_digest, view_positions, view_rows
 from tests.integration.gateway.desk import Desk, await_true, order
@@ -25,6 +25,7 @@ from truetape.errors import SetupError, TapeError, TapeGap
 from truetape.log import KafkaLog, Part
 from truetape.money import ONE_E8
 from truetape.simbroker import SimBroker
+from truetape.tape import Place
 from truetape.topics import CLEARING_ENTRIES, MARKET_MARKS, ORDERS_DECISIONS
 
 
@@ -83,7 +84,7 @@ def project_all(projector: Projector) -> None:
 def test_rebuilt_from_the_tape_the_rows_are_the_same(desk: Desk, database: str) -> None:
     trade(desk, 10)
     log = KafkaLog(desk.environment["TRUETAPE_KAFKA"])
-    projector = Projector(log, Store(database), hot())
+    projector = Projector(log, PostgresStore(database), hot())
     try:
         project_all(projector)
         live = desk.environment["TRUETAPE_POSTGRES"]
@@ -100,7 +101,7 @@ def test_rebuilt_from_the_tape_the_rows_are_the_same(desk: Desk, database: str) 
         with psycopg.connect(database) as connection:
             drop(connection)
         projector.close()
-        again = Projector(log, Store(database), hot())
+        again = Projector(log, PostgresStore(database), hot())
         project_all(again)
         with consistent(database) as connection:
             assert view_digest(connection) == digest
@@ -114,14 +115,14 @@ def _positions(dsn: str) -> dict[Part, int]:
         return view_positions(connection)
 
 
-class Unlucky(Store):
+class Unlucky(PostgresStore):
     """A database that goes away before some commits, and after others without telling of them."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
         self.chance, self.losses = random.Random(7), Counter[str]()
 
-    def write(self, batch: Batch, moves: list[dict[str, Any]]) -> Any:
+    def write(self, batch: Batch, moves: list[Move]) -> list[Credit]:
         luck = self.chance.random()
         if luck < 0.2:
             self._lose("before the commit")
@@ -180,7 +181,7 @@ def test_killed_again_and_again_it_ends_with_the_rows_of_the_tape(desk: Desk, da
         stop.set()
         trading.join(30)
     log = KafkaLog(desk.environment["TRUETAPE_KAFKA"])
-    fresh = Projector(log, Store(database), hot())
+    fresh = Projector(log, PostgresStore(database), hot())
     try:
         project_all(fresh)
         live = desk.environment["TRUETAPE_POSTGRES"]
@@ -193,7 +194,7 @@ def test_killed_again_and_again_it_ends_with_the_rows_of_the_tape(desk: Desk, da
 
 def test_only_one_projector_is_active(desk: Desk) -> None:
     log = KafkaLog(desk.environment["TRUETAPE_KAFKA"])
-    second = Projector(log, Store(desk.environment["TRUETAPE_POSTGRES"]), hot())
+    second = Projector(log, PostgresStore(desk.environment["TRUETAPE_POSTGRES"]), hot())
     try:
         assert second.turn(0.01) == 0
         assert second.missing() == ["another projection is active; this one stands by"]
@@ -277,7 +278,7 @@ class Tape:
 
     def __init__(self, dsn: str, store: Store | None = None) -> None:
         self.broker = SimBroker(seed=1)
-        self.dsn, self.store = dsn, store or Store(dsn)
+        self.dsn, self.store = dsn, store or PostgresStore(dsn)
         self.projector = self.fresh()
 
     def fresh(self) -> Projector:
@@ -401,7 +402,7 @@ def test_of_marks_only_the_newest_are_read(tape: Tape, monkeypatch: pytest.Monke
 def test_positions_move_only_from_where_they_stand(tape: Tape) -> None:
     tape.write(DECISIONS, began(1), credited(1, 1))
     tape.project()
-    move = {"topic": DECISIONS.topic, "partition": 3, "from_offset": 1, "next_offset": 5, "epoch": 1, "sequence": 1}
+    move = Move(DECISIONS, 1, 5, Place(1, 1))
     with pytest.raises(TapeError, match="another projector"):
         tape.projector.store.write(Batch(), [move])
     with consistent(tape.dsn) as connection:
