@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from services.gateway.parsing import parse_positions
 from services.gateway.problems import Problem
-from services.gateway.redislink import LinkDown, RedisLink, RedisRefused
+from services.gateway.redislink import Link, LinkDown, RedisRefused
 from truetape.log import Part
 
 KEPT_SECONDS: Final = 86_400
@@ -99,7 +99,7 @@ class Answered:
 class Limits:
     """Rate limits and answered positions."""
 
-    link: RedisLink
+    link: Link
     answered: Answered = field(default_factory=Answered)
     local: LocalBuckets = field(default_factory=LocalBuckets)
     fallbacks: int = 0

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import ssl
 from collections import deque
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -29,6 +29,23 @@ class LinkDown(TruetapeError):
 
 class RedisRefused(TruetapeError):
     """Redis answered with an error."""
+
+
+class Link(Protocol):
+    """What the gateway needs of Redis; tests/simulation/simredis.py has one in memory."""
+
+    @property
+    def up(self) -> bool:
+        """Whether it is connected."""
+
+    def start(self) -> None:
+        """Keep connected from now on."""
+
+    async def close(self) -> None:
+        """End the connection."""
+
+    async def script(self, script: str, keys: tuple[str, ...], *arguments: str | int) -> Any:
+        """Run a script. Raises LinkDown when Redis does not answer in time, RedisRefused when it refuses."""
 
 
 class ReplyParser:
@@ -149,7 +166,7 @@ class _Connection(asyncio.Protocol):
 
 
 class RedisLink:
-    """The connection, kept open in the background, and the scripts that are run over it."""
+    """The `Link` over one connection, kept open in the background, and the scripts that are run over it."""
 
     def __init__(self, url: str, scripts: tuple[str, ...]) -> None:
         parts = urlsplit(url)
@@ -165,15 +182,12 @@ class RedisLink:
 
     @property
     def up(self) -> bool:
-        """Whether it is connected."""
         return self._connection is not None
 
     def start(self) -> None:
-        """Keep connected from now on."""
         self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """End the connection."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -182,7 +196,6 @@ class RedisLink:
             self._connection.close()
 
     async def script(self, script: str, keys: tuple[str, ...], *arguments: str | int) -> Any:
-        """Run a script. Raises LinkDown when Redis does not answer in time, RedisRefused when it refuses."""
         return await self._ask(pack("EVALSHA", sha1_of(script), len(keys), *keys, *arguments))
 
     async def command(self, *arguments: str | int) -> Any:

@@ -5,14 +5,14 @@ Best effort: PostgreSQL has the same. The key `truetape:view` says that the hot 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import redis
 import structlog
 
-from services.gateway.projection.store import Credit
+from services.gateway.projection.store import Credit, Move
 from truetape.log import Part
 
 VIEW_KEY: Final = "truetape:view"
@@ -20,15 +20,20 @@ VIEW_KEY: Final = "truetape:view"
 RETRY_SECONDS: Final = 1.0
 _log = structlog.get_logger()
 
-_UPDATE: Final = """
+UPDATE: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local moves = tonumber(ARGV[1])
-for i = 2, 1 + 2 * moves, 2 do
-    if tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0') > tonumber(ARGV[i + 1]) then return 0 end
+local last = 1 + 3 * tonumber(ARGV[1])
+for i = 2, last, 3 do
+    if (redis.call('HGET', KEYS[1], ARGV[i]) or '0') ~= ARGV[i + 1] then return 0 end
 end
-for i = 2 + 2 * moves, #ARGV, 3 do redis.call('HSET', ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
-for i = 2, 1 + 2 * moves, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = last + 1, #ARGV, 3 do redis.call('HSET', ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+for i = 2, last, 3 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
 return 1
+"""
+"""KEYS: view; ARGV: number of moves, (topic/partition, from, next offset) of each, (key, asset, balances) of each row.
+
+Returns 1, or 0 when nothing was written: the keys are not there, or do not stand where the batch begins (Redis has
+lost updates, as a replica that took over, or another projector has filled them since).
 """
 
 
@@ -48,18 +53,18 @@ class HotKeys:
     complete: bool = False
     tried_at: float = field(default_factory=lambda: -RETRY_SECONDS)
 
-    def update(self, changed: Iterable[Credit], positions: Mapping[Part, int]) -> None:
+    def update(self, changed: Iterable[Credit], moves: Sequence[Move]) -> None:
         """Tell what a committed batch changed; fills everything when Redis has lost something."""
         if not self.complete:
             self.refresh()
             return
-        arguments: list[str | int] = [len(positions)]
-        for part, next_offset in positions.items():
-            arguments += [str(part), next_offset]
+        arguments: list[str | int] = [len(moves)]
+        for move in moves:
+            arguments += [str(move.part), move.from_offset, move.next_offset]
         for row in changed:
             arguments += [balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}"]
         try:
-            self.complete = bool(self.client.eval(_UPDATE, 1, VIEW_KEY, *arguments))
+            self.complete = bool(self.client.eval(UPDATE, 1, VIEW_KEY, *arguments))
         except redis.RedisError as error:
             self._failed(error)
 

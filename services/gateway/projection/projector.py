@@ -170,14 +170,15 @@ class Projector:
         for record, message in accepted:
             batch.add(record, message)
         ends = {Part(record.topic, record.partition): record.offset + 1 for record in records}
-        changed = self.store.write(batch, [self._move(part, end) for part, end in ends.items()])
+        moves = [self._move(part, end) for part, end in ends.items()]
+        changed = self.store.write(batch, moves)
         for part, end in ends.items():
             self._reached[part] = Reached(end, self._readers[part].place)
             if end >= self._behind.get(part, 1 << 62):
                 del self._behind[part]
         self.counts["records"] += len(records)
         self.counts["transactions"] += 1
-        self.hot.update(changed, ends)
+        self.hot.update(changed, moves)
 
     def _accepted(self, record: Record) -> Any | None:
         """The record's message; None when it is void or a stranger's bytes (their owner parks those)."""
