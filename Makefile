@@ -57,7 +57,7 @@ bench: setup ## Run every benchmark for real (make bench QUICK=--quick: less)
 	  $(BIN)/python -m bench.$$name $(QUICK) || exit 1; done
 
 ##@ Generate
-schemas: $(READY) ## Release changed schemas and write truetape/messages.py
+schemas: $(READY) ## Release changed schemas, write messages.py and wire/records.py
 	$(BIN)/python -m truetape.codegen
 
 docs: $(READY) ## Write the generated pages of docs/

@@ -1,12 +1,14 @@
-"""Writes messages.py from schemas/*.avsc. Run by `make schemas`; a freshness test compares the result."""
+"""Writes messages.py and wire/records.py from schemas/. Run by `make schemas`; a freshness test compares both."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from truetape.schema import Schema, load, lock, roots
+from truetape import avro
+from truetape.schema import Schema, history, keyword_only, load, lock, roots
 
 MESSAGES = Path(__file__).parent / "messages.py"
+RECORDS = Path(__file__).parent / "wire" / "records.py"
 _HEADER = '''"""Generated from schemas/*.avsc by `make schemas`; do not edit.
 
 Units: *_e8 is 1e-8, *_us is microseconds UTC.
@@ -40,7 +42,7 @@ def _record(named: Schema) -> str:
     optional = [field for field in named["fields"] if "default" in field]
     lines = [_field(field) for field in [*required, *optional]]
     body = "\n".join(lines)
-    order = ", kw_only=True" if optional and named["fields"] != [*required, *optional] else ""
+    order = ", kw_only=True" if keyword_only(named) else ""
     return f'class {named["name"]}(Struct, frozen=True, gc=False{order}):\n    """{named["doc"]}."""\n\n{body}'
 
 
@@ -72,10 +74,12 @@ def formatted(text: str) -> str:
 
 
 def main() -> None:
-    """Release changed schemas, then write messages.py."""
+    """Release changed schemas, then write the generated modules."""
     for line in lock():
         print(f"released {line}")
-    MESSAGES.write_text(formatted(render(load())))
+    types = load()
+    MESSAGES.write_text(formatted(render(types)))
+    RECORDS.write_text(formatted(avro.render(history(), types)))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ def full_name(named: Schema) -> str:
     return f"{named['namespace']}.{named['name']}"
 
 
+def keyword_only(named: Schema) -> bool:
+    """Whether the record's message takes its fields by name alone: a field with a default stands before one without."""
+    defaults = ["default" in field for field in named["fields"]]
+    return defaults != sorted(defaults)
+
+
 def roots(types: dict[str, Schema]) -> list[str]:
     """Full names of the records that no other record refers to."""
     inner = {name for named in types.values() for name in references(named.get("fields", []))}

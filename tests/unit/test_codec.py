@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from truetape import codec, messages, schema
@@ -17,6 +17,7 @@ def ack(text: str = "v", at_us: int = 0) -> messages.OrderAcknowledged:
     return messages.OrderAcknowledged(META, "o", "acc", 0, "alpha", text, at_us)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), LONG, LONG, LONG)
 def test_round_trip(text: str, price_e8: int, amount_e8: int, at_us: int) -> None:
     seen = messages.BookSeen(
@@ -27,6 +28,7 @@ def test_round_trip(text: str, price_e8: int, amount_e8: int, at_us: int) -> Non
     assert codec.decode(codec.encode(ack(text, at_us))) == ack(text, at_us)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=10), LONG, max_size=5), st.binary(max_size=100))
 def test_round_trip_of_maps_and_bytes(positions: dict[str, int], state: bytes) -> None:
     snapshot = messages.Snapshot("risk", 0, 1, 2, 3, "v", "d", 0, 1, positions, state)
@@ -59,6 +61,7 @@ def test_refuses_bytes_left_over() -> None:
         codec.decode(codec.encode(ack()) + b"\x00")
 
 
+@settings(deadline=None)
 @given(st.integers(5, 80))
 def test_refuses_every_truncation(length: int) -> None:
     wire = codec.encode(ack())
@@ -67,6 +70,7 @@ def test_refuses_every_truncation(length: int) -> None:
             codec.decode(wire[:length])
 
 
+@settings(deadline=None)
 @given(st.sampled_from([version.id for version in schema.released()]), st.binary(max_size=200))
 def test_any_bytes_give_a_message_or_a_named_error(schema_id: int, body: bytes) -> None:
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from truetape import codegen, schema
+from truetape import avro, codegen, schema
 from truetape.errors import IncompatibleSchema
 
 ROOTS = [version for version in schema.released() if version.record == "truetape.OrderFilled"]
@@ -32,7 +32,10 @@ def test_every_field_and_type_is_documented() -> None:
 
 
 def test_messages_are_fresh() -> None:
-    assert codegen.MESSAGES.read_text() == codegen.formatted(codegen.render(schema.load())), "run `make schemas`"
+    types = schema.load()
+    assert codegen.MESSAGES.read_text() == codegen.formatted(codegen.render(types)), "run `make schemas`"
+    records = avro.render(schema.history(), types)
+    assert codegen.RECORDS.read_text() == codegen.formatted(records), "run `make schemas`"
 
 
 def test_every_root_is_released_as_it_stands() -> None:

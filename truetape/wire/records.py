@@ -1,0 +1,2439 @@
+"""Generated from schemas/ by `make schemas` (truetape/avro.py); do not edit."""
+
+# mypy: disable-error-code="arg-type"
+from typing import Any
+
+from mypy_extensions import i64
+
+from truetape import messages as m
+
+from . import primitives as p
+
+
+def read_Cause(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    return m.Cause(v1, v2, v3, v4), at
+
+
+def read_Meta(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = read_Cause(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.Meta(v1, v2, v3, v4, v5, v6), at
+
+
+def read_Began(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    return m.Began(v1, v2), at
+
+
+def decode_1(data: bytes) -> Any:
+    message, at = read_Began(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InputParked(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_boolean(data, at)
+    v5: Any = None
+    v6, at = p.read_branch(data, at)
+    if v6:
+        v7, at = p.read_bytes(data, at)
+        v5 = v7
+    return m.InputParked(v1, v2, v3, v4, v5), at
+
+
+def decode_2(data: bytes) -> Any:
+    message, at = read_InputParked(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_EntryKind: list[str] = ["TRADE", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CORRECTION"]
+symbols_EntryKind_written: dict[str, bytes] = {
+    "TRADE": p.LAST[0],
+    "DEPOSIT": p.LAST[2],
+    "WITHDRAWAL": p.LAST[4],
+    "TRANSFER": p.LAST[6],
+    "CORRECTION": p.LAST[8],
+}
+
+
+def read_Line(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    return m.Line(v1, v2, v3, v4), at
+
+
+def read_Position(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.Position(v1, v2, v3, v4), at
+
+
+def read_EntryBooked(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_EntryKind)
+    v5, at = p.read_string(data, at)
+    v6: Any = None
+    v7, at = p.read_branch(data, at)
+    if v7:
+        v8, at = p.read_string(data, at)
+        v6 = v8
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = p.read_string(data, at)
+        v9 = v11
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = p.read_string(data, at)
+        v12 = v14
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = p.read_string(data, at)
+        v15 = v17
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_Line(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = read_Position(data, at)
+        v22 = v24
+    v25, at = p.read_long(data, at)
+    v26, at = p.read_long(data, at)
+    v27, at = p.read_long(data, at)
+    return m.EntryBooked(
+        meta=v1,
+        entry_id=v2,
+        account_id=v3,
+        kind=v4,
+        rule=v5,
+        order_id=v6,
+        execution_id=v9,
+        external_reference=v12,
+        corrects=v15,
+        lines=v18,
+        position=v22,
+        realised_e8=v25,
+        filled_e8=v26,
+        transacted_at_us=v27,
+    ), at
+
+
+def decode_3(data: bytes) -> Any:
+    message, at = read_EntryBooked(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarkPublished(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    return m.MarkPublished(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+
+
+def decode_4(data: bytes) -> Any:
+    message, at = read_MarkPublished(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_Side: list[str] = ["BUY", "SELL"]
+symbols_Side_written: dict[str, bytes] = {"BUY": p.LAST[0], "SELL": p.LAST[2]}
+
+
+symbols_OrderType: list[str] = ["LIMIT", "MARKET"]
+symbols_OrderType_written: dict[str, bytes] = {"LIMIT": p.LAST[0], "MARKET": p.LAST[2]}
+
+
+symbols_TimeInForce: list[str] = ["GTC", "IOC", "FOK"]
+symbols_TimeInForce_written: dict[str, bytes] = {"GTC": p.LAST[0], "IOC": p.LAST[2], "FOK": p.LAST[4]}
+
+
+def read_OrderTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_Side)
+    v6, at = p.read_symbol(data, at, symbols_OrderType)
+    v7, at = p.read_symbol(data, at, symbols_TimeInForce)
+    v8, at = p.read_boolean(data, at)
+    v9, at = p.read_long(data, at)
+    v10: Any = None
+    v11, at = p.read_branch(data, at)
+    if v11:
+        v12, at = p.read_long(data, at)
+        v10 = v12
+    return m.OrderTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+
+
+def read_SubmitOrder(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_OrderTerms(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    return m.SubmitOrder(v1, v2, v3), at
+
+
+def decode_5(data: bytes) -> Any:
+    message, at = read_SubmitOrder(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelOrder(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    return m.CancelOrder(v1, v2, v3, v4, v5), at
+
+
+def decode_6(data: bytes) -> Any:
+    message, at = read_CancelOrder(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelAllOrders(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3: Any = None
+    v4, at = p.read_branch(data, at)
+    if v4:
+        v5, at = p.read_string(data, at)
+        v3 = v5
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    return m.CancelAllOrders(command_id=v1, account_id=v2, instrument_id=v3, key_id=v6, received_at_us=v7), at
+
+
+def decode_7(data: bytes) -> Any:
+    message, at = read_CancelAllOrders(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TransferTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.TransferTerms(v1, v2, v3, v4, v5, v6), at
+
+
+def read_RequestTransfer(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_TransferTerms(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    return m.RequestTransfer(v1, v2, v3), at
+
+
+def decode_8(data: bytes) -> Any:
+    message, at = read_RequestTransfer(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarkSeen(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.MarkSeen(v1, v2, v3, v4), at
+
+
+def read_OrderAccepted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = read_MarkSeen(data, at)
+        v7 = v9
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    return m.OrderAccepted(
+        meta=v1,
+        order=v2,
+        limit_price_e8=v3,
+        reserved_asset=v4,
+        reserved_e8=v5,
+        fee_rate_e8=v6,
+        mark=v7,
+        reference_offset=v10,
+        send_before_us=v11,
+    ), at
+
+
+def decode_9(data: bytes) -> Any:
+    message, at = read_OrderAccepted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_RejectReason: list[str] = [
+    "ACCOUNT_UNKNOWN",
+    "INSTRUMENT_UNKNOWN",
+    "INSTRUMENT_NOT_TRADABLE",
+    "TRADING_HALTED",
+    "TRADING_REDUCING",
+    "PRICE_MISSING",
+    "PRICE_NOT_ALLOWED",
+    "TERMS_INCOMPATIBLE",
+    "PRICE_OFF_TICK",
+    "PRICE_NOT_POSITIVE",
+    "QUANTITY_NOT_POSITIVE",
+    "QUANTITY_OFF_LOT",
+    "QUANTITY_BELOW_MINIMUM",
+    "QUANTITY_ABOVE_MAXIMUM",
+    "NOTIONAL_BELOW_MINIMUM",
+    "NOTIONAL_ABOVE_MAXIMUM",
+    "NOTIONAL_ABOVE_LIMIT",
+    "NUMBER_TOO_LARGE",
+    "MARK_MISSING",
+    "MARK_STALE",
+    "PRICE_OUTSIDE_COLLAR",
+    "TOO_MANY_OPEN_ORDERS",
+    "MESSAGE_RATE_EXCEEDED",
+    "INSUFFICIENT_FUNDS",
+    "COMMAND_EXPIRED",
+]
+symbols_RejectReason_written: dict[str, bytes] = {
+    "ACCOUNT_UNKNOWN": p.LAST[0],
+    "INSTRUMENT_UNKNOWN": p.LAST[2],
+    "INSTRUMENT_NOT_TRADABLE": p.LAST[4],
+    "TRADING_HALTED": p.LAST[6],
+    "TRADING_REDUCING": p.LAST[8],
+    "PRICE_MISSING": p.LAST[10],
+    "PRICE_NOT_ALLOWED": p.LAST[12],
+    "TERMS_INCOMPATIBLE": p.LAST[14],
+    "PRICE_OFF_TICK": p.LAST[16],
+    "PRICE_NOT_POSITIVE": p.LAST[18],
+    "QUANTITY_NOT_POSITIVE": p.LAST[20],
+    "QUANTITY_OFF_LOT": p.LAST[22],
+    "QUANTITY_BELOW_MINIMUM": p.LAST[24],
+    "QUANTITY_ABOVE_MAXIMUM": p.LAST[26],
+    "NOTIONAL_BELOW_MINIMUM": p.LAST[28],
+    "NOTIONAL_ABOVE_MAXIMUM": p.LAST[30],
+    "NOTIONAL_ABOVE_LIMIT": p.LAST[32],
+    "NUMBER_TOO_LARGE": p.LAST[34],
+    "MARK_MISSING": p.LAST[36],
+    "MARK_STALE": p.LAST[38],
+    "PRICE_OUTSIDE_COLLAR": p.LAST[40],
+    "TOO_MANY_OPEN_ORDERS": p.LAST[42],
+    "MESSAGE_RATE_EXCEEDED": p.LAST[44],
+    "INSUFFICIENT_FUNDS": p.LAST[46],
+    "COMMAND_EXPIRED": p.LAST[48],
+}
+
+
+def read_OrderRejected(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms(data, at)
+    v3, at = p.read_symbol(data, at, symbols_RejectReason)
+    v6: dict[str, Any] = {}
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v8, at = p.read_long(data, at)
+        v6[v7] = v8
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = v6
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = read_MarkSeen(data, at)
+        v9 = v11
+    v12, at = p.read_long(data, at)
+    return m.OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
+
+
+def decode_10(data: bytes) -> Any:
+    message, at = read_OrderRejected(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DecisionRepeated(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_boolean(data, at)
+    v5: Any = None
+    v6, at = p.read_branch(data, at)
+    if v6:
+        v7, at = p.read_symbol(data, at, symbols_RejectReason)
+        v5 = v7
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v13, at = p.read_string(data, at)
+    v14, at = p.read_long(data, at)
+    v17: list[Any] = []
+    v16, at = p.read_count(data, at)
+    while v16 > 0:
+        v18, at = p.read_string(data, at)
+        v17.append(v18)
+        v16 -= 1
+        if v16 == 0:
+            v16, at = p.read_count(data, at)
+    v15 = tuple(v17)
+    return m.DecisionRepeated(
+        meta=v1,
+        order_id=v2,
+        account_id=v3,
+        accepted=v4,
+        reason=v5,
+        numbers=v8,
+        decision_event_id=v13,
+        decided_at_us=v14,
+        differs=v15,
+    ), at
+
+
+def decode_11(data: bytes) -> Any:
+    message, at = read_DecisionRepeated(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelRequested(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.CancelRequested(v1, v2, v3, v4), at
+
+
+def decode_12(data: bytes) -> Any:
+    message, at = read_CancelRequested(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelRefused(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.CancelRefused(v1, v2, v3, v4, v5), at
+
+
+def decode_13(data: bytes) -> Any:
+    message, at = read_CancelRefused(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AssetChange(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    return m.AssetChange(v1, v2), at
+
+
+def read_CreditUpdated(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    return m.CreditUpdated(
+        meta=v1, account_id=v2, entry_id=v3, order_id=v4, changes=v7, released_asset=v11, released_e8=v12, filled_e8=v13
+    ), at
+
+
+def decode_14(data: bytes) -> Any:
+    message, at = read_CreditUpdated(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_OrderStatus: list[str] = [
+    "PENDING",
+    "REJECTED",
+    "ACCEPTED",
+    "WORKING",
+    "PARTIALLY_FILLED",
+    "FILLED",
+    "CANCELLED",
+    "EXPIRED",
+    "UNKNOWN",
+]
+symbols_OrderStatus_written: dict[str, bytes] = {
+    "PENDING": p.LAST[0],
+    "REJECTED": p.LAST[2],
+    "ACCEPTED": p.LAST[4],
+    "WORKING": p.LAST[6],
+    "PARTIALLY_FILLED": p.LAST[8],
+    "FILLED": p.LAST[10],
+    "CANCELLED": p.LAST[12],
+    "EXPIRED": p.LAST[14],
+    "UNKNOWN": p.LAST[16],
+}
+
+
+def read_ReservationReleased(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_OrderStatus)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    return m.ReservationReleased(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_15(data: bytes) -> Any:
+    message, at = read_ReservationReleased(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TransferApproved(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_TransferTerms(data, at)
+    return m.TransferApproved(v1, v2), at
+
+
+def decode_16(data: bytes) -> Any:
+    message, at = read_TransferApproved(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TransferRejected(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_TransferTerms(data, at)
+    v3, at = p.read_symbol(data, at, symbols_RejectReason)
+    v6: dict[str, Any] = {}
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v8, at = p.read_long(data, at)
+        v6[v7] = v8
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = v6
+    return m.TransferRejected(v1, v2, v3, v4), at
+
+
+def decode_17(data: bytes) -> Any:
+    message, at = read_TransferRejected(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoutedLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    return m.RoutedLeg(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def read_BookSeen(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_long(data, at)
+        v4 = v6
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = p.read_long(data, at)
+        v7 = v9
+    v10, at = p.read_long(data, at)
+    v11: Any = None
+    v12, at = p.read_branch(data, at)
+    if v12:
+        v13, at = p.read_long(data, at)
+        v11 = v13
+    return m.BookSeen(
+        venue=v1, sequence=v2, age_us=v3, best_bid_e8=v4, best_ask_e8=v7, fillable_e8=v10, cost_e8=v11
+    ), at
+
+
+def read_OrderRouted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_RoutedLeg(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_BookSeen(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    return m.OrderRouted(v1, v2, v3, v7), at
+
+
+def decode_18(data: bytes) -> Any:
+    message, at = read_OrderRouted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderNotRouted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_BookSeen(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    return m.OrderNotRouted(v1, v2, v3, v4, v5), at
+
+
+def decode_19(data: bytes) -> Any:
+    message, at = read_OrderNotRouted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderAcknowledged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    return m.OrderAcknowledged(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_20(data: bytes) -> Any:
+    message, at = read_OrderAcknowledged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_Liquidity: list[str] = ["MAKER", "TAKER"]
+symbols_Liquidity_written: dict[str, bytes] = {"MAKER": p.LAST[0], "TAKER": p.LAST[2]}
+
+
+def read_OrderFilled(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_symbol(data, at, symbols_Side)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_long(data, at)
+    v19, at = p.read_symbol(data, at, symbols_Liquidity)
+    v20, at = p.read_symbol(data, at, symbols_OrderStatus)
+    v21, at = p.read_long(data, at)
+    v22, at = p.read_string(data, at)
+    return m.OrderFilled(
+        v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v18, v19, v20, v21, v22
+    ), at
+
+
+def decode_21(data: bytes) -> Any:
+    message, at = read_OrderFilled(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderCancelled(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    return m.OrderCancelled(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_22(data: bytes) -> Any:
+    message, at = read_OrderCancelled(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderExpired(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    return m.OrderExpired(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_23(data: bytes) -> Any:
+    message, at = read_OrderExpired(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderRejectedByVenue(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    return m.OrderRejectedByVenue(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_24(data: bytes) -> Any:
+    message, at = read_OrderRejectedByVenue(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OutcomeUnknown(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.OutcomeUnknown(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_25(data: bytes) -> Any:
+    message, at = read_OutcomeUnknown(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.CancelLeg(v1, v2, v3, v4, v5), at
+
+
+def read_CancelRouted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_CancelLeg(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.CancelRouted(v1, v2, v3, v4), at
+
+
+def decode_26(data: bytes) -> Any:
+    message, at = read_CancelRouted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelRejectedByVenue(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.CancelRejectedByVenue(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_27(data: bytes) -> Any:
+    message, at = read_CancelRejectedByVenue(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ParkedRecord(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6: Any = None
+    v7, at = p.read_branch(data, at)
+    if v7:
+        v8, at = p.read_bytes(data, at)
+        v6 = v8
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = p.read_bytes(data, at)
+        v9 = v11
+    v12, at = p.read_string(data, at)
+    return m.ParkedRecord(service=v1, event_id=v2, topic=v3, partition=v4, offset=v5, key=v6, value=v9, reason=v12), at
+
+
+def decode_28(data: bytes) -> Any:
+    message, at = read_ParkedRecord(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_BreakClass: list[str] = [
+    "MISSING_AT_VENUE",
+    "MISSING_INTERNALLY",
+    "QUANTITY",
+    "PRICE",
+    "FEE_AMOUNT",
+    "FEE_ASSET",
+    "SIDE",
+    "DUPLICATE_INTERNAL",
+    "UNBOOKED_FILL",
+    "ORDER_STATE",
+    "ORPHAN_AT_VENUE",
+    "BALANCE",
+]
+symbols_BreakClass_written: dict[str, bytes] = {
+    "MISSING_AT_VENUE": p.LAST[0],
+    "MISSING_INTERNALLY": p.LAST[2],
+    "QUANTITY": p.LAST[4],
+    "PRICE": p.LAST[6],
+    "FEE_AMOUNT": p.LAST[8],
+    "FEE_ASSET": p.LAST[10],
+    "SIDE": p.LAST[12],
+    "DUPLICATE_INTERNAL": p.LAST[14],
+    "UNBOOKED_FILL": p.LAST[16],
+    "ORDER_STATE": p.LAST[18],
+    "ORPHAN_AT_VENUE": p.LAST[20],
+    "BALANCE": p.LAST[22],
+}
+
+
+def read_Break(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_symbol(data, at, symbols_BreakClass)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    return m.Break(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+
+
+def read_BreakClosed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    return m.BreakClosed(v1, v2), at
+
+
+def read_ReconciliationCompleted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_Break(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_BreakClosed(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    return m.ReconciliationCompleted(v1, v2, v3, v4, v5, v6, v7, v11), at
+
+
+def decode_29(data: bytes) -> Any:
+    message, at = read_ReconciliationCompleted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Listing(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    return m.Listing(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def read_Instrument(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_Listing(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+
+
+def read_SetInstrument(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Instrument(data, at)
+    return m.SetInstrument(v1, v2, v3), at
+
+
+def decode_30(data: bytes) -> Any:
+    message, at = read_SetInstrument(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OpenAccount(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.OpenAccount(v1, v2, v3, v4), at
+
+
+def decode_31(data: bytes) -> Any:
+    message, at = read_OpenAccount(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Limits(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    return m.Limits(v1, v2, v3, v4, v5), at
+
+
+def read_SetLimits(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Limits(data, at)
+    return m.SetLimits(v1, v2, v3, v4), at
+
+
+def decode_32(data: bytes) -> Any:
+    message, at = read_SetLimits(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Fees(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    return m.Fees(v1, v2), at
+
+
+def read_SetFees(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Fees(data, at)
+    return m.SetFees(v1, v2, v3, v4), at
+
+
+def decode_33(data: bytes) -> Any:
+    message, at = read_SetFees(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_TradingState: list[str] = ["ACTIVE", "REDUCING", "HALTED"]
+symbols_TradingState_written: dict[str, bytes] = {"ACTIVE": p.LAST[0], "REDUCING": p.LAST[2], "HALTED": p.LAST[4]}
+
+
+def read_SetTradingState(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_TradingState)
+    v5, at = p.read_string(data, at)
+    return m.SetTradingState(v1, v2, v3, v4, v5), at
+
+
+def decode_34(data: bytes) -> Any:
+    message, at = read_SetTradingState(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_long(data, at)
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = p.read_long(data, at)
+        v9 = v11
+    v12, at = p.read_boolean(data, at)
+    return m.ApiKey(
+        key_id=v1, secret_sha256=v2, account_id=v3, scopes=v4, requests_per_second=v8, expires_at_us=v9, revoked=v12
+    ), at
+
+
+def read_CreateApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_ApiKey(data, at)
+    return m.CreateApiKey(v1, v2, v3), at
+
+
+def decode_35(data: bytes) -> Any:
+    message, at = read_CreateApiKey(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RevokeApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    return m.RevokeApiKey(v1, v2, v3), at
+
+
+def decode_36(data: bytes) -> Any:
+    message, at = read_RevokeApiKey(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InstrumentSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Instrument(data, at)
+    return m.InstrumentSet(v1, v2, v3, v4), at
+
+
+def decode_37(data: bytes) -> Any:
+    message, at = read_InstrumentSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AccountOpened(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.AccountOpened(v1, v2, v3, v4, v5), at
+
+
+def decode_38(data: bytes) -> Any:
+    message, at = read_AccountOpened(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LimitsSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = read_Limits(data, at)
+    return m.LimitsSet(v1, v2, v3, v4, v5), at
+
+
+def decode_39(data: bytes) -> Any:
+    message, at = read_LimitsSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FeesSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = read_Fees(data, at)
+    return m.FeesSet(v1, v2, v3, v4, v5), at
+
+
+def decode_40(data: bytes) -> Any:
+    message, at = read_FeesSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TradingStateSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_TradingState)
+    v6, at = p.read_string(data, at)
+    return m.TradingStateSet(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_41(data: bytes) -> Any:
+    message, at = read_TradingStateSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ApiKeyCreated(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_ApiKey(data, at)
+    return m.ApiKeyCreated(v1, v2, v3, v4), at
+
+
+def decode_42(data: bytes) -> Any:
+    message, at = read_ApiKeyCreated(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ApiKeyRevoked(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.ApiKeyRevoked(v1, v2, v3, v4), at
+
+
+def decode_43(data: bytes) -> Any:
+    message, at = read_ApiKeyRevoked(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ReferenceRejected(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.ReferenceRejected(v1, v2, v3, v4), at
+
+
+def decode_44(data: bytes) -> Any:
+    message, at = read_ReferenceRejected(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Snapshot(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v12: dict[str, Any] = {}
+    v11, at = p.read_count(data, at)
+    while v11 > 0:
+        v13, at = p.read_string(data, at)
+        v14, at = p.read_long(data, at)
+        v12[v13] = v14
+        v11 -= 1
+        if v11 == 0:
+            v11, at = p.read_count(data, at)
+    v10 = v12
+    v15, at = p.read_bytes(data, at)
+    return m.Snapshot(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
+
+
+def decode_45(data: bytes) -> Any:
+    message, at = read_Snapshot(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def write_Cause(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.source)
+    p.write_long(out, value.partition)
+    p.write_long(out, value.offset)
+    p.write_string(out, value.id)
+
+
+def write_Meta(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.epoch)
+    p.write_long(out, value.sequence)
+    write_Cause(out, value.cause)
+    p.write_long(out, value.decided_at_us)
+    p.write_string(out, value.event_id)
+    p.write_string(out, value.correlation_id)
+
+
+def write_Began(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instance)
+
+
+def encode_1(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x01"]
+    write_Began(out, message)
+    return b"".join(out)
+
+
+def write_InputParked(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.reason)
+    p.write_boolean(out, value.halts_account)
+    v1 = value.input
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_bytes(out, v1)
+
+
+def encode_2(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x02"]
+    write_InputParked(out, message)
+    return b"".join(out)
+
+
+def write_Line(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    p.write_string(out, value.purpose)
+
+
+def write_Position(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.cost_e8)
+    p.write_long(out, value.realised_e8)
+
+
+def write_EntryBooked(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.entry_id)
+    p.write_string(out, value.account_id)
+    out.append(symbols_EntryKind_written[value.kind])
+    p.write_string(out, value.rule)
+    v1 = value.order_id
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v1)
+    v2 = value.execution_id
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v2)
+    v3 = value.external_reference
+    if v3 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v3)
+    v4 = value.corrects
+    if v4 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v4)
+    v5 = value.lines
+    if v5:
+        p.write_long(out, len(v5))
+        for v6 in v5:
+            write_Line(out, v6)
+    out.append(b"\x00")
+    v7 = value.position
+    if v7 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_Position(out, v7)
+    p.write_long(out, value.realised_e8)
+    p.write_long(out, value.filled_e8)
+    p.write_long(out, value.transacted_at_us)
+
+
+def encode_3(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x03"]
+    write_EntryBooked(out, message)
+    return b"".join(out)
+
+
+def write_MarkPublished(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.bid_e8)
+    p.write_long(out, value.ask_e8)
+    p.write_string(out, value.venue)
+    p.write_long(out, value.book_sequence)
+    p.write_long(out, value.observed_at_us)
+    p.write_long(out, value.age_us)
+
+
+def encode_4(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x04"]
+    write_MarkPublished(out, message)
+    return b"".join(out)
+
+
+def write_OrderTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.client_order_id)
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_Side_written[value.side])
+    out.append(symbols_OrderType_written[value.order_type])
+    out.append(symbols_TimeInForce_written[value.time_in_force])
+    p.write_boolean(out, value.post_only)
+    p.write_long(out, value.quantity_e8)
+    v1 = value.price_e8
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+
+
+def write_SubmitOrder(out: list[bytes], value: Any) -> None:
+    write_OrderTerms(out, value.order)
+    p.write_string(out, value.key_id)
+    p.write_long(out, value.received_at_us)
+
+
+def encode_5(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x05"]
+    write_SubmitOrder(out, message)
+    return b"".join(out)
+
+
+def write_CancelOrder(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.key_id)
+    p.write_long(out, value.received_at_us)
+
+
+def encode_6(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x06"]
+    write_CancelOrder(out, message)
+    return b"".join(out)
+
+
+def write_CancelAllOrders(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    v1 = value.instrument_id
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v1)
+    p.write_string(out, value.key_id)
+    p.write_long(out, value.received_at_us)
+
+
+def encode_7(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x07"]
+    write_CancelAllOrders(out, message)
+    return b"".join(out)
+
+
+def write_TransferTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.transfer_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    p.write_string(out, value.location)
+    p.write_string(out, value.external_reference)
+
+
+def write_RequestTransfer(out: list[bytes], value: Any) -> None:
+    write_TransferTerms(out, value.transfer)
+    p.write_string(out, value.key_id)
+    p.write_long(out, value.received_at_us)
+
+
+def encode_8(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x08"]
+    write_RequestTransfer(out, message)
+    return b"".join(out)
+
+
+def write_MarkSeen(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.sequence)
+    p.write_long(out, value.epoch)
+    p.write_long(out, value.observed_at_us)
+
+
+def write_OrderAccepted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_OrderTerms(out, value.order)
+    p.write_long(out, value.limit_price_e8)
+    p.write_string(out, value.reserved_asset)
+    p.write_long(out, value.reserved_e8)
+    p.write_long(out, value.fee_rate_e8)
+    v1 = value.mark
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarkSeen(out, v1)
+    p.write_long(out, value.reference_offset)
+    p.write_long(out, value.send_before_us)
+
+
+def encode_9(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\t"]
+    write_OrderAccepted(out, message)
+    return b"".join(out)
+
+
+def write_OrderRejected(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_OrderTerms(out, value.order)
+    out.append(symbols_RejectReason_written[value.reason])
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    v4 = value.mark
+    if v4 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarkSeen(out, v4)
+    p.write_long(out, value.reference_offset)
+
+
+def encode_10(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\n"]
+    write_OrderRejected(out, message)
+    return b"".join(out)
+
+
+def write_DecisionRepeated(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_boolean(out, value.accepted)
+    v1 = value.reason
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        out.append(symbols_RejectReason_written[v1])
+    v2 = value.numbers
+    if v2:
+        p.write_long(out, len(v2))
+        for v4, v3 in v2.items():
+            p.write_string(out, v4)
+            p.write_long(out, v3)
+    out.append(b"\x00")
+    p.write_string(out, value.decision_event_id)
+    p.write_long(out, value.decided_at_us)
+    v5 = value.differs
+    if v5:
+        p.write_long(out, len(v5))
+        for v6 in v5:
+            p.write_string(out, v6)
+    out.append(b"\x00")
+
+
+def encode_11(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x0b"]
+    write_DecisionRepeated(out, message)
+    return b"".join(out)
+
+
+def write_CancelRequested(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    v1 = value.order_ids
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+
+
+def encode_12(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x0c"]
+    write_CancelRequested(out, message)
+    return b"".join(out)
+
+
+def write_CancelRefused(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.reason)
+
+
+def encode_13(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\r"]
+    write_CancelRefused(out, message)
+    return b"".join(out)
+
+
+def write_AssetChange(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+
+
+def write_CreditUpdated(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.entry_id)
+    v1 = value.order_id
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v1)
+    v2 = value.changes
+    if v2:
+        p.write_long(out, len(v2))
+        for v3 in v2:
+            write_AssetChange(out, v3)
+    out.append(b"\x00")
+    p.write_string(out, value.released_asset)
+    p.write_long(out, value.released_e8)
+    p.write_long(out, value.filled_e8)
+
+
+def encode_14(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x0e"]
+    write_CreditUpdated(out, message)
+    return b"".join(out)
+
+
+def write_ReservationReleased(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.order_id)
+    out.append(symbols_OrderStatus_written[value.status])
+    p.write_string(out, value.asset)
+    p.write_long(out, value.released_e8)
+    p.write_long(out, value.remaining_e8)
+    p.write_long(out, value.cumulative_quantity_e8)
+
+
+def encode_15(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x0f"]
+    write_ReservationReleased(out, message)
+    return b"".join(out)
+
+
+def write_TransferApproved(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_TransferTerms(out, value.transfer)
+
+
+def encode_16(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x10"]
+    write_TransferApproved(out, message)
+    return b"".join(out)
+
+
+def write_TransferRejected(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_TransferTerms(out, value.transfer)
+    out.append(symbols_RejectReason_written[value.reason])
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+
+
+def encode_17(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x11"]
+    write_TransferRejected(out, message)
+    return b"".join(out)
+
+
+def write_RoutedLeg(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.symbol)
+    p.write_string(out, value.venue_client_order_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.send_before_us)
+
+
+def write_BookSeen(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.venue)
+    p.write_long(out, value.sequence)
+    p.write_long(out, value.age_us)
+    v1 = value.best_bid_e8
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+    v2 = value.best_ask_e8
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v2)
+    p.write_long(out, value.fillable_e8)
+    v3 = value.cost_e8
+    if v3 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v3)
+
+
+def write_OrderRouted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_OrderTerms(out, value.order)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoutedLeg(out, v2)
+    out.append(b"\x00")
+    v3 = value.seen
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            write_BookSeen(out, v4)
+    out.append(b"\x00")
+
+
+def encode_18(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x12"]
+    write_OrderRouted(out, message)
+    return b"".join(out)
+
+
+def write_OrderNotRouted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.reason)
+    v1 = value.seen
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_BookSeen(out, v2)
+    out.append(b"\x00")
+
+
+def encode_19(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x13"]
+    write_OrderNotRouted(out, message)
+    return b"".join(out)
+
+
+def write_OrderAcknowledged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.venue_order_id)
+    p.write_long(out, value.transacted_at_us)
+
+
+def encode_20(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x14"]
+    write_OrderAcknowledged(out, message)
+    return b"".join(out)
+
+
+def write_OrderFilled(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.base)
+    p.write_string(out, value.quote)
+    out.append(symbols_Side_written[value.side])
+    p.write_string(out, value.execution_id)
+    p.write_string(out, value.venue_order_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.quote_amount_e8)
+    p.write_long(out, value.cumulative_quantity_e8)
+    p.write_long(out, value.leaves_quantity_e8)
+    p.write_string(out, value.fee_asset)
+    p.write_long(out, value.fee_e8)
+    out.append(symbols_Liquidity_written[value.liquidity])
+    out.append(symbols_OrderStatus_written[value.status])
+    p.write_long(out, value.transacted_at_us)
+    p.write_string(out, value.source)
+
+
+def encode_21(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x15"]
+    write_OrderFilled(out, message)
+    return b"".join(out)
+
+
+def write_OrderCancelled(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_long(out, value.cumulative_quantity_e8)
+    p.write_string(out, value.reason)
+
+
+def encode_22(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x16"]
+    write_OrderCancelled(out, message)
+    return b"".join(out)
+
+
+def write_OrderExpired(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_long(out, value.cumulative_quantity_e8)
+    p.write_string(out, value.reason)
+
+
+def encode_23(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x17"]
+    write_OrderExpired(out, message)
+    return b"".join(out)
+
+
+def write_OrderRejectedByVenue(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_long(out, value.cumulative_quantity_e8)
+    p.write_string(out, value.code)
+    p.write_string(out, value.reason)
+
+
+def encode_24(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x18"]
+    write_OrderRejectedByVenue(out, message)
+    return b"".join(out)
+
+
+def write_OutcomeUnknown(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.reason)
+
+
+def encode_25(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x19"]
+    write_OutcomeUnknown(out, message)
+    return b"".join(out)
+
+
+def write_CancelLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.order_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.symbol)
+    p.write_string(out, value.venue_client_order_id)
+
+
+def write_CancelRouted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_CancelLeg(out, v2)
+    out.append(b"\x00")
+
+
+def encode_26(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1a"]
+    write_CancelRouted(out, message)
+    return b"".join(out)
+
+
+def write_CancelRejectedByVenue(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.order_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.leg)
+    p.write_string(out, value.venue)
+    p.write_string(out, value.code)
+    p.write_string(out, value.reason)
+
+
+def encode_27(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1b"]
+    write_CancelRejectedByVenue(out, message)
+    return b"".join(out)
+
+
+def write_ParkedRecord(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.service)
+    p.write_string(out, value.event_id)
+    p.write_string(out, value.topic)
+    p.write_long(out, value.partition)
+    p.write_long(out, value.offset)
+    v1 = value.key
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_bytes(out, v1)
+    v2 = value.value
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_bytes(out, v2)
+    p.write_string(out, value.reason)
+
+
+def encode_28(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1c"]
+    write_ParkedRecord(out, message)
+    return b"".join(out)
+
+
+def write_Break(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.break_id)
+    out.append(symbols_BreakClass_written[value.break_class])
+    p.write_string(out, value.venue)
+    p.write_string(out, value.key)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.ours_e8)
+    p.write_long(out, value.theirs_e8)
+    p.write_long(out, value.first_seen_at_us)
+    p.write_string(out, value.owner)
+    p.write_string(out, value.evidence)
+    p.write_string(out, value.evidence_sha256)
+
+
+def write_BreakClosed(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.break_id)
+    p.write_string(out, value.reason)
+
+
+def write_ReconciliationCompleted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.venue)
+    p.write_long(out, value.fills_matched)
+    p.write_long(out, value.orders_compared)
+    p.write_long(out, value.balances_compared)
+    p.write_long(out, value.pending)
+    v1 = value.opened
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_Break(out, v2)
+    out.append(b"\x00")
+    v3 = value.closed
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            write_BreakClosed(out, v4)
+    out.append(b"\x00")
+
+
+def encode_29(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1d"]
+    write_ReconciliationCompleted(out, message)
+    return b"".join(out)
+
+
+def write_Listing(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.venue)
+    p.write_string(out, value.symbol)
+    p.write_long(out, value.tick_e8)
+    p.write_long(out, value.lot_e8)
+    p.write_long(out, value.min_quantity_e8)
+    p.write_long(out, value.min_notional_e8)
+    p.write_long(out, value.maker_rate_e8)
+    p.write_long(out, value.taker_rate_e8)
+
+
+def write_Instrument(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.base)
+    p.write_string(out, value.quote)
+    p.write_long(out, value.tick_e8)
+    p.write_long(out, value.lot_e8)
+    p.write_long(out, value.min_quantity_e8)
+    p.write_long(out, value.max_quantity_e8)
+    p.write_long(out, value.min_notional_e8)
+    p.write_long(out, value.max_notional_e8)
+    p.write_boolean(out, value.tradable)
+    v1 = value.listings
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_Listing(out, v2)
+    out.append(b"\x00")
+
+
+def write_SetInstrument(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_Instrument(out, value.instrument)
+
+
+def encode_30(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1e"]
+    write_SetInstrument(out, message)
+    return b"".join(out)
+
+
+def write_OpenAccount(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.name)
+
+
+def encode_31(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x1f"]
+    write_OpenAccount(out, message)
+    return b"".join(out)
+
+
+def write_Limits(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.max_order_notional_e8)
+    p.write_long(out, value.max_open_orders)
+    p.write_long(out, value.max_messages_per_second)
+    p.write_long(out, value.collar_rate_e8)
+    p.write_long(out, value.mark_max_age_us)
+
+
+def write_SetLimits(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_Limits(out, value.limits)
+
+
+def encode_32(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00 "]
+    write_SetLimits(out, message)
+    return b"".join(out)
+
+
+def write_Fees(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.maker_rate_e8)
+    p.write_long(out, value.taker_rate_e8)
+
+
+def write_SetFees(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_Fees(out, value.fees)
+
+
+def encode_33(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00!"]
+    write_SetFees(out, message)
+    return b"".join(out)
+
+
+def write_SetTradingState(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    out.append(symbols_TradingState_written[value.state])
+    p.write_string(out, value.reason)
+
+
+def encode_34(message: Any) -> bytes:
+    out: list[bytes] = [b'\x00\x00\x00\x00"']
+    write_SetTradingState(out, message)
+    return b"".join(out)
+
+
+def write_ApiKey(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.key_id)
+    p.write_string(out, value.secret_sha256)
+    p.write_string(out, value.account_id)
+    v1 = value.scopes
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.requests_per_second)
+    v3 = value.expires_at_us
+    if v3 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v3)
+    p.write_boolean(out, value.revoked)
+
+
+def write_CreateApiKey(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_ApiKey(out, value.api_key)
+
+
+def encode_35(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00#"]
+    write_CreateApiKey(out, message)
+    return b"".join(out)
+
+
+def write_RevokeApiKey(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.key_id)
+
+
+def encode_36(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00$"]
+    write_RevokeApiKey(out, message)
+    return b"".join(out)
+
+
+def write_InstrumentSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_Instrument(out, value.instrument)
+
+
+def encode_37(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00%"]
+    write_InstrumentSet(out, message)
+    return b"".join(out)
+
+
+def write_AccountOpened(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.name)
+
+
+def encode_38(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00&"]
+    write_AccountOpened(out, message)
+    return b"".join(out)
+
+
+def write_LimitsSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_Limits(out, value.limits)
+
+
+def encode_39(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00'"]
+    write_LimitsSet(out, message)
+    return b"".join(out)
+
+
+def write_FeesSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_Fees(out, value.fees)
+
+
+def encode_40(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00("]
+    write_FeesSet(out, message)
+    return b"".join(out)
+
+
+def write_TradingStateSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    out.append(symbols_TradingState_written[value.state])
+    p.write_string(out, value.reason)
+
+
+def encode_41(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00)"]
+    write_TradingStateSet(out, message)
+    return b"".join(out)
+
+
+def write_ApiKeyCreated(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_ApiKey(out, value.api_key)
+
+
+def encode_42(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00*"]
+    write_ApiKeyCreated(out, message)
+    return b"".join(out)
+
+
+def write_ApiKeyRevoked(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.key_id)
+
+
+def encode_43(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00+"]
+    write_ApiKeyRevoked(out, message)
+    return b"".join(out)
+
+
+def write_ReferenceRejected(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.reason)
+
+
+def encode_44(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00,"]
+    write_ReferenceRejected(out, message)
+    return b"".join(out)
+
+
+def write_Snapshot(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.service)
+    p.write_long(out, value.partition)
+    p.write_long(out, value.epoch)
+    p.write_long(out, value.sequence)
+    p.write_long(out, value.offset)
+    p.write_string(out, value.state_version)
+    p.write_string(out, value.digest)
+    p.write_long(out, value.index)
+    p.write_long(out, value.count)
+    v1 = value.positions
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    p.write_bytes(out, value.state)
+
+
+def encode_45(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00-"]
+    write_Snapshot(out, message)
+    return b"".join(out)
+
+
+DECODERS: dict[int, Any] = {
+    1: decode_1,
+    2: decode_2,
+    3: decode_3,
+    4: decode_4,
+    5: decode_5,
+    6: decode_6,
+    7: decode_7,
+    8: decode_8,
+    9: decode_9,
+    10: decode_10,
+    11: decode_11,
+    12: decode_12,
+    13: decode_13,
+    14: decode_14,
+    15: decode_15,
+    16: decode_16,
+    17: decode_17,
+    18: decode_18,
+    19: decode_19,
+    20: decode_20,
+    21: decode_21,
+    22: decode_22,
+    23: decode_23,
+    24: decode_24,
+    25: decode_25,
+    26: decode_26,
+    27: decode_27,
+    28: decode_28,
+    29: decode_29,
+    30: decode_30,
+    31: decode_31,
+    32: decode_32,
+    33: decode_33,
+    34: decode_34,
+    35: decode_35,
+    36: decode_36,
+    37: decode_37,
+    38: decode_38,
+    39: decode_39,
+    40: decode_40,
+    41: decode_41,
+    42: decode_42,
+    43: decode_43,
+    44: decode_44,
+    45: decode_45,
+}
+ENCODERS: dict[Any, Any] = {
+    m.Began: encode_1,
+    m.InputParked: encode_2,
+    m.EntryBooked: encode_3,
+    m.MarkPublished: encode_4,
+    m.SubmitOrder: encode_5,
+    m.CancelOrder: encode_6,
+    m.CancelAllOrders: encode_7,
+    m.RequestTransfer: encode_8,
+    m.OrderAccepted: encode_9,
+    m.OrderRejected: encode_10,
+    m.DecisionRepeated: encode_11,
+    m.CancelRequested: encode_12,
+    m.CancelRefused: encode_13,
+    m.CreditUpdated: encode_14,
+    m.ReservationReleased: encode_15,
+    m.TransferApproved: encode_16,
+    m.TransferRejected: encode_17,
+    m.OrderRouted: encode_18,
+    m.OrderNotRouted: encode_19,
+    m.OrderAcknowledged: encode_20,
+    m.OrderFilled: encode_21,
+    m.OrderCancelled: encode_22,
+    m.OrderExpired: encode_23,
+    m.OrderRejectedByVenue: encode_24,
+    m.OutcomeUnknown: encode_25,
+    m.CancelRouted: encode_26,
+    m.CancelRejectedByVenue: encode_27,
+    m.ParkedRecord: encode_28,
+    m.ReconciliationCompleted: encode_29,
+    m.SetInstrument: encode_30,
+    m.OpenAccount: encode_31,
+    m.SetLimits: encode_32,
+    m.SetFees: encode_33,
+    m.SetTradingState: encode_34,
+    m.CreateApiKey: encode_35,
+    m.RevokeApiKey: encode_36,
+    m.InstrumentSet: encode_37,
+    m.AccountOpened: encode_38,
+    m.LimitsSet: encode_39,
+    m.FeesSet: encode_40,
+    m.TradingStateSet: encode_41,
+    m.ApiKeyCreated: encode_42,
+    m.ApiKeyRevoked: encode_43,
+    m.ReferenceRejected: encode_44,
+    m.Snapshot: encode_45,
+}
