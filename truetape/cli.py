@@ -7,6 +7,7 @@ import os
 import pkgutil
 import sys
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -48,7 +49,11 @@ def adopt_native_stack() -> None:
 
 
 def main() -> None:
-    """Run the command; a TruetapeError becomes one message on stderr and exit status 1."""
+    """Run the command; a TruetapeError becomes one message on stderr and exit status 1.
+
+    Logs go to stderr: stdout is the command's own, often one JSON object.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         build()(prog_name="truetape")
     except TruetapeError as error:

@@ -10,6 +10,7 @@ from truetape import messages as m
 from truetape.codec import Message, encode
 from truetape.errors import TruetapeError
 from truetape.log import KafkaLog, Log, Part, Record, check_topics
+from truetape.money import from_e8
 from truetape.reference import Reference
 from truetape.restore import readable
 from truetape.tape import Reader
@@ -55,7 +56,7 @@ class Operator:
     def transfer(self, terms: m.TransferTerms, seconds: float = ANSWER_SECONDS) -> m.TransferApproved:
         """Send a deposit or withdrawal; returns the approval. Raises Refused or NoAnswer.
 
-        An approved transfer is not answered again: NoAnswer then says so.
+        Risk does not answer an approved transfer again, so where no answer comes, the tape is read for an earlier one.
         """
         partition = ids.partition_of(terms.account_id, ORDERS_DECISIONS.partitions)
         decisions = Part(ORDERS_DECISIONS.name, partition)
@@ -64,12 +65,22 @@ class Operator:
         self._append(Part(ORDERS_COMMANDS.name, partition), terms.account_id.encode(), command)
         event = self._wait(lambda found: _transfer_id(found) == terms.transfer_id, seconds)
         if event is None:
-            raise NoAnswer("risk did not answer: it is not running, or this external reference was approved before")
+            return self._approved_before(decisions, terms)
         if isinstance(event, m.TransferRejected):
             numbers = ", ".join(f"{name} {value}" for name, value in event.numbers.items())
             raise Refused(f"{event.reason} ({numbers})" if numbers else event.reason)
         approved: m.TransferApproved = event
         return approved
+
+    def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved:
+        reader = Reader(decisions.topic, decisions.partition)
+        for record in self._log.read({decisions: self._log.ends([decisions])[decisions]}, READ_SECONDS):
+            event = readable(record)
+            if event is None or not reader.accept(event, record.offset):
+                continue
+            if isinstance(event, m.TransferApproved) and event.transfer.transfer_id == terms.transfer_id:
+                return _same(event, terms)
+        raise NoAnswer("risk did not answer; is it running (`truetape dev status`)? The transfer stays asked")
 
     def _append(self, part: Part, key: bytes, command: Message) -> None:
         headers = [("event_type", type(command).__name__.encode())]
@@ -93,6 +104,16 @@ class Operator:
             return None
         reference.fold(self.reference, message)
         return message
+
+
+def _same(approved: m.TransferApproved, asked: m.TransferTerms) -> m.TransferApproved:
+    earlier = approved.transfer
+    if earlier == asked:
+        return approved
+    raise Refused(
+        f"external reference {asked.external_reference!r} belongs to a transfer of {from_e8(earlier.amount_e8)} "
+        f"{earlier.asset} at {earlier.location}; choose another reference"
+    )
 
 
 def _transfer_id(event: Any) -> str:

@@ -1,5 +1,7 @@
 """A service as a process: settings, logs, Kafka, health, the loop, a watchdog, and a clean end."""
 
+import argparse
+import importlib
 import os
 import signal
 import sys
@@ -26,6 +28,7 @@ STUCK_EXIT = 70
 
 def main(service: Service[Any], effects: EffectsFactory | None = None) -> None:
     """Run a service until SIGTERM or SIGINT; a named error ends the process with status 1."""
+    explain(f"services.{service.name}")
     configured = settings()
     configure_logging(configured, service.name)
     try:
@@ -38,6 +41,16 @@ def main(service: Service[Any], effects: EffectsFactory | None = None) -> None:
     except TruetapeError as error:
         _log.error("ended", error=type(error).__name__, detail=str(error))
         sys.exit(1)
+
+
+def explain(package: str) -> None:
+    """Answer --help with the package's own words, and refuse any other argument: a typo must not start a service."""
+    argparse.ArgumentParser(
+        prog=f"python -m {package}",
+        description=importlib.import_module(package).__doc__,
+        epilog="It is configured by its environment: `truetape settings` lists everything.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
 
 
 def open_runner(service: Service[Any], configured: Settings, effects: EffectsFactory | None = None) -> Runner[Any]:

@@ -2,11 +2,13 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PORT_BASES: Final = (1024, 60_000)
+"""Lowest and highest TRUETAPE_PORT_BASE."""
 PORT_OFFSETS: dict[str, int] = {
     "kafka": 92,
     "kafka-controller": 93,
@@ -42,7 +44,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRUETAPE_", env_nested_delimiter="__", extra="ignore")
 
     home: Path = Field(Path(".truetape"), description="Where the native stack keeps data, logs and downloads")
-    port_base: int = Field(18000, ge=1024, le=60000, description="First port; each process adds its own offset")
+    port_base: int = Field(
+        18000, ge=PORT_BASES[0], le=PORT_BASES[1], description="First port; each process adds its own offset"
+    )
     host: str = Field("127.0.0.1", description="Address on which the HTTP servers of all processes listen")
     kafka: str = Field("127.0.0.1:18092", description="Kafka bootstrap servers, host:port[,host:port]")
     replication: int = Field(

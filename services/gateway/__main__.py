@@ -14,7 +14,7 @@ from services.gateway.app import build
 from services.gateway.gateway import Gateway, new_runner
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import KafkaLog, check_topics
-from truetape.process import watch
+from truetape.process import explain, watch
 from truetape.settings import Settings, settings
 from truetape.telemetry import configure_logging
 from truetape.topics import ALL
@@ -80,6 +80,7 @@ async def serve(configured: Settings) -> None:
 
 def main() -> None:
     """Run the gateway; a named error ends the process with status 1."""
+    explain("services.gateway")
     configured = settings()
     configure_logging(configured, "gateway")
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # It has no structure; what matters we log.

@@ -61,7 +61,7 @@ def _invalid(message: str) -> Problem:
         return field_problem(missing[1], "the field is missing", "missing_field")
     place = _PLACE.search(message)
     detail = _PLACE.sub("", message)[:300]
-    if "`float`" in detail or "`int`" in detail:
+    if "got `float`" in detail or "got `int`" in detail:
         detail += '; decimals travel as strings, such as "1.25"'
     return field_problem(place[1] if place else "", detail)
 
@@ -98,14 +98,16 @@ def positive(field: str, text: str) -> int:
     return value_e8
 
 
-def parse_positions(header: str) -> dict[Part, int]:
-    """The header Truetape-Position: "topic/partition@offset", comma-separated. Raises Problem invalid_header."""
+def parse_positions(header: str, name: str = "Truetape-Position") -> dict[Part, int]:
+    """The header `name`: "topic/partition@offset", comma-separated. Raises Problem invalid_header."""
     found: dict[Part, int] = {}
     for item in header.split(",") if header else ():
         match = _POSITION.fullmatch(item.strip())
         topic = BY_NAME.get(match[1]) if match else None
         if match is None or topic is None or int(match[2]) >= topic.partitions or len(found) >= POSITIONS_MAX:
-            raise Problem("invalid_header", "Truetape-Position must be topic/partition@offset, as an answer carried it")
+            raise Problem(
+                "invalid_header", f"{name} must be topic/partition@offset, as an answer or an event carried it"
+            )
         part = Part(match[1], int(match[2]))
         found[part] = max(int(match[3]), found.get(part, 0))
     return found

@@ -173,7 +173,7 @@ async def stream_events(call: Call) -> Response:
         raise Problem("overloaded", f"{STREAMS_MAX} streams are open")
     stream = Subscription(call.account_id)
     last = call.header(b"last-event-id")
-    told = parse_positions(last) if last else None
+    told = parse_positions(last, "Last-Event-ID") if last else None
     if told is not None and not set(told) <= set(stream.parts):
         raise Problem("invalid_header", "Last-Event-ID is none of this account's")
     return EventStream(gateway, call, stream, told)

@@ -89,3 +89,9 @@ def test_a_second_up_at_once_is_refused(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SetupError, match="another `up` is at work"):
             stack.up()
+
+
+@pytest.mark.parametrize("base", [-5, 0, 80, 60_001, 65_530])
+def test_a_port_base_without_room_is_refused_by_name(tmp_path: Path, base: int) -> None:
+    with pytest.raises(SetupError, match="choose one from 1024 to 60000"):
+        Stack(tmp_path / "home", base)

@@ -82,6 +82,9 @@ def test_good_bodies_are_parsed_and_defaults_are_absent() -> None:
 
 def test_a_hint_is_given_where_a_number_was_sent() -> None:
     assert "decimals travel as strings" in problem(order(price=60000.5)).detail
+    with pytest.raises(Problem) as caught:
+        parse_query([("limit", "0")], r.OrdersQuery)
+    assert "decimals" not in caught.value.detail, "a limit is no decimal"
 
 
 BAD_DECIMALS = [
@@ -178,3 +181,8 @@ def test_bad_positions_are_refused(header: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_positions(header)
     assert caught.value.code == "invalid_header"
+
+
+def test_positions_at_fault_name_their_own_header() -> None:
+    with pytest.raises(Problem, match="Last-Event-ID must be"):
+        parse_positions("garbage", "Last-Event-ID")

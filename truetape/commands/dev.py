@@ -38,7 +38,13 @@ def up(
     """Start what does not run, and wait until all of it is ready."""
     began = time.monotonic()
     with Steps() as steps:
-        stack = Stack(_home(home), port_base or _base(), _names(only), replay=replay or (), report=steps.report)
+        stack = Stack(
+            _home(home),
+            _base() if port_base is None else port_base,
+            _names(only),
+            replay=replay or (),
+            report=steps.report,
+        )
         stack.up()
     steps.console.print(f"[bold]ready[/] after {time.monotonic() - began:.1f} s; environment: {stack.home.env_file}")
 

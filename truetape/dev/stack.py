@@ -25,7 +25,7 @@ from truetape.dev.home import (
 from truetape.dev.ports import require_free
 from truetape.dev.unit import Progress, Stage, Status, Unit, in_order
 from truetape.errors import SetupError, TruetapeError
-from truetape.settings import PORT_OFFSETS
+from truetape.settings import PORT_BASES, PORT_OFFSETS
 
 FREE_BYTES = 512 * 2**20
 """Least free space on the home's disk: Kafka's segments, PostgreSQL's cluster and room for an hour of logs."""
@@ -60,7 +60,7 @@ class Stack:
         self._report = report
         self._extra = dict(extra or {})
         known = read_environment(self.home.env_file)
-        self.port_base = port_base or int(known.get("TRUETAPE_PORT_BASE", _DEFAULT_BASE))
+        self.port_base = _checked(port_base) or int(known.get("TRUETAPE_PORT_BASE", _DEFAULT_BASE))
         self._known_base = int(known.get("TRUETAPE_PORT_BASE", self.port_base))
         self._environment = environment(self.port_base, secrets_of(known))
         self._units = {unit.name: unit for unit in self._all_units(downloads or _downloads(), replay)}
@@ -277,6 +277,13 @@ class Stack:
         missing = unit.missing()
         age, memory = process.age_and_memory(running.pid)
         return Status(unit.name, "starting" if missing else "ready", running.pid, port, age, memory, missing or "")
+
+
+def _checked(port_base: int | None) -> int | None:
+    lowest, highest = PORT_BASES
+    if port_base is not None and not lowest <= port_base <= highest:
+        raise SetupError(f"--port-base {port_base} leaves no room for all ports: choose one from {lowest} to {highest}")
+    return port_base
 
 
 def _downloads() -> Path:

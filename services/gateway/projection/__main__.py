@@ -17,6 +17,7 @@ from services.gateway.views import consistent, view_digest, view_positions
 from truetape.errors import SetupError, TruetapeError
 from truetape.health import Health, serve
 from truetape.log import KafkaLog, check_topics
+from truetape.process import explain
 from truetape.settings import Settings, settings
 from truetape.telemetry import CountsCollector, configure_logging
 from truetape.topics import ALL
@@ -45,6 +46,7 @@ def digests(dsn: str, _: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Project until SIGTERM or SIGINT; a named error ends the process with status 1."""
+    explain("services.gateway.projection")
     configured = settings()
     configure_logging(configured, NAME)
     stopping = threading.Event()
