@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up down logs demo test lint bench fmt audit schemas docs lock
+.PHONY: help setup up down logs demo test chaos lint bench fmt audit schemas docs lock
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -41,6 +41,10 @@ setup: ## Install what is missing: Python packages, Java, Kafka, PostgreSQL, Red
 
 test: setup ## Lint, types, import contracts and all tests
 	@scripts/test
+
+chaos: setup ## Kill, stop, cut and partition real processes under load, all scenarios; writes a page
+	@status=0; TRUETAPE_CHAOS=all $(BIN)/pytest -s tests/chaos || status=$$?; \
+	$(BIN)/python -m tests.chaos.page; exit $$status
 
 lint: $(READY) ## Ruff, mypy and the import contracts
 	$(BIN)/ruff check

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from truetape.dev import ProgramMissing, Stack, StartFailed, free_base
+from truetape.dev.process import Command
 from truetape.dev.unit import Unit, in_order
 from truetape.errors import SetupError
 
@@ -95,3 +96,28 @@ def test_a_second_up_at_once_is_refused(tmp_path: Path) -> None:
 def test_a_port_base_without_room_is_refused_by_name(tmp_path: Path, base: int) -> None:
     with pytest.raises(SetupError, match="choose one from 1024 to 60000"):
         Stack(tmp_path / "home", base)
+
+
+def test_a_further_unit_starts_by_name_and_ends_with_all(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "home", 20_000, only=())
+    stack.up()
+    sleeper = Command([sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path)
+    stack.add(Unit("further", command=lambda: sleeper))
+    with pytest.raises(SetupError, match="already: choose another name"):
+        stack.add(Unit("further"))
+    stack.up()
+    assert stack.pid("further") is None, "up starts only what was chosen"
+    stack.start("further")
+    assert stack.pid("further")
+    stack.down()
+    assert stack.pid("further") is None
+
+
+def test_settings_by_unit_reach_that_unit_alone(tmp_path: Path) -> None:
+    proxied = {"TRUETAPE_POSTGRES": "postgresql://elsewhere"}
+    stack = Stack(tmp_path / "home", 20_000, by_unit={"projection": proxied})
+    asked = {
+        unit.name: unit.command() for unit in stack.units if unit.name in ("projection", "gateway") and unit.command
+    }
+    assert asked["projection"].environment["TRUETAPE_POSTGRES"] == "postgresql://elsewhere"
+    assert asked["gateway"].environment["TRUETAPE_POSTGRES"] == stack.environment()["TRUETAPE_POSTGRES"]

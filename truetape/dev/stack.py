@@ -41,8 +41,8 @@ class Stack:
     """Kafka, PostgreSQL, Redis, two venues and all services as local processes of one home folder.
 
     `only` names the units to handle (default: all). `port_base` is remembered in the home. `replay` are
-    recordings for the venues to play. `extra` are further TRUETAPE_ settings for all services. `report`
-    hears of each step.
+    recordings for the venues to play. `extra` are further TRUETAPE_ settings for all services, `by_unit` for
+    single ones (a proxy in front of a server, an instance name). `report` hears of each step.
     """
 
     def __init__(
@@ -53,29 +53,34 @@ class Stack:
         *,
         replay: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
+        by_unit: Mapping[str, Mapping[str, str]] | None = None,
         downloads: Path | None = None,
         report: Callable[[Progress], None] = _silent,
     ) -> None:
         self.home = Home(home.absolute())
         self._report = report
         self._extra = dict(extra or {})
+        self._by_unit = {unit: dict(values) for unit, values in (by_unit or {}).items()}
         known = read_environment(self.home.env_file)
         self.port_base = _checked(port_base) or int(known.get("TRUETAPE_PORT_BASE", _DEFAULT_BASE))
         self._known_base = int(known.get("TRUETAPE_PORT_BASE", self.port_base))
         self._environment = environment(self.port_base, secrets_of(known))
         self._units = {unit.name: unit for unit in self._all_units(downloads or _downloads(), replay)}
         self._chosen = self._choose(only)
+        self._added: list[Unit] = []
 
     def _all_units(self, downloads: Path, replay: Sequence[Path]) -> Iterator[Unit]:
-        here = self._environment | self._extra
+        here = self._environment | self._extra  # The servers themselves are where the stack put them.
         yield kafka.unit(self.home, downloads, self.port("kafka"), self.port("kafka-controller"))
-        yield postgres.unit(self.home, here["TRUETAPE_POSTGRES"])
-        yield redis.unit(self.home, here["TRUETAPE_REDIS"])
+        yield postgres.unit(self.home, self._environment["TRUETAPE_POSTGRES"])
+        yield redis.unit(self.home, self._environment["TRUETAPE_REDIS"])
         yield services.topics_unit(here)
         yield from (
             services.venue_unit(venue, here, self.home.data("venues") / f"{venue}.state", replay) for venue in VENUES
         )
-        yield from (services.service_unit(service, here) for service in services.SERVICES)
+        yield from (
+            services.service_unit(service, here | self._by_unit.get(service.name, {})) for service in services.SERVICES
+        )
 
     def _choose(self, only: Collection[str] | None) -> list[Unit]:
         unknown = set(only or ()) - set(self._units)
@@ -123,7 +128,7 @@ class Stack:
 
     def down(self) -> None:
         """Stop the chosen units in reverse order, the units of one layer at once."""
-        for layer in reversed(in_order(self._chosen)):
+        for layer in reversed(in_order([*self._chosen, *self._added])):
             with ThreadPoolExecutor(len(layer)) as threads:
                 list(threads.map(self._stop, layer))
 
@@ -142,6 +147,13 @@ class Stack:
             self.home.path.rmdir()
 
     # ---- single units --------------------------------------------------------------------------------
+
+    def add(self, unit: Unit) -> None:
+        """Take a further unit, such as a second instance of a service: `start` starts it, `down` ends it too."""
+        if unit.name in self._units:
+            raise SetupError(f"there is a unit {unit.name} already: choose another name")
+        self._units[unit.name] = unit
+        self._added.append(unit)
 
     def start(self, name: str) -> None:
         """Start one unit and wait until it is ready."""

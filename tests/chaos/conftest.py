@@ -1,0 +1,30 @@
+"""The stage that scenarios share, and which of them run where: a subset in `make test`, all in `make chaos`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.stage import Stage
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise."""
+    here = Path(__file__).parent
+    mine = [item for item in items if here in item.path.parents]
+    for item in mine:
+        item.add_marker(pytest.mark.integration)
+        item.add_marker(pytest.mark.chaos)
+    if os.environ.get("TRUETAPE_CHAOS") == "all":
+        return
+    left_out = [item for item in mine if item.get_closest_marker("only_make_chaos")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="package")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One running system for all scenarios that can share it; see Stage for what each must leave behind."""
+    with Stage.open(tmp_path_factory.mktemp("chaos")) as found:
+        yield found

@@ -1,0 +1,170 @@
+"""The common pass criterion: what must hold after every fault, in one place.
+
+`quiesce` lets everything come to rest, `judge` then asks the tape (by the independent reader), the venues, the views,
+the audit and the reconciler. Each promise gets the list of what breaks it; all lists must be empty.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import psycopg
+
+from tests.chaos import reader
+from tests.chaos.load import Load
+from tests.chaos.stage import Stage, wait_until
+from truetape import demo
+from truetape.client import Refused, Unreachable
+
+ENDED: Final = ("REJECTED", "FILLED", "CANCELLED", "EXPIRED")
+QUIET_SECONDS: Final = 90.0
+RETRIES: Final = 12
+SHOWN_MAX: Final = 5
+Findings = dict[str, list[str]]
+
+
+def quiesce(stage: Stage) -> None:
+    """Until no order is open and every fill is booked, in the views."""
+
+    def quiet() -> bool:
+        if rows(stage, "SELECT 1 FROM view.orders WHERE NOT (status = ANY(%s)) LIMIT 1", list(ENDED)):
+            _cancel_everything(stage)
+            return False
+        fills, booked = rows(stage, "SELECT count(*) FROM view.fills UNION ALL SELECT count(*) FROM view.entries "
+                                    "WHERE execution_id IS NOT NULL")  # fmt: skip
+        return bool(fills == booked)
+
+    wait_until(quiet, "all orders ended and all fills booked", QUIET_SECONDS)
+
+
+def _cancel_everything(stage: Stage) -> None:
+    for account in stage.keys:
+        with stage.client(account) as client:
+            try:
+                client.cancel_all()
+            except (Refused, Unreachable):
+                continue  # The next round tries again.
+
+
+def rows(stage: Stage, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of the views, asked of PostgreSQL itself."""
+    with psycopg.connect(stage.postgres, connect_timeout=10) as connection:
+        return connection.execute(query.encode(), values).fetchall()
+
+
+def judge(stage: Stage, load: Load, tape: reader.Verdict) -> Findings:
+    """What breaks each promise, after `quiesce`."""
+    since_us = time.time_ns() // 1000
+    found = {
+        "every acknowledged order is there and has ended": _acknowledged(stage, load),
+        "a retry gives the same order": _retried(stage, load),
+        "the venues' fills are booked once, none is invented": _fills(stage, tape),
+        "the independent reader finds nothing": _read(stage, tape),
+        "money sums to zero": _sums(stage),
+        "nothing stays reserved": _reservations(stage),
+        "the audit is equal, live and rebuilt alike, views too": _audit(stage),
+        "exactly the planted breaks are open": _breaks(stage, since_us),
+    }
+    return {promise: _short(broken) for promise, broken in found.items()}
+
+
+def _short(broken: Iterable[str]) -> list[str]:
+    listed = list(broken)
+    hidden = len(listed) - SHOWN_MAX
+    return listed[:SHOWN_MAX] + ([f"and {hidden} more"] if hidden > 0 else [])
+
+
+def _acknowledged(stage: Stage, load: Load) -> list[str]:
+    found = [f"{one} was never answered definitely" for one in load.doubtful]
+    found += [f"{one} was answered with two order ids" for one in load.differing]
+    query = "SELECT account_id, client_order_id, order_id, status FROM view.orders"
+    known = {(account, name): (order_id, status) for account, name, order_id, status in rows(stage, query)}
+    for one in load.acknowledged:
+        order_id, status = known.get((one.account_id, one.client_order_id), ("", "lost"))
+        if order_id != one.order_id or status not in ENDED:
+            found.append(
+                f"{one.client_order_id}: acknowledged as {one.order_id}, found {order_id or 'nothing'} {status}"
+            )
+    return found
+
+
+def _retried(stage: Stage, load: Load) -> list[str]:
+    found = []
+    [(before,)] = rows(stage, "SELECT count(*) FROM view.orders")
+    for one in load.acknowledged[:: max(1, len(load.acknowledged) // RETRIES)]:
+        with stage.client(one.account_id) as client:
+            again = client.submit(**one.terms, client_order_id=one.client_order_id).order_id
+        if again != one.order_id:
+            found.append(f"{one.client_order_id} was {one.order_id}, and now is {again}")
+    [(after,)] = rows(stage, "SELECT count(*) FROM view.orders")
+    return found + ([f"{after - before} orders came from retries"] if after != before else [])
+
+
+def _fills(stage: Stage, tape: reader.Verdict) -> list[str]:
+    theirs: Counter[str] = Counter()
+    for venue in stage.venues:
+        theirs.update(
+            f"{venue}:{trade['symbol']}:{trade['id']}:{'B' if trade['isBuyer'] else 'S'}"
+            for trade in stage.admin(venue, "GET", f"/trades?account={demo.VENUE_ACCOUNT}")
+            if trade["clientOrderId"].startswith("TT")
+        )
+    on_tape = Counter(r.body["execution_id"] for r in tape.accepted["orders.executions"] if r.kind == "OrderFilled")
+    in_view = Counter(one for (one,) in rows(stage, "SELECT execution_id FROM view.fills"))
+    booked = Counter(one for (one,) in rows(stage, "SELECT execution_id FROM view.entries WHERE kind = 'TRADE'"))
+    sides = {"the tape": on_tape, "the view of fills": in_view, "the journal": booked}
+    return [
+        f"{one}: the venue has it {theirs[one]} times, {side} {ours[one]} times"
+        for side, ours in sides.items()
+        for one in sorted(theirs.keys() | ours.keys())
+        if theirs[one] != ours[one]
+    ] or ([] if theirs else ["there is no fill at all"])
+
+
+def _read(stage: Stage, tape: reader.Verdict) -> list[str]:
+    return reader.check(tape, received(stage))
+
+
+def received(stage: Stage) -> list[str]:
+    """Client order ids of the orders that reached the venues, as the venues tell."""
+    return [one["client_order_id"] for venue in stage.venues for one in stage.admin(venue, "GET", "/received")]
+
+
+def _sums(stage: Stage) -> list[str]:
+    query = "SELECT asset, sum(amount_e8)::text FROM view.balances GROUP BY 1 HAVING sum(amount_e8) <> 0"
+    return [f"{asset}: {total} in all" for asset, total in rows(stage, query)]
+
+
+def _reservations(stage: Stage) -> list[str]:
+    query = "SELECT account_id, asset, reserved_e8::text FROM view.credit WHERE reserved_e8 <> 0"
+    return [f"{account} has {held} {asset} reserved" for account, asset, held in rows(stage, query)]
+
+
+def _audit(stage: Stage) -> list[str]:
+    _, report = stage.cli("audit", "--json", "--require-live")
+    found = [f"{one['check']} {one['where']} {one['account_id']} {one['what']}: {one['tape']} / {one['other']}"[:300]
+             for one in report["differences"]]  # fmt: skip
+    found += report["gaps"] + [f"{view['view']}: {view['verdict']}" for view in report["views"]
+                               if view["verdict"] != "equal"]  # fmt: skip
+    for one in report["partitions"]:
+        if one["records"] and one["live"] != "equal":
+            found.append(f"{one['service']} {one['partition']}: live is {one['live']}")
+        if one["snapshot"] not in ("equal", "none"):
+            found.append(f"{one['service']} {one['partition']}: snapshot is {one['snapshot']}")
+    found += [f"{number} {what}" for what, number in report["pending"].items()]
+    return found if found or report["equal"] else ["the audit is not equal"]
+
+
+def _breaks(stage: Stage, since_us: int) -> list[str]:
+    """Empty once comparisons with both venues, begun after everything was quiet, show the planted breaks alone."""
+    deadline = time.monotonic() + QUIET_SECONDS
+    while True:
+        _, told = stage.cli("breaks", "--json")
+        found = {(one["break_class"], one["venue"], one["key"]) for one in told["breaks"]}
+        fresh = set(told["newest"]) == set(stage.venues) and min(told["newest"].values()) > since_us
+        if fresh and not any(told["pending"].values()) and found == stage.planted:
+            return []
+        if time.monotonic() > deadline:
+            late = [] if fresh else [f"no comparison since {since_us}: {told['newest']}"]
+            return [f"open {sorted(found)}, planted {sorted(stage.planted)}, pending {told['pending']}", *late]
+        time.sleep(0.5)
