@@ -1,0 +1,129 @@
+"""The independent reader sees what it is there to see; and the page shows what the report says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.chaos import page, reader
+from tests.chaos.reader import Raw, Verdict, check
+
+EXECUTIONS, DECISIONS, ENTRIES = "orders.executions", "orders.decisions", "clearing.entries"
+INTENT = {"order": {"order_id": "o1"}, "legs": [{"venue_client_order_id": "TT000-o1-00"}]}
+FILL = {"order_id": "o1", "execution_id": "alpha:BTCUSDT:1:B"}
+ENTRY = {
+    "execution_id": "alpha:BTCUSDT:1:B",
+    "lines": [{"asset": "BTC", "amount_e8": 5}, {"asset": "BTC", "amount_e8": -5}],
+}
+
+
+class Tape:
+    """Records in the order in which they are written, with the next offset and sequence unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict()
+        self._places: dict[tuple[str, int], tuple[int, int]] = {}
+        self._next: dict[str, int] = {}
+
+    def write(
+        self, topic: str, kind: str, body: dict[str, Any], *, epoch: int = 1, sequence: int = 0,
+        cause: tuple[str, int, str] = ("timer", -1, ""),
+    ) -> "Tape":  # fmt: skip
+        self._next[topic] = self._next.get(topic, 0) + (kind != "Began")
+        source, offset, name = cause
+        meta = {
+            "epoch": epoch, "sequence": sequence or self._next[topic], "decided_at_us": 0,
+            "cause": {"source": source, "partition": 0, "offset": offset, "id": name},
+        }  # fmt: skip
+        self._places.setdefault((topic, 0), (0, 0))
+        reader._judge(self.verdict, self._places, Raw(topic, 0, self._next[topic], kind, {"meta": meta, **body}))
+        return self
+
+    def began(self, *topics: str, epoch: int = 1) -> "Tape":
+        for topic in topics:
+            self._next[topic] = 0
+            self.write(topic, "Began", {}, epoch=epoch, sequence=0)
+        return self
+
+    def traded(self) -> "Tape":
+        """One order that was routed, filled and booked."""
+        self.began(EXECUTIONS, ENTRIES)
+        self.write(EXECUTIONS, "OrderRouted", INTENT, cause=(DECISIONS, 0, ""))
+        self.write(EXECUTIONS, "OrderFilled", FILL, cause=("venue:alpha", -1, FILL["execution_id"]))
+        return self.write(ENTRIES, "EntryBooked", ENTRY, cause=(EXECUTIONS, 1, ""))
+
+
+def found(tape: Tape, received: list[str] | None = None) -> list[str]:
+    return check(tape.verdict, received)
+
+
+def test_a_sound_tape_has_no_finding() -> None:
+    assert found(Tape().traded(), ["TT000-o1-00", "by-hand"]) == []
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "finding"),
+    [
+        (Tape().traded().write(ENTRIES, "EntryBooked", ENTRY, sequence=9, cause=(EXECUTIONS, 8, "")), "gap"),
+        (Tape().traded().write(ENTRIES, "EntryBooked", ENTRY, cause=(EXECUTIONS, 1, "")), "again, or too late"),
+        (Tape().traded().write(ENTRIES, "EntryBooked", ENTRY, cause=(EXECUTIONS, 5, "")), "is booked 2 times"),
+        (
+            Tape().traded().write(EXECUTIONS, "OrderFilled", FILL, cause=("venue:alpha", -1, FILL["execution_id"])),
+            "again",
+        ),
+        (Tape().traded().write(EXECUTIONS, "OrderFilled", FILL, cause=("venue:beta", -1, "x")), "on the tape 2 times"),
+        (Tape().traded().write(EXECUTIONS, "OrderRouted", INTENT, cause=(DECISIONS, 7, "")), "was routed 2 times"),
+        (
+            Tape().traded().write(EXECUTIONS, "OrderFilled", FILL | {"execution_id": "b"}, cause=("venue:b", -1, "b")),
+            "is not booked",
+        ),
+        (
+            Tape().traded().write(ENTRIES, "EntryBooked", ENTRY | {"execution_id": "b"}, cause=(EXECUTIONS, 9, "")),
+            "no fill is",
+        ),
+        (
+            Tape().traded().write(
+                ENTRIES, "EntryBooked", {"execution_id": "", "lines": [{"asset": "X", "amount_e8": 1}]},
+                cause=(EXECUTIONS, 9, ""),
+            ),
+            "does not sum to zero",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_found(spoiled: Tape, finding: str) -> None:
+    assert any(finding in one for one in found(spoiled, ["TT000-o1-00"]))
+
+
+def test_a_venue_order_of_a_zombie_is_found() -> None:
+    tape = Tape().began(EXECUTIONS, epoch=2).write(EXECUTIONS, "OrderRouted", INTENT, epoch=1, sequence=7)
+    assert tape.verdict.void == 1
+    assert found(tape, ["TT000-o1-00"]) == ["the venue received TT000-o1-00, which stands in a void record alone"]
+    assert found(Tape(), ["TT000-o1-00"]) == ["the venue received TT000-o1-00, which stands in no record"]
+    assert "received TT000-o1-00 2 times" in found(Tape().traded(), ["TT000-o1-00", "TT000-o1-00"])[0]
+
+
+def test_a_command_without_an_answer_is_found() -> None:
+    tape = Tape()
+    tape.verdict.commands.append(Raw(reader.COMMANDS, 0, 3, "SubmitOrder", {}))
+    assert found(tape) == ["SubmitOrder at orders.commands/0@3 has no answer"]
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    fault = {"what": "kill <all>", "at_s": 0.1, "healed_s": 0.2, "recovered_s": 0.3, "in_flight": {"commands": 2}}
+    return {
+        "number": "2", "title": "kill -9 risk", "rate": "light", "seed": 1, "at": "2026-01-01",
+        "seconds": 1.0, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2, "answers": {"201": 3, "0": 1},
+        "acknowledged": 3, "refused": {}, "notes": {"void_records": 0}, "criterion": {"money sums to zero": []},
+        "passed": True, "series": [[1, 0, 0, 0, 0, 5.0, 6.0], [0, 0, 0, 1, 1, 0, 0], [2, 0, 0, 0, 0, 5.0, 9.0]],
+    } | changes  # fmt: skip
+
+
+def test_the_page_shows_the_newest_run_of_each_scenario() -> None:
+    old = row(passed=False, criterion={"money sums to zero": ["USDT: 5 in all"]})
+    rows = page.newest([json.dumps(one) for one in (old, row(number="10", title="PostgreSQL"), row())])
+    assert [one["number"] for one in rows] == ["2", "10"]
+    shown = page.page(rows)
+    assert shown.count("<svg") == 2
+    assert "2 of 2 scenarios passed" in shown
+    assert "kill &lt;all&gt;" in shown and "kill <all>" not in shown
+    assert "USDT: 5 in all" in page.page([old]) and "FAILED" in page.page([old])
