@@ -112,7 +112,8 @@ def row(**changes: Any) -> dict[str, Any]:
     fault = {"what": "kill <all>", "at_s": 0.1, "healed_s": 0.2, "recovered_s": 0.3, "in_flight": {"commands": 2}}
     return {
         "number": "2", "title": "kill -9 risk", "rate": "light", "seed": 1, "at": "2026-01-01",
-        "seconds": 1.0, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2, "answers": {"201": 3, "0": 1},
+        "seconds": 1.0, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2,
+        "answers": {"201": 3, "0": 1},
         "acknowledged": 3, "refused": {}, "notes": {"void_records": 0}, "criterion": {"money sums to zero": []},
         "passed": True, "series": [[1, 0, 0, 0, 0, 5.0, 6.0], [0, 0, 0, 1, 1, 0, 0], [2, 0, 0, 0, 0, 5.0, 9.0]],
     } | changes  # fmt: skip
