@@ -32,7 +32,7 @@ from tests.chaos.proxy import Proxy
 from truetape import demo
 from truetape.client import Client, Refused, Unreachable
 from truetape.commands.demo import gateway_url, venue_urls
-from truetape.dev import Stack, free_base, process
+from truetape.dev import Stack, StartFailed, free_base, process
 from truetape.dev.home import VENUES
 from truetape.dev.services import SERVICES, service_unit
 from truetape.settings import PORT_OFFSETS
@@ -85,7 +85,7 @@ class Stage:
             through[unit] = through.get(unit, {}) | dict(values)
         stack = Stack(home, base, extra=SETTINGS | dict(extra or {}), by_unit=through)
         try:
-            stack.up()
+            _bring_up(stack)
             stage = cls(stack, proxies, through)
             stage.introduce()
             yield stage
@@ -201,6 +201,17 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SE
     while not true():
         assert time.monotonic() < deadline, f"after {seconds:g} s still not: {what}"
         time.sleep(0.1)
+
+
+def _bring_up(stack: Stack) -> None:
+    """Start, once more when a machine that is too busy let something give up: to start is not what is tested here."""
+    for _ in range(2):
+        try:
+            stack.up()
+            return
+        except StartFailed as error:
+            print(f"\nstarting again: {str(error).splitlines()[0]}")
+    stack.up()
 
 
 def _goes_through(client: Client, name: str, deadline: float) -> bool:
