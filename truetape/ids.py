@@ -1,9 +1,9 @@
 """Deterministic ids. Nothing here asks a clock or a random source but the two functions that say so."""
 
 import hashlib
-import secrets
 from typing import Final
 
+from truetape import chance
 from truetape.messages import Cause
 
 _MURMUR_SEED: Final = 0x9747B28C
@@ -45,7 +45,7 @@ def event_id(topic: str, cause: Cause) -> str:
 
 def random_id() -> str:
     """32 hex digits from the operating system: for ids that a client did not choose. Never in a core."""
-    return secrets.token_hex(16)
+    return chance.token_hex(16)
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -233,13 +233,13 @@ def _compare_records(old: Schema, new: Schema, path: str) -> list[str]:
     named = [] if full_name(old) == full_name(new) else [f"{path}: record renamed"]
     added = [
         f"{path}.{name}: added without a default, so old data cannot be read"
-        for name in after.keys() - before.keys()
-        if "default" not in after[name]
+        for name in after
+        if name not in before and "default" not in after[name]
     ]
     dropped = [
         f"{path}.{name}: removed, and released readers have no default for it"
-        for name in before.keys() - after.keys()
-        if "default" not in before[name]
+        for name in before
+        if name not in after and "default" not in before[name]
     ]
     common = [name for name in before if name in after]
     changed = [p for name in common for p in compare(before[name]["type"], after[name]["type"], f"{path}.{name}")]

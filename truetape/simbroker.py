@@ -13,13 +13,11 @@ from typing import Any
 from truetape import topics
 from truetape.errors import TapeGap, TopicMissing
 from truetape.happenings import Part, Record
+from truetape.simclock import WALL_AT_ZERO_US, SimClock
 from truetape.simgroup import SimGroup
 from truetape.simlog import SimLog
 from truetape.simproducer import SimProducer
 from truetape.topics import Topic
-
-WALL_AT_ZERO_US = 1_767_225_600_000_000
-"""Wall clock at virtual time zero: 2026-01-01 UTC."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +134,10 @@ class SimBroker:
             for name in sorted(self.groups):
                 self.groups[name].check_sessions()
 
+    def next_us(self) -> int | None:
+        """When something is due next; None when nothing is."""
+        return self._events[0][0] if self._events else None
+
     def wall_us(self) -> int:
         """Wall clock, microseconds UTC."""
         return WALL_AT_ZERO_US + self.now_us
@@ -160,9 +162,9 @@ class SimBroker:
 
     # -- nodes and topics ------------------------------------------------------------------------------------
 
-    def log(self, node: str, session_timeout_ms: int = 10_000) -> SimLog:
-        """A `Log` for one process of a node."""
-        log = SimLog(self, node, session_timeout_ms)
+    def log(self, node: str, session_timeout_ms: int = 10_000, clock: SimClock | None = None) -> SimLog:
+        """A `Log` for one process of a node, with that node's clock."""
+        log = SimLog(self, node, session_timeout_ms, clock)
         self.logs.append(log)
         return log
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
 from truetape.happenings import Happening, Offered, Part, Record, Report
+from truetape.simclock import SimClock
 from truetape.simgroup import Member, SimGroup
 from truetape.simproducer import SimProducer
 from truetape.topics import Topic
@@ -22,22 +23,22 @@ BATCH_MAX = 60
 class SimLog:
     """One node's view of the cluster. `busy_until_us` tells the scheduler when a blocking call would have returned."""
 
-    def __init__(self, broker: "SimBroker", node: str, session_timeout_ms: int = 10_000) -> None:
+    def __init__(
+        self, broker: "SimBroker", node: str, session_timeout_ms: int = 10_000, clock: SimClock | None = None
+    ) -> None:
         self.node = node
+        self.clock = clock or SimClock(lambda: broker.now_us)
         self.fenced = False
         self.crashed = False
         self.paused = False
         self.member: Member | None = None
         self.polled_us = broker.now_us
         self.busy_until_us = broker.now_us
-        self.clock_offset_us = 0
         self._broker = broker
         self._session_us = session_timeout_ms * 1_000
         self._group: SimGroup | None = None
         self._own = ""
         self._silent_us: int | None = None
-        self._suspended_us = 0
-        self._suspend = False
         self._polled_seconds = 0.0
         self._cut: set[Part] = set()
         self._followed: dict[Part, int] = {}
@@ -55,21 +56,22 @@ class SimLog:
 
     def pause(self, suspend: bool = False) -> None:
         """Stop the process (SIGSTOP). With suspend its monotonic clock stops too, as in a suspended machine."""
-        self.paused, self._suspend = True, suspend
+        self.paused = True
+        if suspend:
+            self.clock.suspend()
         self._silent_us = self._broker.now_us
         self._producer.freeze()
 
     def resume(self) -> None:
         """Let a paused process go on: a zombie, if the group has given its partitions away meanwhile."""
         assert self._silent_us is not None
-        if self._suspend:
-            self._suspended_us += self._broker.now_us - self._silent_us
+        self.clock.wake()
         self.paused, self._silent_us = False, None
         self._producer.thaw()
 
     def jump_clock(self, by_us: int) -> None:
         """Move this node's wall clock."""
-        self.clock_offset_us += by_us
+        self.clock.jump(by_us)
 
     def truncated(self, part: Part, end: int) -> None:
         """The partition lost records: a reader that was further finds its position refused at the next fetch."""
@@ -206,10 +208,10 @@ class SimLog:
     # -- time and the end ------------------------------------------------------------------------------------
 
     def now_us(self) -> int:
-        return self._broker.wall_us() + self.clock_offset_us
+        return self.clock.now_us()
 
     def monotonic(self) -> float:
-        return (self._broker.now_us - self._suspended_us) / 1e6
+        return self.clock.monotonic()
 
     def close(self) -> None:
         """A static member leaves without telling: its partitions wait for it until the session ends."""

@@ -29,13 +29,13 @@ class ApiServer:
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}
 
     async def serve(self, request: web.BaseRequest) -> web.WebSocketResponse:
         """One connection until it closes."""
         connection = ApiConnection(self.venue, request)
-        self.sessions.add(connection.session)
-        connection.session.closing.append(lambda: self.sessions.discard(connection.session))
+        self.sessions[connection.session] = None
+        connection.session.closing.append(lambda: self.sessions.pop(connection.session, None))
         await connection.session.run(connection.receive, None)
         return connection.session.socket
 

@@ -3,13 +3,13 @@
 import asyncio
 import errno
 import signal
-import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+from truetape import clock
 from truetape.errors import SetupError
 from venues.admin import AdminServer
 from venues.api_server import ApiServer
@@ -58,17 +58,17 @@ class Server:
     def sessions(self, kind: str) -> list[Session]:
         """Open websockets: user, market, api or all."""
         if kind == "user":
-            return list(set(self.venue.users.sessions()))
-        market = self.streams.sessions if kind in ("market", "all") else set()
-        api = self.api.sessions if kind in ("api", "all") else set()
+            return list(dict.fromkeys(self.venue.users.sessions()))
+        market = self.streams.sessions if kind in ("market", "all") else {}
+        api = self.api.sessions if kind in ("api", "all") else {}
         return [*market, *api]
 
     async def tick(self) -> None:
         """Every 100 ms publish what goes out at intervals."""
-        start, count = time.monotonic(), 0
+        start, count = clock.monotonic(), 0
         while True:
             count += 1
-            await asyncio.sleep(max(0.0, start + count * TICK_SECONDS - time.monotonic()))
+            await asyncio.sleep(max(0.0, start + count * TICK_SECONDS - clock.monotonic()))
             self.venue.markets.tick(self.venue.now_us() // 1_000, count % TICKS_PER_SECOND == 0)
 
     async def keep_alive(self) -> None:
@@ -104,10 +104,10 @@ async def play_generated(venue: Venue, flow: GeneratedFlow, rate: float) -> None
 async def play_recorded(venue: Venue, flow: RecordedFlow, paths: list[Any], speed: float, *, loop: bool) -> None:
     """Play a recording at its own pace times `speed`, again and again when told to loop."""
     while True:
-        start_ns, started = 0, time.monotonic()
+        start_ns, started = 0, clock.monotonic()
         for time_ns, message in read_recording(paths):
             start_ns = start_ns or time_ns
-            wait = (time_ns - start_ns) / 1e9 / speed - (time.monotonic() - started)
+            wait = (time_ns - start_ns) / 1e9 / speed - (clock.monotonic() - started)
             if wait > 0.001:
                 await asyncio.sleep(wait)
             if flow.apply(message, venue.now_us() // 1_000):
@@ -155,6 +155,7 @@ async def _until(stopped: asyncio.Event, tasks: Sequence["asyncio.Future[None]"]
             for task in done:
                 task.result()
     finally:
-        for task in pending:
+        left = [task for task in (waiter, *tasks) if task in pending]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)

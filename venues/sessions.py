@@ -1,12 +1,13 @@
 """One websocket connection: a bounded queue out, keep-alive, and the inbound message limit."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from aiohttp import WSMsgType, web
+
+from truetape import clock
 
 QUEUE_MAX: Final = 20_000
 MESSAGE_BYTES_MAX: Final = 65_536
@@ -24,7 +25,7 @@ class Session:
         self.closing: list[Callable[[], None]] = []
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
-        self._opened = self._ponged = time.monotonic()
+        self._opened = self._ponged = clock.monotonic()
         self._second = 0
         self._messages = 0
 
@@ -56,7 +57,7 @@ class Session:
                 elif message.type is WSMsgType.PING:
                     await self.socket.pong(message.data)
                 elif message.type is WSMsgType.PONG:
-                    self._ponged = time.monotonic()
+                    self._ponged = clock.monotonic()
                 else:
                     break
         except ConnectionError:
@@ -69,7 +70,7 @@ class Session:
 
     def expired(self) -> bool:
         """Whether the peer stopped answering pings, or the connection is a day old."""
-        now = time.monotonic()
+        now = clock.monotonic()
         return now - self._ponged > PONG_SECONDS or now - self._opened > LIFETIME_SECONDS
 
     async def ping(self) -> None:
@@ -88,7 +89,7 @@ class Session:
             self.abort()
 
     def _count(self) -> int:
-        second = int(time.monotonic())
+        second = int(clock.monotonic())
         if second != self._second:
             self._second, self._messages = second, 0
         self._messages += 1

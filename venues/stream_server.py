@@ -32,13 +32,13 @@ class StreamServer:
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}
         self.names = stream_names(venue.exchange)
 
     async def serve(self, request: web.BaseRequest, path: str, query: str) -> web.WebSocketResponse:
         """One connection until it closes. Streams named by its address that do not exist are ignored."""
         connection = Connection(self, request)
-        self.sessions.add(connection.session)
+        self.sessions[connection.session] = None
         self.venue.hub.combined[connection.session] = path.rstrip("/").endswith("/stream")
         for name in _named(path, query)[:STREAMS_MAX]:
             connection.open_stream(name)
@@ -48,7 +48,7 @@ class StreamServer:
 
     def _forget(self, session: Session) -> None:
         self.venue.hub.forget(session)
-        self.sessions.discard(session)
+        self.sessions.pop(session, None)
 
 
 class Connection:

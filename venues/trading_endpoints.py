@@ -1,8 +1,8 @@
 """Signed endpoints: orders, queries, balances. Each takes (venue, call) and returns JSON."""
 
-import secrets
 from typing import Any
 
+from truetape import chance
 from venues import payloads
 from venues.exchange import Placed
 from venues.orders import OPEN, ClientOrder
@@ -343,4 +343,4 @@ def _span(parameters: Parameters) -> tuple[int | None, int | None]:
 
 
 def _random_id() -> str:
-    return secrets.token_hex(11)
+    return chance.token_hex(11)

@@ -5,13 +5,13 @@ raw, or wrapped with the stream's name). Planted faults strike here, per account
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from truetape import chance
 from venues.accounts import Account
 from venues.faults import Faults
 from venues.rejects import Reject
@@ -106,7 +106,7 @@ class UserStreams:
                 return name
         if len(self._listen_keys) >= LISTEN_KEYS_MAX:
             raise Reject(-1008, "Server is currently overloaded with other requests.")
-        name = secrets.token_hex(32)
+        name = chance.token_hex(32)
         self._listen_keys[name] = _ListenKey(account.account_id, now_ms + LISTEN_KEY_MS)
         return name
 

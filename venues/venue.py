@@ -1,9 +1,9 @@
 """One simulated venue in memory: the exchange with its keys, limits, faults and listeners, and their clock."""
 
-import time
 from collections import deque
 from typing import Final, NamedTuple
 
+from truetape import clock
 from venues.accounts import Account
 from venues.exchange import Exchange, Rates
 from venues.faults import Faults
@@ -63,7 +63,7 @@ class Venue:
     @staticmethod
     def now_us() -> int:
         """The venue's clock, microseconds UTC."""
-        return time.time_ns() // 1_000
+        return clock.now_us()
 
     def note_received(self, client_order_id: str, received_us: int) -> None:
         """Remember when a new order's request arrived, for latency measurements."""

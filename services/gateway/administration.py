@@ -1,8 +1,6 @@
 """Routes of administrators: reference commands, keys, and what is set."""
 
 import hashlib
-import secrets
-import time
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -17,7 +15,7 @@ from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import idempotency_key, unknown_outcome
 from services.gateway.trading import HIT, SENDING
 from truetape import api as a
-from truetape import ids
+from truetape import chance, clock, ids
 from truetape import messages as m
 
 routes = Routes("administration")
@@ -104,9 +102,9 @@ async def create_key(call: Call) -> Response:
     if call.header(b"idempotency-key"):
         raise Problem("invalid_header", "a key's secret cannot be told twice, so there is no Idempotency-Key here")
     asked = call.body(r.KeyRequest)
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = chance.token_urlsafe(_SECRET_BYTES)
     lifetime = asked.expires_in_seconds
-    expires_at_us = None if lifetime is UNSET else time.time_ns() // 1000 + lifetime * 1_000_000
+    expires_at_us = None if lifetime is UNSET else clock.now_us() + lifetime * 1_000_000
     api_key = m.ApiKey(
         key_id=f"tk-{ids.random_id()[:16]}",
         secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),

@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-import time
 from typing import Final, Literal
 
 from services.gateway.problems import Problem
+from truetape import clock
 from truetape.messages import ApiKey
 from truetape.reference import Reference
 
@@ -30,7 +30,7 @@ def authenticate(authorization: str, reference: Reference) -> ApiKey:
         raise Problem("unauthenticated", "send the header Authorization: Bearer <key id>.<secret>", _CHALLENGE)
     if key.revoked:
         raise Problem("key_revoked", f"key {key_id} was revoked", _CHALLENGE)
-    if key.expires_at_us is not None and time.time_ns() // 1000 >= key.expires_at_us:
+    if key.expires_at_us is not None and clock.now_us() >= key.expires_at_us:
         raise Problem("key_expired", f"key {key_id} has expired", _CHALLENGE)
     return key
 
@@ -47,7 +47,7 @@ def check_timestamp(header: str) -> None:
     """Refuse a replayed request. Raises Problem with status 400 or 401."""
     if not (header.isascii() and header.isdecimal() and len(header) <= 15):
         raise Problem("invalid_header", "Truetape-Timestamp must be milliseconds since 1970")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_us() // 1_000
     if abs(now_ms - int(header)) > WINDOW_MS:
         detail = f"Truetape-Timestamp is {now_ms - int(header)} ms old; the window is {WINDOW_MS} ms either way"
         raise Problem("timestamp_outside_window", detail, _CHALLENGE, now_ms=now_ms)
@@ -56,5 +56,5 @@ def check_timestamp(header: str) -> None:
 def still_valid(key_id: str, reference: Reference) -> bool:
     """Whether a key that was accepted before still holds."""
     key = reference.api_keys.get(key_id)
-    expired = key is not None and key.expires_at_us is not None and time.time_ns() // 1000 >= key.expires_at_us
+    expired = key is not None and key.expires_at_us is not None and clock.now_us() >= key.expires_at_us
     return key is not None and not key.revoked and not expired

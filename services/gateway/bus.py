@@ -6,7 +6,6 @@ delivery report tells.
 """
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,7 +14,7 @@ import structlog
 
 from services.gateway.problems import Problem
 from services.gateway.tail import Seen, Tail
-from truetape import ids
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.codec import Message, encode
 from truetape.errors import Unencodable
@@ -121,7 +120,7 @@ class Bus:
             value = encode(command)
         except Unencodable as error:
             raise Problem("invalid_field", str(error)[:300]) from error
-        waiter = Waiter(id, part, self.loop.create_future(), time.monotonic())
+        waiter = Waiter(id, part, self.loop.create_future(), clock.monotonic())
         self._waiting.setdefault(id, []).append(waiter)
         self._count += 1
         self._ages[waiter] = self._unreported[waiter] = None
@@ -133,7 +132,7 @@ class Bus:
 
     def stalled(self) -> bool:
         """Whether Kafka seems to be away: a report is late, or the last one said so a moment ago."""
-        now = time.monotonic()
+        now = clock.monotonic()
         oldest = next(iter(self._unreported), None)
         if oldest is not None and now - oldest.sent_at > REPORTED_SECONDS:
             del self._unreported[oldest]
@@ -154,7 +153,7 @@ class Bus:
         """Runs as long as the bus: those who have waited too long get None. One timer for all of them."""
         while True:
             await asyncio.sleep(EXPIRE_SECONDS)
-            limit = time.monotonic() - self._answer_seconds
+            limit = clock.monotonic() - self._answer_seconds
             while self._ages and (waiter := next(iter(self._ages))).sent_at < limit:
                 del self._ages[waiter]
                 if not waiter.future.done():
@@ -196,7 +195,7 @@ class Bus:
         self._unreported.pop(waiter, None)
         waiter.offset, waiter.failure = report.offset, report.error
         if report.offset is None:
-            self._failed_at = time.monotonic()
+            self._failed_at = clock.monotonic()
             _log.warning("command not confirmed", order_id=waiter.id, part=str(report.part), detail=report.error)
         elif waiter.id in self._waiting:
             place = (waiter.part, report.offset)

@@ -5,7 +5,6 @@ on any worker sees what any worker answered. Without Redis trading goes on: each
 only its own answers (and the header Truetape-Position) are waited for.
 """
 
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from services.gateway.parsing import parse_positions
 from services.gateway.problems import Problem
 from services.gateway.redislink import Link, LinkDown, RedisRefused
+from truetape import clock
 from truetape.log import Part
 
 KEPT_SECONDS: Final = 86_400
@@ -116,7 +116,7 @@ class Limits:
             wait, kept = await self.link.script(TAKE, (f"truetape:rate:{key_id}", answered), rate)
         except (LinkDown, RedisRefused):
             self.fallbacks += 1
-            wait, kept = self.local.take(key_id, rate, time.monotonic()), []
+            wait, kept = self.local.take(key_id, rate, clock.monotonic()), []
         if wait:
             seconds = -(-int(wait) // 1000)
             detail = f"the key may make {rate} requests a second; the next one in {wait} ms"

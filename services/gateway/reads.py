@@ -1,7 +1,6 @@
 """Reads from the views: one pool, and a clock that says how far the views reach."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.gateway.parsing import format_positions
 from services.gateway.problems import Problem
+from truetape import clock
 from truetape.errors import SetupError
 from truetape.log import Part
 
@@ -81,9 +81,9 @@ class Reads:
 
     async def reach(self, wanted: Mapping[Part, int], seconds: float = REACH_SECONDS) -> None:
         """Wait until the views hold these offsets. Raises Problem view_behind when they do not in time."""
-        deadline = time.monotonic() + seconds
+        deadline = clock.monotonic() + seconds
         while missing := [(part, offset) for part, offset in wanted.items() if self._reached.get(part, 0) <= offset]:
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 at = format_positions((part, self._reached.get(part, 0)) for part, _ in missing)
                 raise Problem("view_behind", f"the views reach {at}, and {format_positions(missing)} was answered")
             await self._look()

@@ -5,8 +5,6 @@ once for all; a handler gets a `Call` and returns a response or raises a Problem
 import asyncio
 import itertools
 import re
-import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -22,6 +20,7 @@ from services.gateway.parsing import format_positions, parse_body, parse_positio
 from services.gateway.problems import Problem, field_problem
 from services.gateway.reads import REACH_SECONDS
 from services.gateway.requests import NoQuery
+from truetape import chance, clock
 from truetape.log import Part
 from truetape.messages import ApiKey
 from truetape.topics import REFERENCE_EVENTS
@@ -38,7 +37,7 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PATH_ID: Final = re.compile(r"[A-Za-z0-9._:*-]{1,200}", re.ASCII)
 T = TypeVar("T", bound=Struct)
 _REQUEST_ID_HEADER: Final = REQUEST_ID_HEADER.lower().encode()
-_PROCESS: Final = secrets.token_hex(8)
+_PROCESS: Final = chance.token_hex(8)
 _numbers = itertools.count()
 _log = structlog.get_logger()
 
@@ -88,9 +87,9 @@ class Call:
     async def see_reference(self) -> None:
         """Wait until this process has read the reference events that the header names. Raises Problem view_behind."""
         wanted = parse_positions(self.header(b"truetape-position")).get(Part(REFERENCE_EVENTS.name, 0), -1)
-        deadline = time.monotonic() + REACH_SECONDS
+        deadline = clock.monotonic() + REACH_SECONDS
         while self.gateway.bus.tables.reference_offset < wanted:
-            if time.monotonic() > deadline:
+            if clock.monotonic() > deadline:
                 raise Problem("view_behind", f"{REFERENCE_EVENTS.name} was not yet read to offset {wanted}")
             await asyncio.sleep(0.005)
 

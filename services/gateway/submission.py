@@ -1,6 +1,5 @@
 """How an order gets its one decision, whatever is repeated, lost or restarted."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -13,7 +12,7 @@ from services.gateway.parsing import decimal
 from services.gateway.problems import Problem, field_problem
 from services.gateway.routing import Call, new_id
 from services.gateway.tail import REMEMBERED
-from truetape import ids
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.log import Part
 from truetape.messages import OrderTerms
@@ -88,7 +87,7 @@ async def decide(gateway: "Gateway", terms: OrderTerms, chosen: bool, key_id: st
     if chosen and known.must_look_up(terms.order_id) and (found := await look_up(gateway, terms)) is not None:
         known.keep(found)
         return _same(found, terms), True
-    command = m.SubmitOrder(terms, key_id, time.time_ns() // 1000)
+    command = m.SubmitOrder(terms, key_id, clock.now_us())
     waiter = bus.send_for_account(terms.order_id, terms.account_id, command)
     answer = await bus.answer(waiter)
     if answer is None:

@@ -1,7 +1,6 @@
 """Routes that trade: submit and cancel orders."""
 
 import re
-import time
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from services.gateway.rendering import order_answer, refusal
 from services.gateway.routing import Call, Routes, new_id, position, reply
 from services.gateway.submission import decide, decisions_part, terms_of, unknown_outcome
 from truetape import api as a
-from truetape import ids
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.messages import OrderTerms
 
@@ -75,7 +74,7 @@ async def cancel_order(call: Call) -> Response:
     venue, where a fill may still come first; the order's end comes with the event stream.
     """
     order_id = order_id_of(call)
-    command = m.CancelOrder(new_id(), call.account_id, order_id, call.key.key_id, time.time_ns() // 1000)
+    command = m.CancelOrder(new_id(), call.account_id, order_id, call.key.key_id, clock.now_us())
     return await _cancel(call, command, [order_id])
 
 
@@ -90,7 +89,7 @@ async def cancel_all_orders(call: Call) -> Response:
         command_id=new_id(),
         account_id=call.account_id,
         key_id=call.key.key_id,
-        received_at_us=time.time_ns() // 1000,
+        received_at_us=clock.now_us(),
         instrument_id=wanted if isinstance(wanted, str) else None,
     )
     return await _cancel(call, command, [])

@@ -1,6 +1,5 @@
 """Deposits and withdrawals: both go through risk, since a withdrawal needs the same credit as an order."""
 
-import time
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decisions_part
 from services.gateway.trading import HIT, SENDING, placed
 from truetape import api as a
-from truetape import ids
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.messages import TransferTerms
 
@@ -70,7 +69,7 @@ async def _transfer(
     if (earlier := await _approved(call, terms)) is not None:
         return earlier
     bus = call.gateway.bus
-    command = m.RequestTransfer(terms, call.key.key_id, time.time_ns() // 1000)
+    command = m.RequestTransfer(terms, call.key.key_id, clock.now_us())
     waiter = bus.send_for_account(transfer_id, account_id, command)
     answer = await bus.answer(waiter)
     if answer is None:

@@ -15,18 +15,22 @@ from truetape.settings import Settings
 from truetape.venue.adapter import Venue
 from truetape.venue.binance import Binance
 from truetape.venue.listings import listings_of
+from truetape.venue.outside import MACHINE, Outside
 
 
-def effects(runner: Runner[Any], settings: Settings) -> Session:
+def effects(runner: Runner[Any], settings: Settings, outside: Outside = MACHINE) -> Session:
     """The book sessions, without keys: books are public. Raises SetupError when no venue is configured."""
     if not settings.venues:
         raise SetupError("no venue is configured; set TRUETAPE_VENUES__<NAME>__REST_URL and __STREAM_URL")
 
     def connect() -> Mapping[str, Venue]:
-        return {name: Binance(name, venue, SecretStr(""), SecretStr("")) for name, venue in settings.venues.items()}
+        return {
+            name: Binance(name, venue, SecretStr(""), SecretStr(""), outside.http)
+            for name, venue in settings.venues.items()
+        }
 
     listings = partial(listings_of, runner.tables.reference)
-    return Session(runner.offer, connect, listings, settings.mark_interval_ms).start()
+    return Session(runner.offer, connect, listings, settings.mark_interval_ms, outside.thread).start()
 
 
 if __name__ == "__main__":

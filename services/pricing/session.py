@@ -2,16 +2,16 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from services.pricing.core import Top, TopsSeen
+from truetape import clock
 from truetape.codec import Message
 from truetape.messages import Listing
 from truetape.venue.adapter import Venue
 from truetape.venue.book import BookView
-from truetape.venue.thread import Connect, VenueThread, Work
+from truetape.venue.thread import Connect, Threads, VenueThread, Work
 
 REPUBLISH_SECONDS: Final = 0.8
 """Unchanged best prices are offered again after this, so that there is a mark every second."""
@@ -31,13 +31,14 @@ class Session:
         connect: Connect,
         listings: Callable[[], Iterable[tuple[str, Listing]]],
         interval_ms: int,
+        thread: Threads = VenueThread,
     ) -> None:
         self._offer, self._listings, self._interval_seconds = offer, listings, interval_ms / 1_000
         self._views: dict[tuple[str, str], BookView] = {}
         self._told: dict[str, tuple[float, tuple[tuple[int, int], ...]]] = {}
-        self._numbers = itertools.count(time.time_ns())
+        self._numbers = itertools.count(clock.now_us() * 1_000)
         self._owning = False
-        self._thread = VenueThread("books", connect, self._works)
+        self._thread = thread("books", connect, self._works)
 
     # -- called by the run loop ------------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class Session:
         return found
 
     def _tell(self, instrument_id: str, tops: tuple[Top, ...]) -> None:
-        now, prices = time.monotonic(), tuple((top.bid_e8, top.ask_e8) for top in tops)
+        now, prices = clock.monotonic(), tuple((top.bid_e8, top.ask_e8) for top in tops)
         told_at, told = self._told.get(instrument_id, (0.0, ()))
         pause = self._interval_seconds * PACE if prices != told else REPUBLISH_SECONDS
         if now - told_at < max(pause, self._interval_seconds * PACE):

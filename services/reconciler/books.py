@@ -109,7 +109,7 @@ class Books:
 
     def _entry(self, entry: m.EntryBooked) -> None:
         execution_id = entry.execution_id
-        for venue in {line.account for line in entry.lines if line.account.startswith(MIRROR)}:
+        for venue in sorted({line.account for line in entry.lines if line.account.startswith(MIRROR)}):
             books = self.venues[venue.removeprefix(MIRROR)]
             got = received(line for line in entry.lines if line.account == venue)
             add(books.mirror_e8, {asset: -amount_e8 for asset, amount_e8 in got.items()})

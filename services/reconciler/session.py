@@ -5,7 +5,6 @@ It asks and compares; it has no way to write but to offer a `Comparison` to the 
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -14,13 +13,13 @@ import structlog
 from services.reconciler.books import Amounts, Books, VenueBooks, add
 from services.reconciler.core import Comparison, identify
 from services.reconciler.matching import Cut, Outcome, compare, effects
-from truetape import ids
+from truetape import clock, ids
 from truetape.codec import Message
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap, VenueError
 from truetape.messages import Instrument
 from truetape.venue.adapter import Venue
 from truetape.venue.reports import VenueTrade
-from truetape.venue.thread import Connect, VenueThread, Work
+from truetape.venue.thread import Connect, Threads, VenueThread, Work
 
 PARTITION: Final = 0
 CUT_TRIES: Final = 4
@@ -41,6 +40,7 @@ class Session:
         interval_seconds: float,
         grace_seconds: float,
         end: Callable[[], None] | None = None,
+        thread: Threads = VenueThread,
     ) -> None:
         self._end = end or end_process
         self._offer, self._open_books, self._instruments = offer, books, instruments
@@ -55,7 +55,7 @@ class Session:
         self._assets: dict[str, dict[str, tuple[str, str]]] = {}
         """Base and quote of every symbol that was ever listed, by venue."""
         self._first_seen_us: dict[str, dict[str, int]] = {}
-        self._thread = VenueThread("reconciler", connect, self._works)
+        self._thread = thread("reconciler", connect, self._works)
 
     # -- called by the run loop ------------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Session:
         """Offer the comparison, with the time at which each difference was first seen."""
         differences = identify(venue, outcome.differences)
         untold = tuple(ids.break_id(venue, "BALANCE", asset) for asset in outcome.unsettled)
-        now_us = time.time_ns() // 1000
+        now_us = clock.now_us()
         known = self._first_seen_us.get(venue, {})
         seen = {break_id: known.get(break_id, now_us) for break_id in differences}
         seen |= {break_id: known[break_id] for break_id in untold if break_id in known}

@@ -50,7 +50,7 @@ class Desk:
         self._partitions: set[int] = set()
         self._under_way = 0
         self._settling = asyncio.Semaphore(SETTLE_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._verify_now = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -368,10 +368,10 @@ class Desk:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("venue desk task failed", venue=self.venue.name, exc_info=error)

@@ -21,7 +21,7 @@ from truetape.codec import Message
 from truetape.venue.adapter import Venue
 from truetape.venue.book import BookView
 from truetape.venue.reports import VenueRejected, report_id
-from truetape.venue.thread import Connect, VenueThread, Work
+from truetape.venue.thread import Connect, Threads, VenueThread, Work
 
 _log = structlog.get_logger()
 _ENDS: Final = (m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue)
@@ -56,6 +56,7 @@ class Session:
         connect: Connect,
         symbols: Callable[[str], Iterable[str]],
         counts: Counter[str],
+        thread: Threads = VenueThread,
     ) -> None:
         self.books: dict[tuple[str, str], BookView] = {}
         """The newest book by venue and symbol: written here, read by decisions."""
@@ -63,7 +64,7 @@ class Session:
         self._inbox: deque[tuple[int, Message] | Owned | Released] = deque()
         self._woken = False
         self._desks: dict[str, Desk] = {}
-        self._thread = VenueThread("venues", connect, self._works)
+        self._thread = thread("venues", connect, self._works)
 
     # -- called by the run loop ------------------------------------------------------------------------------
 

@@ -143,7 +143,7 @@ async def test_kafka_counts_as_away_while_a_report_is_late_or_was_bad(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr("services.gateway.bus.time.monotonic", lambda: now)
+    monkeypatch.setattr("truetape.clock.monotonic", lambda: now)
     first = submit(bus)
     assert not bus.stalled()
     now += STALL_SECONDS + 0.1

@@ -30,11 +30,18 @@ _log = structlog.get_logger()
 class Binance:
     """One Binance spot account, used by one event loop. Create it inside that loop; `close` it there."""
 
-    def __init__(self, name: str, settings: VenueSettings, key: SecretStr, secret: SecretStr) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: VenueSettings,
+        key: SecretStr,
+        secret: SecretStr,
+        http: Callable[[], aiohttp.ClientSession] = open_http,
+    ) -> None:
         self.name = name
         self._key = key
         self._stream_url = settings.stream_url.rstrip("/")
-        self._http: aiohttp.ClientSession = open_http()
+        self._http = http()
         self.rest = Rest(self._http, settings.rest_url, key, secret)
         self._clock = asyncio.create_task(self.rest.keep_clock())
 

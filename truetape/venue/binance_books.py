@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 import structlog
 
+from truetape import clock
 from truetape.errors import VenueError
 from truetape.venue import binance_codec as codec
 from truetape.venue.binance_rest import Rest
@@ -142,4 +142,4 @@ class DepthStream:
 
 def now_us() -> int:
     """Our clock, microseconds UTC."""
-    return time.time_ns() // 1_000
+    return clock.now_us()

@@ -6,7 +6,6 @@ surely without effect (4xx, or nothing was sent) and doubtful (no answer, 5xx, "
 
 import asyncio
 import hmac
-import time
 from typing import Final, Literal
 
 import aiohttp
@@ -16,6 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, istr
 from pydantic import SecretStr
 from yarl import URL
 
+from truetape import clock
 from truetape.errors import VenueError
 from truetape.venue import binance_codec as codec
 from truetape.venue.clock import VenueClock
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 def monotonic_us() -> int:
     """Our monotonic clock in microseconds."""
-    return time.monotonic_ns() // 1_000
+    return round(clock.monotonic() * 1e6)
 
 
 def open_http() -> aiohttp.ClientSession:
@@ -85,7 +85,7 @@ class Rest:
 
     def limit_now(self) -> float:
         """The venue's clock in seconds, for its rate limits; ours until it is measured."""
-        return (self.venue_now_us() if self.clock.measured else time.time_ns() // 1_000) / 1e6
+        return (self.venue_now_us() if self.clock.measured else clock.now_us()) / 1e6
 
     def accepts_orders(self) -> bool:
         """Whether an order would be sent now."""

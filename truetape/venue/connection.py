@@ -6,14 +6,13 @@ market and the silence of a dead connection are told apart.
 
 import asyncio
 import contextlib
-import random
-import time
 from typing import Final, Protocol
 
 import aiohttp
 import structlog
 from aiohttp import ClientWSTimeout, WSMsgType
 
+from truetape import chance, clock
 from truetape.errors import VenueError
 
 PING_SECONDS: Final = 0.5
@@ -50,7 +49,7 @@ async def keep_connected(http: aiohttp.ClientSession, url: str, name: str, handl
     first, longest = RETRY_SECONDS
     wait = first
     while True:
-        began = time.monotonic()
+        began = clock.monotonic()
         try:
             await _serve(http, url, handler)
             reason = "closed"
@@ -58,10 +57,10 @@ async def keep_connected(http: aiohttp.ClientSession, url: str, name: str, handl
             reason = f"{type(error).__name__}: {error}"
         finally:
             handler.closed()
-        if time.monotonic() - began > longest:
+        if clock.monotonic() - began > longest:
             wait = first
         _log.warning("venue connection lost", connection=name, reason=reason)
-        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+        await asyncio.sleep(wait * chance.uniform(0.5, 1.0))
         wait = min(wait * 2, longest)
 
 
@@ -98,20 +97,20 @@ class Pulse:
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
-        self._opened_at = self._answered_at = time.monotonic()
+        self._opened_at = self._answered_at = clock.monotonic()
 
     def answered(self, payload: bytes) -> int:
         """A pong came; returns when its ping was sent, 0 when it is no answer to ours."""
-        self._answered_at = time.monotonic()
+        self._answered_at = clock.monotonic()
         return int(payload) if payload.isdigit() else 0
 
     async def run(self) -> None:
         """Ping until the connection ends."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             while not self._socket.closed:
-                now = time.monotonic()
+                now = clock.monotonic()
                 if now - self._answered_at > SILENCE_SECONDS or now - self._opened_at > LIFETIME_SECONDS:
                     await self._socket.close()
                     return
-                await self._socket.ping(str(time.time_ns() // 1_000).encode())
+                await self._socket.ping(str(clock.now_us()).encode())
                 await asyncio.sleep(PING_SECONDS)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 import uvloop
@@ -17,13 +17,32 @@ FAILED_EXIT: Final = 70
 Connect = Callable[[], Mapping[str, Venue]]
 """Makes the venues, inside the event loop that will use them."""
 Work = Coroutine[Any, Any, None]
+Begin = Callable[[Mapping[str, Venue]], Iterable[Work]]
+"""What the thread works on, given its venues."""
 _log = structlog.get_logger()
+
+
+class Thread(Protocol):
+    """Where a service's venue sessions run, beside its run loop."""
+
+    def start(self) -> None:
+        """Start; the venues are connected in the background."""
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Have a function called in the thread, soon. From any thread."""
+
+    def close(self) -> None:
+        """End the work and close all connections. From another thread."""
+
+
+Threads = Callable[[str, Connect, Begin], Thread]
+"""Makes a thread of a name."""
 
 
 class VenueThread:
     """Runs work that never ends until it is closed. The thread never keeps a process alive; its failure ends it."""
 
-    def __init__(self, name: str, connect: Connect, begin: Callable[[Mapping[str, Venue]], Iterable[Work]]) -> None:
+    def __init__(self, name: str, connect: Connect, begin: Begin) -> None:
         self._connect, self._begin = connect, begin
         self._loop = uvloop.new_event_loop()
         self._started = threading.Event()

@@ -4,7 +4,6 @@ Best effort: PostgreSQL has the same. The key `truetape:view` says that the hot 
 (Redis was flushed or restarted), nobody trusts them, and they are filled again from PostgreSQL.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +12,7 @@ import redis
 import structlog
 
 from services.gateway.projection.store import Credit, Move
+from truetape import clock
 from truetape.log import Part
 
 VIEW_KEY: Final = "truetape:view"
@@ -70,9 +70,9 @@ class HotKeys:
 
     def refresh(self) -> None:
         """Fill everything again, when it is due and needed."""
-        if time.monotonic() - self.tried_at < RETRY_SECONDS:
+        if clock.monotonic() - self.tried_at < RETRY_SECONDS:
             return
-        self.tried_at = time.monotonic()
+        self.tried_at = clock.monotonic()
         try:
             if self.complete and self.client.exists(VIEW_KEY):
                 return

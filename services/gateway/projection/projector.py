@@ -12,6 +12,7 @@ import structlog
 from services.gateway.projection.hot import HotKeys
 from services.gateway.projection.rows import Batch
 from services.gateway.projection.store import Move, Reached, Store
+from truetape import clock
 from truetape.errors import SetupError, TapeError, TapeGap, TruetapeError
 from truetape.log import Log, Part, Record
 from truetape.restore import readable
@@ -59,7 +60,7 @@ class Projector:
         self._behind: dict[Part, int] = {}
         self._waits_for = "PostgreSQL"
         self._retry_at = 0.0
-        self.turned_at = time.monotonic()
+        self.turned_at = clock.monotonic()
 
     def missing(self) -> list[str]:
         """What is missing before the views are current; empty when they are."""
@@ -73,7 +74,7 @@ class Projector:
 
     def turn(self, timeout_seconds: float) -> int:
         """One round; returns how many records were projected. Raises TapeGap and other named errors of the tape."""
-        self.turned_at = time.monotonic()
+        self.turned_at = clock.monotonic()
         if self._waits_for and not self._connect():
             time.sleep(timeout_seconds)
             return 0
@@ -97,9 +98,9 @@ class Projector:
     # -- the database comes and goes -------------------------------------------------------------------------
 
     def _connect(self) -> bool:
-        if time.monotonic() < self._retry_at:
+        if clock.monotonic() < self._retry_at:
             return False
-        self._retry_at = time.monotonic() + RETRY_SECONDS
+        self._retry_at = clock.monotonic() + RETRY_SECONDS
         try:
             if not self.store.open(self.parts):
                 self._waits_for = "another projection is active; this one stands by"

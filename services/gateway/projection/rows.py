@@ -330,7 +330,7 @@ ORDER_STATES: Final = frozenset(kind for kind, rows in ROWS.items() if rows in _
 
 def orders_needed(messages: Iterable[Any]) -> list[str]:
     """Ids of the orders whose rows these records change."""
-    return list({order_id for found in messages if type(found) in ORDER_STATES for order_id in orders_of(found)})
+    return sorted({order_id for found in messages if type(found) in ORDER_STATES for order_id in orders_of(found)})
 
 
 def columns(order: OrderRow) -> Row:
