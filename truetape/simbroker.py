@@ -53,6 +53,8 @@ class SimPartition:
         self.shown = 0
         """The least high watermark that somebody knows of; it never falls but by truncation."""
         self.reachable_us = 0
+        self.followers: dict[SimLog, None] = {}
+        """Who reads on here, and is to be told."""
         self._records: list[Record] = []
         self._written_us: list[int] = []
         self._writers: list[SimProducer | None] = []
@@ -129,7 +131,7 @@ class SimBroker:
             at_us, _, action = heapq.heappop(self._events)
             self.now_us = max(self.now_us, at_us)
             action()
-        self.now_us = until_us
+        self.now_us = max(self.now_us, until_us)  # An action may have let time pass itself.
         if not self.down():
             for name in sorted(self.groups):
                 self.groups[name].check_sessions()
@@ -171,7 +173,7 @@ class SimBroker:
     def group(self, name: str, topic: Topic) -> SimGroup:
         """The group of this name, made at its first use."""
         if name not in self.groups:
-            self.groups[name] = SimGroup(self, name, sum(part.topic == topic.name for part in self._partitions))
+            self.groups[name] = SimGroup(self, name, topic.partitions)
         return self.groups[name]
 
     def partition(self, part: Part) -> SimPartition:
@@ -189,11 +191,21 @@ class SimBroker:
     def produce(self, part: Part, key: bytes | None, value: bytes | None) -> int:
         """Write at once, as somebody outside the simulated nodes; returns the offset."""
         partition = self.partition(part)
-        return partition.show(partition.write(self.now_us, key, value, None, None) + 1) - 1
+        offset = partition.show(partition.write(self.now_us, key, value, None, None) + 1) - 1
+        self._tell(partition)
+        return offset
 
     def write(self, part: Part, key: bytes | None, value: bytes, headers: Any, producer: SimProducer) -> int:
         """A producer's packet arrived; returns the offset."""
-        return self.partition(part).write(self.now_us, key, value, headers, producer)
+        partition = self.partition(part)
+        offset = partition.write(self.now_us, key, value, headers, producer)
+        self._tell(partition)
+        return offset
+
+    def _tell(self, partition: SimPartition) -> None:
+        """Its followers will have something to read."""
+        for log in partition.followers:
+            log.wake(self.now_us + self.latency_us())
 
     # -- faults ----------------------------------------------------------------------------------------------
 
@@ -201,6 +213,16 @@ class SimBroker:
         """The whole cluster is away for a while; nothing written is lost."""
         self._down_until_us = max(self._down_until_us, self.now_us + for_us)
         self.up_since_us = self._down_until_us
+
+    def heal(self) -> None:
+        """The cluster and every way to it work again."""
+        self._down_until_us = min(self._down_until_us, self.now_us)
+        self.up_since_us = min(self.up_since_us, self.now_us)
+        for partition in self._partitions.values():
+            partition.reachable_us = min(partition.reachable_us, self.now_us)
+        for log in self.logs:
+            log.unreachable_until_us = min(log.unreachable_until_us, self.now_us)
+            log.unanswered_until_us = min(log.unanswered_until_us, self.now_us)
 
     def down(self) -> bool:
         """Whether the cluster is away now."""
@@ -229,6 +251,7 @@ class SimBroker:
         for log in self.logs:
             if not silently:
                 log.truncated(part, partition.end)
+                log.wake(self.now_us)
 
     def check(self, part: Part, position: int) -> None:
         """Raises TapeGap when a reader's position is not on the partition."""

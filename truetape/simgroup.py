@@ -124,6 +124,7 @@ class SimGroup:
     def _tell(self, member: Member, what: Assigned | Revoked) -> None:
         due = max(self._broker.now_us + self._broker.latency_us(), member.waiting[-1][0] if member.waiting else 0)
         member.waiting.append((due, what))
+        member.log.wake(due)
 
     def poll(self, member: Member) -> list[Assigned | Revoked]:
         """What this member learns now. One that lost everything says so and joins anew."""

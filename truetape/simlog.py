@@ -4,7 +4,7 @@
 `SimBroker.advance` and lets nodes take turns. To kill a node, `crash` it; to make a zombie, `pause` and `resume`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 BATCH_MAX = 60
 
 
+class Killed(BaseException):
+    """The process ends inside a call, as by kill -9: nothing may catch this, and nothing is cleaned up."""
+
+
 class SimLog:
-    """One node's view of the cluster. `busy_until_us` tells the scheduler when a blocking call would have returned."""
+    """One node's view of the cluster. `busy_until_us` tells the scheduler when a blocking call would have returned;
+    `wake` is told when something will be there to poll."""
 
     def __init__(
         self, broker: "SimBroker", node: str, session_timeout_ms: int = 10_000, clock: SimClock | None = None
@@ -34,11 +39,22 @@ class SimLog:
         self.member: Member | None = None
         self.polled_us = broker.now_us
         self.busy_until_us = broker.now_us
-        self._broker = broker
+        self.unreachable_until_us = 0
+        """Until then the network between this node and the cluster is cut."""
+        self.unanswered_until_us = 0
+        """Until then what this node sends arrives, and nothing comes back."""
+        self.wake: Callable[[int], None] = lambda at_us: None
+        self.waits = False
+        """Whether a poll without news lets time pass, as a real one does."""
+        self.fuse: int | None = None
+        """After so many more calls `blow` is called, in the middle of whatever the process does."""
+        self.blow: Callable[[], None] = lambda: None
+        self.broker = broker
         self._session_us = session_timeout_ms * 1_000
         self._group: SimGroup | None = None
         self._own = ""
         self._silent_us: int | None = None
+        self._last_heard_us = broker.now_us
         self._polled_seconds = 0.0
         self._cut: set[Part] = set()
         self._followed: dict[Part, int] = {}
@@ -49,9 +65,10 @@ class SimLog:
 
     def crash(self) -> None:
         """The process is gone without a word. What it had sent may arrive late, or never."""
-        self._silent_us = self._broker.now_us if self._silent_us is None else self._silent_us
+        self._silent_us = self.broker.now_us if self._silent_us is None else self._silent_us
         self.crashed = True
         self._inbox.clear()
+        self.unfollow(list(self._followed))
         self._producer.die()
 
     def pause(self, suspend: bool = False) -> None:
@@ -59,7 +76,7 @@ class SimLog:
         self.paused = True
         if suspend:
             self.clock.suspend()
-        self._silent_us = self._broker.now_us
+        self._silent_us = self.broker.now_us
         self._producer.freeze()
 
     def resume(self) -> None:
@@ -73,6 +90,20 @@ class SimLog:
         """Move this node's wall clock."""
         self.clock.jump(by_us)
 
+    def cut_off(self, for_us: int, replies_only: bool) -> None:
+        """Cut the network between this node and the cluster, in both directions or only what comes back."""
+        until_us = self.broker.now_us + for_us
+        self.unanswered_until_us = max(self.unanswered_until_us, until_us)
+        if not replies_only:
+            if self.heard_us() == self.broker.now_us:
+                self._last_heard_us = self.broker.now_us
+            self.unreachable_until_us = max(self.unreachable_until_us, until_us)
+        self.wake(until_us)
+
+    def cut(self) -> bool:
+        """Whether nothing of the cluster reaches this node now."""
+        return self.broker.now_us < self.unanswered_until_us
+
     def truncated(self, part: Part, end: int) -> None:
         """The partition lost records: a reader that was further finds its position refused at the next fetch."""
         if self._followed.get(part, 0) > end:
@@ -80,19 +111,32 @@ class SimLog:
 
     def heard_us(self) -> int:
         """When the coordinator last heard of this node."""
-        return self._broker.now_us if self._silent_us is None else self._silent_us
+        if self._silent_us is not None:
+            return min(self._silent_us, self._last_heard_us) if self._unreachable() else self._silent_us
+        return self._last_heard_us if self._unreachable() else self.broker.now_us
+
+    def _unreachable(self) -> bool:
+        return self.broker.now_us < self.unreachable_until_us
+
+    def _spark(self) -> None:
+        """Count one call of the process; at the last one it is hit in mid-work."""
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse < 0:
+                self.fuse = None
+                self.blow()
 
     # -- the group -------------------------------------------------------------------------------------------
 
     def join(self, group: str, topic: Topic, instance: str) -> None:
         self._reach()
         self._own = topic.name
-        self._group = self._broker.group(group, topic)
+        self._group = self.broker.group(group, topic)
         self.member = self._group.join(self, instance, self._session_us)
         self._polled()
 
     def _polled(self) -> None:
-        self.polled_us, self._polled_seconds = self._broker.now_us, self.monotonic()
+        self.polled_us, self._polled_seconds = self.broker.now_us, self.monotonic()
 
     def group_silence(self) -> float:
         return self.monotonic() - self._polled_seconds if self.member else 0.0
@@ -100,7 +144,7 @@ class SimLog:
     def _poll_group(self) -> None:
         if self.fenced:
             raise BrokerUnavailable(f"{self.node}: FENCED_INSTANCE_ID; is another process using this instance name?")
-        if self._group is None or self.member is None or self._broker.down():
+        if self._group is None or self.member is None or self.broker.down() or self.cut():
             return
         self._inbox.extend(self._group.poll(self.member))
 
@@ -108,67 +152,80 @@ class SimLog:
 
     def follow(self, positions: Mapping[Part, int]) -> None:
         for part in positions:
-            self._broker.partition(part)
+            self.broker.partition(part).followers[self] = None
         self._followed.update(positions)
+        self.wake(self.broker.now_us)
         self._cut.difference_update(positions)
 
     def unfollow(self, parts: Iterable[Part]) -> None:
         for part in parts:
-            self._followed.pop(part, None)
+            if self._followed.pop(part, None) is not None:
+                self.broker.partition(part).followers.pop(self, None)
             self._cut.discard(part)
 
     def _fetch(self) -> list[Record]:
         """Some of what has arrived by now, partition by partition."""
-        if self._broker.down():
-            return []
         found: list[Record] = []
-        room = self._broker.random.randint(1, BATCH_MAX) if self._followed else 0
+        if self.broker.down() or self.cut():
+            return found
+        room = 0
         for part in sorted(self._followed):
+            if part not in self._cut and self.broker.partition(part).end == self._followed[part]:
+                continue
+            room = room or self.broker.random.randint(1, BATCH_MAX)
             if len(found) < room:
                 found.extend(self._fetch_part(part, room - len(found)))
         return found
 
     def _fetch_part(self, part: Part, room: int) -> list[Record]:
-        partition, position = self._broker.partition(part), self._followed[part]
+        partition, position = self.broker.partition(part), self._followed[part]
         if part in self._cut:
             raise TapeGap(f"{part}: the log was truncated below offset {position}; restore it before anything reads on")
-        self._broker.check(part, position)
-        if self._broker.reachable_us(part) > self._broker.now_us:
+        self.broker.check(part, position)
+        now_us = self.broker.now_us
+        if self.broker.reachable_us(part) > now_us:
+            self.wake(self.broker.reachable_us(part))
             return []
-        end = min(partition.visible_end(self._broker.now_us - self._broker.fetch_lag_us()), position + room)
+        end = min(partition.visible_end(now_us - self.broker.fetch_lag_us()), position + room)
         batch = partition.slice(position, end)
         if batch:
             self._followed[part] = partition.show(end)
+        if self._followed[part] < partition.end:
+            self.wake(now_us + self.broker.latency_us())
         return batch
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
+        self._spark()
         self._reach()
         found = {}
         for part in parts:
-            partition = self._broker.partition(part)
-            stale = part.topic == self._own and self._broker.random.random() < self._broker.faults.stale_ends
+            partition = self.broker.partition(part)
+            stale = part.topic == self._own and self.broker.random.random() < self.broker.faults.stale_ends
             least = max(partition.low, partition.shown) if stale else partition.end
-            found[part] = (partition.low, partition.show(self._broker.random.randint(least, partition.end)))
+            found[part] = (partition.low, partition.show(self.broker.random.randint(least, partition.end)))
         return found
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
         count = 0
         for part, (start, end) in spans.items():
-            partition = self._broker.partition(part)
+            partition = self.broker.partition(part)
             if start >= end:
                 continue
-            if self._broker.down() or end > partition.end:
+            if self.broker.down() or self.cut() or end > partition.end:
                 raise RestoreTimedOut(f"after {timeout_seconds:g} s {part} from {start} to {end} had not come")
             if start < partition.low:
                 raise TapeGap(f"{part}: offset {start} is gone, the topic begins at {partition.low}")
             count += end - start
             yield from partition.slice(start, partition.show(end))
-        self.busy_until_us = self._broker.now_us + self._broker.latency_us() + 5 * count
+        self.busy_until_us = self.broker.now_us + self.broker.latency_us() + 5 * count
 
     # -- the stream ------------------------------------------------------------------------------------------
 
     def poll(self, timeout_seconds: float, records: bool = True) -> list[Happening]:
         assert not self.crashed and not self.paused
+        self._spark()
+        if self.waits and timeout_seconds and not self._inbox:
+            self.broker.advance(round(timeout_seconds * 1e6))
         self._poll_group()
         self._polled()
         happenings, self._inbox = self._inbox, []
@@ -178,13 +235,15 @@ class SimLog:
 
     def offer(self, item: Any) -> None:
         self._inbox.append(Offered(item))
+        self.wake(self.broker.now_us)
 
     # -- writing ---------------------------------------------------------------------------------------------
 
     def append(
         self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
-        self._broker.partition(part)
+        self.broker.partition(part)
+        self._spark()
         self._producer.append(part, key, value, list(headers) or None, token)
 
     def renew_producer(self) -> None:
@@ -193,16 +252,18 @@ class SimLog:
         self._producer = self._fresh_producer()
 
     def _fresh_producer(self) -> SimProducer:
-        return SimProducer(self._broker, self._inbox_report)
+        return SimProducer(self.broker, self, self._inbox_report)
 
     def _inbox_report(self, report: Report) -> None:
         self._inbox.append(report)
+        self.wake(self.broker.now_us)
 
     def flush(self, timeout_seconds: float) -> bool:
         return self._producer.hurry()
 
     def commit(self, positions: Mapping[Part, int]) -> None:
-        if self._group is not None and not self._broker.down():
+        self._spark()
+        if self._group is not None and not self.broker.down() and not self._unreachable():
             self._group.committed.update(positions)
 
     # -- time and the end ------------------------------------------------------------------------------------
@@ -219,7 +280,7 @@ class SimLog:
         self.crash()
 
     def _reach(self) -> None:
-        if self._broker.down():
+        if self.broker.down() or self.cut():
             raise BrokerUnavailable(f"{self.node}: the cluster does not answer; is Kafka running?")
         if self.fenced:
             raise BrokerUnavailable(f"{self.node}: FENCED_INSTANCE_ID; is another process using this instance name?")

@@ -13,6 +13,7 @@ from truetape.happenings import Part, Report
 
 if TYPE_CHECKING:
     from truetape.simbroker import SimBroker
+    from truetape.simlog import SimLog
 
 
 class Packet(NamedTuple):
@@ -40,8 +41,8 @@ class Pipe:
 class SimProducer:
     """One producer instance of one process; a renewed one is another instance."""
 
-    def __init__(self, broker: "SimBroker", report: Callable[[Report], None]) -> None:
-        self._broker = broker
+    def __init__(self, broker: "SimBroker", log: "SimLog", report: Callable[[Report], None]) -> None:
+        self._broker, self._log = broker, log
         self._report = report
         self._pipes: dict[Part, Pipe] = {}
         self._stalled: list[Pipe] = []
@@ -67,7 +68,7 @@ class SimProducer:
         """Deliver everything now, as if time had passed; False when the cluster cannot be reached."""
         for pipe in self._pipes.values():
             while pipe.packets:
-                if self._broker.reachable_us(pipe.part) > self._broker.now_us:
+                if self._reachable_us(pipe) > self._broker.now_us:
                     return False
                 self._write(pipe, pipe.packets.popleft())
         return True
@@ -111,7 +112,7 @@ class SimProducer:
         if self._frozen and pipe.in_socket <= 0:
             self._stalled.append(pipe)
             return
-        reachable_us = self._broker.reachable_us(pipe.part)
+        reachable_us = self._reachable_us(pipe)
         if self._lost():
             self._fail(pipe, "given up")
         elif reachable_us > self._broker.now_us:
@@ -119,6 +120,11 @@ class SimProducer:
         else:
             pipe.in_socket -= 1
             self._write(pipe, pipe.packets.popleft())
+
+    def _reachable_us(self, pipe: Pipe) -> int:
+        """From when on a packet of this node gets through; one of a dead process is already beyond the cut."""
+        broker_us = self._broker.reachable_us(pipe.part)
+        return max(broker_us, self._log.unreachable_until_us) if self._alive else broker_us
 
     def _lost(self) -> bool:
         return self._alive and self._broker.random.random() < self._broker.faults.lost_packets
@@ -143,7 +149,8 @@ class SimProducer:
         if packet.token is None or not self._alive:
             return
         report = Report(pipe.part, offset, error, packet.token)
-        pipe.reported_us = max(pipe.reported_us, self._broker.now_us + self._broker.report_latency_us())
+        sent_us = max(self._broker.now_us, self._log.unanswered_until_us)
+        pipe.reported_us = max(pipe.reported_us, sent_us + self._broker.report_latency_us())
         self._broker.at(pipe.reported_us, partial(self._deliver, report))
 
     def _deliver(self, report: Report) -> None:

@@ -56,18 +56,23 @@ class Exchange:
     def __init__(self, broker: SimBroker, chance: Random, line: Line) -> None:
         self.broker, self.chance, self.line = broker, chance, line
         self.orders: dict[str, Truth] = {}
-        self.received: list[str] = []
+        self.sent: set[str] = set()
+        """Client order ids that some router tried to send."""
+        self.received: list[tuple[int, str, str]] = []
+        """(virtual time, client order id, sending node) of every order that arrived."""
         self.listeners: list[Session] = []
         self.balances: dict[str, int] = {}
         """What trading changed, by asset."""
+        self.repeated: list[str] = []
+        """Execution ids of fills that were told twice."""
         self._trades = 0
 
     def delay_us(self) -> int:
         return self.chance.randint(MS, self.line.slowest_us)
 
-    def receive(self, request: r.OrderRequest) -> r.VenueAcknowledged | r.VenueRejected:
+    def receive(self, request: r.OrderRequest, node: str) -> r.VenueAcknowledged | r.VenueRejected:
         """An order arrives. A second one of the same id would be a second trade: it must never come."""
-        self.received.append(request.client_order_id)
+        self.received.append((self.broker.now_us, request.client_order_id, node))
         if self.broker.wall_us() > request.send_before_us:
             return r.VenueRejected(VENUE, request.client_order_id, "TOO_LATE", "outside of the receive window")
         if self.chance.random() < 0.05:
@@ -157,7 +162,10 @@ class Exchange:
         """To everybody who listens; lost, repeated and overtaken as the line is."""
         for session in self.listeners:
             if self.chance.random() >= self.line.lost_events:
-                for _ in range(2 if self.chance.random() < self.line.repeated_events else 1):
+                twice = self.chance.random() < self.line.repeated_events
+                if twice and isinstance(event, r.VenueFilled):
+                    self.repeated.append(event.execution_id)
+                for _ in range(2 if twice else 1):
                     self.broker.at(self.broker.now_us + self.delay_us(), partial(session.heard, event))
 
 
@@ -204,6 +212,7 @@ class Session:
 
     def send(self, request: r.OrderRequest) -> None:
         """One order leaves; without a reply its outcome is in doubt."""
+        self._exchange.sent.add(request.client_order_id)
         replied: list[bool] = []
 
         def reply(report: r.Report) -> None:
@@ -211,7 +220,7 @@ class Session:
             self._give(report)
 
         def arrive() -> None:
-            report = self._exchange.receive(request)
+            report = self._exchange.receive(request, self._log.node)
             if self._exchange.chance.random() >= self._exchange.line.lost_replies:
                 self._later(self._exchange.delay_us(), lambda: reply(report))
 

@@ -1,66 +1,111 @@
-"""What goes wrong in one run, drawn from its seed: which kinds of fault are on, and how often."""
+"""What goes wrong in one run, drawn from its seed: which kinds of fault are on, and how often.
+
+Of twenty seeds one is calm, two have a single kind of fault (so that a failure points at it), one loses records by
+truncation, and in the rest every kind is on with a chance of one half, at a rate from a wide range.
+"""
 
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Final, Literal
 
 from truetape.simbroker import CALM, Faults
 
-NETWORK = {
+MS, SECOND = 1_000, 1_000_000
+NETWORK: Final = {
     "lost_reports": 0.05,
     "late_reports": 0.10,
-    "lost_packets": 0.05,
+    "lost_packets": 0.03,
     "late_packets": 1.0,
     "stale_ends": 0.5,
     "slow_reads": 0.10,
 }
-"""Greatest probability of each."""
-EVENTS = {
-    "crash": 0.4,
-    "pause": 0.4,
-    "suspend": 0.2,
-    "rebalance": 1.0,
-    "double": 0.5,
-    "elect": 0.8,
-    "outage": 0.2,
-    "clock": 0.4,
-    "stop": 0.2,
+"""Kafka's network: greatest probability of each, per packet or call."""
+EVENTS: Final = {
+    "crash": 0.14,
+    "crash_in_mid_work": 0.10,
+    "blackout": 0.02,
+    "pause": 0.15,
+    "suspend": 0.08,
+    "freeze_in_mid_work": 0.06,
+    "stop": 0.08,
+    "rebalance": 0.5,
+    "double": 0.2,
+    "elect": 0.3,
+    "outage": 0.05,
+    "cut_off": 0.10,
+    "lose_replies": 0.08,
+    "clock": 0.10,
 }
-"""Greatest rate of each, per virtual second over all nodes."""
-
-
-LATENCIES_US = (1_500, 20_000, 250_000)
+"""What happens to a node or to the cluster: greatest rate of each, per virtual second over all nodes."""
+LINE: Final = {
+    "lost_requests": 0.2,
+    "lost_replies": 0.2,
+    "lost_events": 0.4,
+    "repeated_events": 0.3,
+}
+"""The way to the venue: greatest probability of each."""
+KINDS: Final = (*NETWORK, *EVENTS, *LINE)
+LATENCIES_US: Final = (1_500, 20_000, 250_000)
 """Longest way through the network. A slow one has much under way when something happens."""
+PACES_US: Final = ((200, 1_500), (1_000, 10_000), (5_000, 80_000))
+"""How long one turn of a process takes."""
+Kind = Literal["calm", "one fault", "truncation", "swarm"]
 
 
 @dataclass(frozen=True)
 class Plan:
     """Kinds and rates of one run."""
 
+    kind: Kind
     network: Faults
     events: dict[str, float]
+    """Kind -> how often per virtual second."""
+    line: dict[str, float]
+    """Kind -> probability; what is not here does not happen."""
+    venue_slowest_us: int
     nodes: int
+    """Instances of each service."""
+    pace_us: tuple[int, int]
     seconds: float
-    inputs_per_second: float
+    """Of trouble."""
+    orders_per_second: float
 
     def __str__(self) -> str:
         on = ", ".join(f"{name} {rate:.2f}/s" for name, rate in self.events.items())
-        return f"{self.nodes} nodes a service, {self.seconds:.0f} s, {on or 'no events'}, {self.network}"
+        return (
+            f"{self.kind}: {self.nodes} nodes a service, {self.seconds:.0f} s, pace {self.pace_us} us, "
+            f"{on or 'no events'}, {self.line}, {self.network}"
+        )
 
 
 def plan_of(seed: int) -> Plan:
-    """The first seeds are calm, then come ones with a single kind of event, then everything in random company."""
+    """The same seed gives the same plan, for ever."""
     chance = Random(seed ^ 0x5EED)
-    kinds = [*NETWORK, *EVENTS]
-    if seed < 3:
-        on = []
-    elif seed < 3 + len(kinds):
-        on = [kinds[seed - 3]]
-    else:
-        on = [kind for kind in kinds if chance.random() < 0.5]
-    rates = {kind: chance.uniform(0.2, 1.0) for kind in kinds}
-    probabilities: dict[str, Any] = {kind: NETWORK[kind] * rates[kind] * (kind in on) for kind in NETWORK}
-    latency_us = (100, chance.choice(LATENCIES_US) if seed >= 3 else LATENCIES_US[0])
-    network = replace(CALM, latency_us=latency_us, **probabilities)
-    events = {kind: EVENTS[kind] * rates[kind] for kind in EVENTS if kind in on}
-    return Plan(network, events, chance.randint(1, 3), chance.uniform(6, 14), chance.uniform(3, 12))
+    kind, on = _kinds(seed, chance)
+    rates = {name: chance.uniform(0.2, 1.0) for name in KINDS}
+    probabilities: dict[str, Any] = {name: NETWORK[name] * rates[name] * (name in on) for name in NETWORK}
+    swarm = kind == "swarm"
+    latency_us = (100, chance.choice(LATENCIES_US) if swarm else LATENCIES_US[0])
+    return Plan(
+        kind=kind,
+        network=replace(CALM, latency_us=latency_us, **probabilities),
+        events={name: EVENTS[name] * rates[name] for name in EVENTS if name in on},
+        line={name: LINE[name] * rates[name] for name in LINE if name in on},
+        venue_slowest_us=chance.choice((20, 300, 2_500)) * MS if swarm else 20 * MS,
+        nodes=chance.choice((1, 2, 2, 3)),
+        pace_us=chance.choice(PACES_US) if swarm else PACES_US[0],
+        seconds=chance.uniform(56, 62),
+        orders_per_second=chance.uniform(0.3, 1.2),
+    )
+
+
+def _kinds(seed: int, chance: Random) -> tuple[Kind, frozenset[str]]:
+    match seed % 20:
+        case 0:
+            return "calm", frozenset()
+        case 1 | 2:
+            return "one fault", frozenset({KINDS[(seed // 20 * 2 + seed % 20 - 1) % len(KINDS)]})
+        case 3:
+            return "truncation", frozenset(name for name in ("crash", "rebalance") if chance.random() < 0.5)
+        case _:
+            return "swarm", frozenset(name for name in KINDS if chance.random() < 0.5)

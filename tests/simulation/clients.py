@@ -1,0 +1,100 @@
+"""Clients of the simulated system: what they ask for, again when they are impatient, and what they were told."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.simulation.reference import ACCOUNTS, BTC
+from truetape import ids
+from truetape import messages as m
+from truetape.codec import encode
+from truetape.happenings import Part
+from truetape.money import ONE_E8
+from truetape.simbroker import SimBroker
+from truetape.topics import ORDERS_COMMANDS
+
+if TYPE_CHECKING:
+    from tests.simulation.evidence import Evidence
+
+TICK_E8: Final = 10**6
+
+
+class Clients:
+    """Ask for orders, cancels and transfers, straight on the bus."""
+
+    def __init__(self, broker: SimBroker, chance: Random) -> None:
+        self._broker, self._chance = broker, chance
+        self.orders: list[m.OrderTerms] = []
+        self.cancels: list[str] = []
+        self.transfers: list[m.TransferTerms] = []
+        self._count = 0
+
+    def fund(self) -> None:
+        """Everybody begins with some money and some coins."""
+        for account in ACCOUNTS:
+            for asset, amount in (("USDT", 200_000), ("BTC", 3)):
+                self.transfer(account, asset, amount * ONE_E8)
+
+    def act(self, price_e8: int) -> None:
+        """One client does something."""
+        account, kind = self._chance.choice(list(ACCOUNTS)), self._chance.random()
+        mine = [order for order in self.orders if order.account_id == account]
+        if kind < 0.6 or not mine:
+            for _ in range(self._chance.randint(2, 6) if self._chance.random() < 0.1 else 1):
+                self.order(account, price_e8)
+        elif kind < 0.7:
+            self._submit(self._chance.choice(mine[-5:]))
+        elif kind < 0.88:
+            self._cancel(account, self._chance.choice(mine[-8:]).order_id)
+        elif kind < 0.94:
+            cancel = m.CancelAllOrders(command_id=self._id(), account_id=account, key_id="key", received_at_us=0)
+            self._ask(account, cancel)
+        else:
+            self.transfer(account, "USDT", self._chance.choice([-1, 1]) * self._chance.randint(1, 50_000) * ONE_E8)
+
+    def order(self, account: str, mark_e8: int) -> None:
+        """An order near the mark."""
+        market = self._chance.random() < 0.25
+        side: m.Side = self._chance.choice(["BUY", "SELL"])
+        price_e8 = mark_e8 // TICK_E8 * TICK_E8 + self._chance.randint(-50, 50) * TICK_E8
+        in_force: m.TimeInForce = "IOC" if market else self._chance.choice(["GTC", "GTC", "GTC", "IOC", "FOK"])
+        client_order_id = self._id()
+        order = m.OrderTerms(
+            ids.order_id(account, client_order_id), account, client_order_id, BTC.instrument_id, side,
+            "MARKET" if market else "LIMIT", in_force, False, self._chance.randint(1, 8_000) * 10_000,
+            None if market else price_e8,
+        )  # fmt: skip
+        self.orders.append(order)
+        self._submit(order)
+
+    def transfer(self, account: str, asset: str, amount_e8: int) -> None:
+        """A deposit, or a withdrawal when negative."""
+        reference = self._id()
+        terms = m.TransferTerms(
+            ids.transfer_id(account, reference), account, asset, amount_e8, "bank:settlement", reference
+        )
+        self.transfers.append(terms)
+        self._ask(account, m.RequestTransfer(terms, "key", self._broker.wall_us()))
+
+    def arrived(self) -> list[m.OrderTerms]:
+        """Orders whose command stands on the bus."""
+        return self.orders
+
+    def untrue(self, found: "Evidence") -> Iterator[str]:
+        """What a client was told that the tape does not say."""
+        yield from ()
+
+    def _submit(self, order: m.OrderTerms) -> None:
+        self._ask(order.account_id, m.SubmitOrder(order, "key", self._broker.wall_us()))
+
+    def _cancel(self, account: str, order_id: str) -> None:
+        command_id = self._id()
+        self.cancels.append(command_id)
+        self._ask(account, m.CancelOrder(command_id, account, order_id, "key", 0))
+
+    def _id(self) -> str:
+        self._count += 1
+        return f"c{self._count}"
+
+    def _ask(self, account: str, message: Any) -> None:
+        self._broker.produce(Part(ORDERS_COMMANDS.name, ACCOUNTS[account]), account.encode(), encode(message))

@@ -1,0 +1,222 @@
+"""Nodes: processes that start, crash at any point, freeze, stop and come back. What they run is a `Process`.
+
+Nothing here polls in small steps: each process says when it wants its next turn, and is woken when there is news.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tests.simulation.swarm import MS, SECOND
+from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
+from truetape.runner import Runner
+from truetape.simlog import Killed, SimLog
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster import Cluster
+
+NEVER: Final = 1 << 62
+IDLE_US: Final = 400 * MS
+"""A run loop without news has a turn after this, for its timers."""
+
+
+class Process(Protocol):
+    """One process from its start to its end. After `crash` nothing of it is called again."""
+
+    def begin(self) -> None:
+        """What it does before its loop."""
+
+    def turn(self) -> int:
+        """Do what is due; returns when the next turn is wanted at the latest, in microseconds of virtual time."""
+
+    def crash(self) -> None:
+        """It is gone without a word, and without any `finally`."""
+
+    def pause(self, suspend: bool) -> None:
+        """SIGSTOP. With suspend its monotonic clock stops too."""
+
+    def resume(self) -> None:
+        """SIGCONT."""
+
+    def stop(self) -> None:
+        """SIGTERM: end in good order."""
+
+
+@dataclass
+class RunLoop:
+    """A service: the real run loop over the simulated log."""
+
+    runner: Runner[Any]
+    log: SimLog
+
+    def begin(self) -> None:
+        self.runner.start()
+
+    def turn(self) -> int:
+        now_us = self.log.broker.now_us
+        if self.log.busy_until_us > now_us:
+            return self.log.busy_until_us
+        self.runner.turn(0.0)
+        return now_us + IDLE_US
+
+    def crash(self) -> None:
+        self.log.crash()
+
+    def pause(self, suspend: bool) -> None:
+        self.log.pause(suspend)
+
+    def resume(self) -> None:
+        self.log.resume()
+
+    def stop(self) -> None:
+        self.runner._drain()
+
+
+@dataclass
+class Node:
+    """A place where one process of a kind runs at a time."""
+
+    cluster: "Cluster"
+    service: str
+    name: str
+    make: Callable[["Node"], Process]
+    process: Process | None = None
+    log: SimLog | None = None
+    """Its process's way to Kafka, if it has one."""
+    runner: Runner[Any] | None = None
+    """Its process's run loop, if it is one."""
+    paused: bool = False
+    starts: int = 0
+    _due_us: int = NEVER
+    _not_before_us: int = 0
+    _working: bool = False
+
+    # -- turns -----------------------------------------------------------------------------------------------
+
+    def wake(self, at_us: int) -> None:
+        """Let the process have a turn at this time, or as soon after it as its pace allows."""
+        at_us = max(at_us, self._not_before_us, self.cluster.broker.now_us)
+        if at_us < self._due_us:
+            self._due_us = at_us
+            self.cluster.broker.at(at_us, partial(self._turn, at_us))
+
+    def _turn(self, at_us: int) -> None:
+        if at_us != self._due_us:
+            return  # It was brought forward.
+        self._due_us = NEVER
+        if self.process is None or self.paused:
+            return
+        if self._working:
+            self.wake(at_us + MS)
+            return
+        next_us = self._attempt(self.process.turn)
+        self._not_before_us = self.cluster.broker.now_us + self.cluster.pace_us()
+        if self.process is not None and next_us is not None:
+            self.wake(next_us)
+
+    def _attempt(self, action: Callable[[], Any]) -> Any:
+        """Call into the process; its end is the node's."""
+        process, self._working = self.process, True
+        try:
+            return action()
+        except Killed:
+            self.cluster.seen["killed in mid-work"] += 1
+            self.crash(self.cluster.downtime_us())
+        except TapeGap as gap:
+            self.cluster.gap(self, gap)
+            self.crash(self.cluster.downtime_us())
+        except (BrokerUnavailable, RestoreTimedOut) as error:
+            self.cluster.say(f"{self.name} ends: {error}")
+            self.cluster.seen["process ended by name"] += 1
+            self.crash(self.cluster.chance.randint(100 * MS, SECOND))
+        finally:
+            self._working = False
+        return None if self.process is not process else NEVER
+
+    # -- what happens to it ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """A new process, unless one runs."""
+        if self.process is not None:
+            return
+        self.starts += 1
+        self.log = self.runner = None
+        self.paused = False
+        self.process = self.make(self)
+        if self.log is not None:
+            self.log.wake, self.log.blow, self.log.waits = self.wake, self._kill, True
+        self._attempt(self.process.begin)
+        self.wake(self.cluster.broker.now_us)
+
+    def _kill(self) -> None:
+        raise Killed(self.name)
+
+    def crash(self, for_us: int) -> None:
+        """Kill the process; it comes back later."""
+        if self.process is None:
+            return
+        self.cluster.seen["process killed"] += 1
+        self.cluster.gather(self)
+        self.process.crash()
+        self.process, self.log, self.runner, self.paused = None, None, None, False
+        self.cluster.later(for_us, self.start)
+
+    def crash_in_mid_work(self, calls: int) -> None:
+        """Kill the process inside one of its next calls, whatever it then does."""
+        if self.log is not None:
+            self.log.fuse, self.log.blow = calls, self._kill
+
+    def freeze_in_mid_work(self, calls: int, for_us: int) -> None:
+        """Stop the process inside one of its next calls; the world goes on, and then it goes on."""
+        if self.log is not None:
+            self.log.fuse, self.log.blow = calls, partial(self._freeze, for_us)
+
+    def _freeze(self, for_us: int) -> None:
+        process = self.process
+        if process is None or self.paused or not self._working or self.cluster.frozen:
+            return
+        self.cluster.say(f"{self.name} freezes in mid-work")
+        self.cluster.seen["frozen in mid-work"] += 1
+        self.cluster.frozen, self.paused = True, True
+        process.pause(suspend=False)
+        self.cluster.broker.advance(for_us)
+        self.cluster.frozen = False
+        if self.process is not process:
+            raise Killed(self.name)
+        if self.paused:
+            process.resume()
+            self.paused = False
+
+    def pause(self, for_us: int, suspend: bool) -> None:
+        """Stop the process for a while."""
+        process = self.process
+        if process is None or self.paused or self._working:
+            return
+        process.pause(suspend)
+        self.paused = True
+        self.cluster.later(for_us, partial(self._resume, process))
+
+    def _resume(self, process: Process) -> None:
+        if self.process is process and self.paused:
+            process.resume()
+            self.paused = False
+            self.wake(self.cluster.broker.now_us)
+
+    def stop(self, for_us: int) -> None:
+        """End the process in good order; it comes back later."""
+        if self.process is not None and not self.paused and not self._working:
+            self._attempt(self.process.stop)
+            self.cluster.seen["graceful stop"] += 1
+            self.crash(for_us)
+
+    def heal(self) -> None:
+        """Trouble is over: whatever it is in, it goes on now."""
+        if self.process is None:
+            self.start()
+        elif self.paused and not self._working:
+            self._resume(self.process)
+
+    def healthy(self) -> bool:
+        """Whether it runs and nothing has happened to it."""
+        return self.process is not None and not self.paused and not (self.log is not None and self.log.fenced)

@@ -1,0 +1,172 @@
+"""Rare situations by name. A suite that never meets one of them proves nothing about it, and fails."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from truetape import messages as m
+from truetape.codec import decode
+from truetape.happenings import Part
+from truetape.messages import Began
+from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS, snapshots_of
+
+if TYPE_CHECKING:
+    from tests.simulation.system import System
+
+COUNTED: Final[Mapping[str, str]] = {
+    "zombie fenced": "void record on the tape",
+    "takeover lost to a faster rival": "void takeover",
+    "void record passed over by a reader": "void_records",
+    "writer in doubt steps down": "step_downs",
+    "process ended by a named error": "process ended by name",
+    "killed in the middle of a call": "killed in mid-work",
+    "frozen in the middle of a call": "frozen in mid-work",
+    "rebalance in mid-batch": "rebalance with records in flight",
+    "truncation detected": "truncation detected",
+    "everything killed at once": "blackout",
+    "graceful stop": "graceful stop",
+    "cluster away": "outage",
+    "acknowledgements cut off": "lose_replies",
+    "clock set back or ahead": "clock",
+}
+"""Met when the run counted this."""
+
+
+def met(system: "System") -> Counter[str]:
+    """Which rare situations a finished run met, judged by its tape and its venue."""
+    found: Counter[str] = Counter()
+    for name, judge in JUDGED.items():
+        found[name] += sum(1 for _ in judge(system))
+    return found
+
+
+def names() -> list[str]:
+    """All of them."""
+    return [*COUNTED, *JUDGED]
+
+
+def missing(seen: Mapping[str, int]) -> list[str]:
+    """Those that no run met, given what all runs together counted."""
+    return [n for n in names() if not seen.get(COUNTED.get(n, n))]
+
+
+# -- judged by the tape --------------------------------------------------------------------------------------------
+
+
+def executions(system: "System") -> Iterator[tuple[str, list[Any]]]:
+    """Every order's executions, in order."""
+    by_order: dict[str, list[Any]] = {}
+    for event in system.events(ORDERS_EXECUTIONS):
+        if isinstance(event, m.OrderRouted):
+            by_order.setdefault(event.order.order_id, []).append(event)
+        elif isinstance(event, m.CancelRouted):
+            for leg in event.legs:
+                by_order.setdefault(leg.order_id, []).append(event)
+        elif (order_id := getattr(event, "order_id", None)) is not None:
+            by_order.setdefault(order_id, []).append(event)
+    yield from by_order.items()
+
+
+def followed(system: "System", first: Any, then: Callable[[Any], bool]) -> Iterator[str]:
+    """Orders with an event of the first kind and a later one that satisfies the second."""
+    for order_id, events in executions(system):
+        at = next((n for n, event in enumerate(events) if isinstance(event, first)), None)
+        if at is not None and any(then(event) for event in events[at + 1 :]):
+            yield order_id
+
+
+def unknown_then_filled(system: "System") -> Iterator[str]:
+    """The outcome was not known; the venue had the order and filled it."""
+    return followed(system, m.OutcomeUnknown, lambda event: isinstance(event, m.OrderFilled))
+
+
+def unknown_then_absent(system: "System") -> Iterator[str]:
+    """The outcome was not known; the venue proved that it never had the order."""
+    return followed(
+        system, m.OutcomeUnknown, lambda event: getattr(event, "code", "") == "NOT_RECEIVED_BY_DEADLINE"
+    )
+
+
+def late_fill(system: "System") -> Iterator[str]:
+    """A fill came after the end of its order."""
+    return followed(system, (m.OrderCancelled, m.OrderExpired), lambda event: isinstance(event, m.OrderFilled))
+
+
+def cancel_overtaken(system: "System") -> Iterator[str]:
+    """A cancel was on its way, and the order was filled to the end."""
+    return followed(system, m.CancelRouted, lambda event: getattr(event, "status", "") == "FILLED")
+
+
+def fill_before_acknowledgement(system: "System") -> Iterator[str]:
+    """A fill came before the venue acknowledged the order."""
+    for order_id, events in executions(system):
+        kinds = [type(event) for event in events]
+        if m.OrderFilled in kinds and m.OrderAcknowledged not in kinds[: kinds.index(m.OrderFilled)]:
+            yield order_id
+
+
+def intent_never_sent(system: "System") -> Iterator[str]:
+    """The router died, or lost the partition, between the acknowledgement of an intent and the sending of its order."""
+    sent = system.sent()
+    yield from (name for name in system.evidence.routed if name not in sent)
+
+
+def snapshot_older_than_a_takeover(system: "System") -> Iterator[str]:
+    """A takeover found a snapshot that had been written before another takeover."""
+    for service in system.services:
+        for partition in range(service.owns.partitions):
+            began = [(at, msg.meta.epoch) for at, msg in system.tape(service.owns, partition).found if type(msg) is Began]
+            part = Part(snapshots_of(service.owns).name, partition)
+            kept = [decode(record.value or b"") for record in system.broker.records(part)]
+            for snapshot in kept:
+                newer = [s for s in kept if s.offset > snapshot.offset]  # type: ignore[attr-defined]
+                until = newer[0].offset if newer else 1 << 62  # type: ignore[attr-defined]
+                after = [epoch for at, epoch in began if snapshot.offset < at < until]  # type: ignore[attr-defined]
+                if len(after) > 1:
+                    yield f"{part}"
+
+
+def repeated_decision(system: "System") -> Iterator[str]:
+    """A client asked again, and got the first answer."""
+    return (event.order_id for event in system.events(ORDERS_DECISIONS) if isinstance(event, m.DecisionRepeated))
+
+
+def order_while_halted(system: "System") -> Iterator[str]:
+    """An order was refused because of the kill switch."""
+    for event in system.events(ORDERS_DECISIONS):
+        if isinstance(event, m.OrderRejected) and event.reason == "TRADING_HALTED":
+            yield event.order.order_id
+
+
+def withdrawal_without_funds(system: "System") -> Iterator[str]:
+    """A withdrawal was refused for lack of free funds."""
+    return (e.transfer.transfer_id for e in system.events(ORDERS_DECISIONS) if isinstance(e, m.TransferRejected))
+
+
+def too_late(system: "System") -> Iterator[str]:
+    """An order reached the venue after its own deadline, or was not even sent before it."""
+    for event in system.events(ORDERS_EXECUTIONS):
+        if getattr(event, "code", "") == "TOO_LATE" or getattr(event, "reason", "") == "SEND_DEADLINE_PASSED":
+            yield event.order_id
+
+
+def repeated_fill_dropped(system: "System") -> Iterator[str]:
+    """The venue told a fill twice, and it is on the tape once."""
+    told = system.repeated_fills()
+    yield from (name for name in told if name in system.evidence.trades)
+
+
+JUDGED: Final[Mapping[str, Callable[["System"], Iterator[str]]]] = {
+    "outcome unknown, later filled": unknown_then_filled,
+    "outcome unknown, proved never received": unknown_then_absent,
+    "crash between acknowledgement and effect": intent_never_sent,
+    "snapshot older than a takeover": snapshot_older_than_a_takeover,
+    "duplicate fill dropped": repeated_fill_dropped,
+    "fill before acknowledgement": fill_before_acknowledgement,
+    "fill after the end of its order": late_fill,
+    "cancel overtaken by the last fill": cancel_overtaken,
+    "decision repeated": repeated_decision,
+    "order refused while halted": order_while_halted,
+    "withdrawal refused for lack of funds": withdrawal_without_funds,
+    "order too late for its deadline": too_late,
+}

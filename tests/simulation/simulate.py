@@ -1,0 +1,143 @@
+"""Run seeds of the whole system: `make simulate SEEDS=1500`, `make simulate SEED=7`, `make soak MINUTES=60`."""
+
+import argparse
+import itertools
+import logging
+import multiprocessing
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from tests.simulation import rare
+from tests.simulation.cluster import Broken
+from tests.simulation.swarm import SECOND
+from tests.simulation.system import System
+
+REPEAT: Final = "make simulate SEED={seed}"
+WORKERS: Final = 2
+DIGESTS_FROM: Final = 20
+"""A calm seed and nineteen others."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run."""
+
+    seed: int
+    failure: str
+    """Empty when all held."""
+    invariant: str
+    virtual_us: int
+    digest: str
+    seen: Counter[str]
+
+
+@dataclass
+class Total:
+    """All runs together."""
+
+    runs: int = 0
+    virtual_us: int = 0
+    shortest_us: int = 1 << 62
+    failures: list[Outcome] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.runs += 1
+        self.virtual_us += outcome.virtual_us
+        self.shortest_us = min(self.shortest_us, outcome.virtual_us)
+        self.seen.update(outcome.seen)
+        if outcome.failure:
+            self.failures.append(outcome)
+
+    def crashes(self) -> int:
+        """Processes that were killed."""
+        return self.seen["process killed"]
+
+    def told(self, seconds: float) -> str:
+        """The figures."""
+        hours, rate = self.virtual_us / SECOND / 3600, self.runs / max(seconds, 1e-9)
+        return (
+            f"{self.runs} seeds, {hours:.1f} virtual hours (each {self.shortest_us / SECOND:.0f} s or more), "
+            f"{self.crashes() / max(self.runs, 1):.1f} crashes a seed, {seconds:.0f} s, {rate:.1f} seeds/s"
+        )
+
+
+def run(seed: int, verbose: bool = False) -> Outcome:
+    """One seed."""
+    silence()
+    system, failure, invariant = System(seed, verbose), "", ""
+    system.say(str(system.plan))
+    try:
+        system.run()
+    except Broken as broken:
+        failure, invariant = str(broken), broken.invariant
+    except Exception as error:
+        failure, invariant = traceback.format_exc(), type(error).__name__
+    return Outcome(seed, failure, invariant, system.broker.now_us, system.digest(), system.seen)
+
+
+def run_many(seeds: Iterable[int], workers: int = WORKERS) -> Iterator[Outcome]:
+    """Many seeds, in as many processes as there are workers; in the order in which they end."""
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        yield from pool.imap_unordered(run, seeds, chunksize=1)
+
+
+def silence() -> None:
+    """Thousands of simulated step-downs need no log lines."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def total_of(outcomes: Iterable[Outcome], until: float = float("inf")) -> Total:
+    """Add up, and tell every failure at once."""
+    total = Total()
+    for outcome in outcomes:
+        total.add(outcome)
+        if outcome.failure:
+            print(f"seed {outcome.seed}: {outcome.failure}\n  repeat: {REPEAT.format(seed=outcome.seed)}", flush=True)
+        if time.monotonic() > until:
+            break
+    return total
+
+
+def main() -> int:
+    """See --help."""
+    chosen = arguments()
+    if chosen.seed is not None:
+        outcome = run(chosen.seed, verbose=True)
+        print(outcome.failure or "everything holds", dict(sorted(outcome.seen.items())), outcome.digest, sep="\n")
+        return bool(outcome.failure)
+    if chosen.digests:
+        for seed in range(chosen.first, chosen.first + chosen.digests):
+            print(seed, run(seed).digest, flush=True)
+        return 0
+    began = time.monotonic()
+    seeds = itertools.count(chosen.first) if chosen.minutes else range(chosen.first, chosen.first + chosen.seeds)
+    until = began + chosen.minutes * 60 if chosen.minutes else float("inf")
+    total = total_of(run_many(seeds), until)
+    print(total.told(time.monotonic() - began))
+    if missing := rare.missing(total.seen):
+        print(f"never met: {missing}")
+    return bool(total.failures or missing)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Simulate the whole system from seeds.")
+    parser.add_argument("--seed", type=int, help="one seed, told in full")
+    parser.add_argument("--seeds", type=int, default=1_500, help="how many")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="the first one")
+    parser.add_argument("--minutes", type=float, default=0, help="as many as fit, instead of --seeds")
+    parser.add_argument("--digests", type=int, default=0, help="print the digests of so many seeds, in one process")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
