@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up down logs demo test chaos lint bench fmt audit schemas docs lock
+.PHONY: help setup up down logs demo test chaos lint bench simulate planted-bugs soak fmt audit schemas docs lock
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -12,7 +12,7 @@ STACK ?= $(shell docker compose version >/dev/null 2>&1 && docker info >/dev/nul
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
-	  /^[a-z][a-z-]*:.*## / {printf "  \033[36m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z][a-z-]*:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nDocker Compose is used where an engine runs, else local processes; make STACK=native VERB chooses.\n'
 
 ##@ Run
@@ -51,6 +51,15 @@ lint: $(READY) ## Ruff, mypy and the import contracts
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+simulate: $(READY) ## Simulate the whole system: SEEDS=1500 FROM=0, or one seed in full: SEED=7
+	@$(BIN)/python -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1500) --from $(or $(FROM),0))
+
+planted-bugs: $(READY) ## Plant each known bug and let the simulation find it
+	@$(BIN)/python -m tests.simulation.planted_bugs
+
+soak: $(READY) ## Simulate for so long: MINUTES=60 FROM=1500
+	@$(BIN)/python -m tests.simulation.simulate --minutes $(or $(MINUTES),60) --from $(or $(FROM),1500)
 
 fmt: $(READY) ## Format the code and sort the imports
 	$(BIN)/ruff check --fix

@@ -13,8 +13,8 @@ import msgspec
 
 from tests.simulation.evidence import Evidence, TrueFill, hash_of, is_end
 from tests.simulation.reference import ACCOUNTS, LIMITS, PARTITIONS
-from truetape import snapshots
 from truetape import messages as m
+from truetape import snapshots
 from truetape.audit import kept
 from truetape.messages import Began
 from truetape.money import ONE_E8
@@ -42,7 +42,9 @@ def balances_sum_to_zero(found: Evidence) -> Wrong:
 
 def balances_are_the_sum_of_entries(found: Evidence) -> Wrong:
     """3: every balance that clearing holds is the sum of its lines, and all approved transfers are in them."""
-    yield from found.against("a balance is the sum of its lines", "an entry books its transfer", "all balances are zero")
+    yield from found.against(
+        "a balance is the sum of its lines", "an entry books its transfer", "all balances are zero"
+    )
     yield from found.against("a transfer is booked once")
     approved = Counter(event.transfer.transfer_id for event in found.events(m.TransferApproved))
     booked = Counter(e.entry_id for _, e in found.entries if e.kind in ("DEPOSIT", "WITHDRAWAL"))

@@ -82,9 +82,7 @@ def unknown_then_filled(system: "System") -> Iterator[str]:
 
 def unknown_then_absent(system: "System") -> Iterator[str]:
     """The outcome was not known; the venue proved that it never had the order."""
-    return followed(
-        system, m.OutcomeUnknown, lambda event: getattr(event, "code", "") == "NOT_RECEIVED_BY_DEADLINE"
-    )
+    return followed(system, m.OutcomeUnknown, lambda event: getattr(event, "code", "") == "NOT_RECEIVED_BY_DEADLINE")
 
 
 def late_fill(system: "System") -> Iterator[str]:
@@ -115,7 +113,9 @@ def snapshot_older_than_a_takeover(system: "System") -> Iterator[str]:
     """A takeover found a snapshot that had been written before another takeover."""
     for service in system.services:
         for partition in range(service.owns.partitions):
-            began = [(at, msg.meta.epoch) for at, msg in system.tape(service.owns, partition).found if type(msg) is Began]
+            began = [
+                (at, msg.meta.epoch) for at, msg in system.tape(service.owns, partition).found if type(msg) is Began
+            ]
             part = Part(snapshots_of(service.owns).name, partition)
             kept = [decode(record.value or b"") for record in system.broker.records(part)]
             for snapshot in kept:

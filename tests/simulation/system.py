@@ -56,7 +56,9 @@ class System(Cluster):
 
     def __init__(self, seed: int, verbose: bool = False) -> None:
         super().__init__(seed, plan_of(seed), verbose)
-        self.exchange = Exchange(self.broker, self.chance, Line(**self.plan.line, slowest_us=self.plan.venue_slowest_us))
+        self.exchange = Exchange(
+            self.broker, self.chance, Line(**self.plan.line, slowest_us=self.plan.venue_slowest_us)
+        )
         self.reference = ReferenceData(self.broker)
         self.clients = Clients(self.broker, self.chance)
         self.evidence = Evidence(self)
@@ -97,9 +99,7 @@ class System(Cluster):
         meta = m.Meta(1, self._marks, cause, at_us, f"{MARKET_MARKS.name}<books/0/{self._marks}", "")
         event: Any = m.Began(meta, "0")
         if self._marks:
-            event = m.MarkPublished(
-                meta, BTC.instrument_id, price_e8, price_e8, price_e8, VENUE, self._marks, at_us, 0
-            )
+            event = m.MarkPublished(meta, BTC.instrument_id, price_e8, price_e8, price_e8, VENUE, self._marks, at_us, 0)
         self.broker.produce(Part(MARKET_MARKS.name, 0), b"", encode(event))
         self._marks += 1
         for node in self.nodes:

@@ -40,7 +40,8 @@ class Tape:
 
     def _counts(self, message: Any) -> bool:
         """The reader's rule, written down a second time. Raises TapeGap."""
-        at, (epoch, sequence) = (message.meta.epoch, message.meta.sequence), self.place
+        at: tuple[int, int] = (message.meta.epoch, message.meta.sequence)
+        epoch, sequence = self.place
         if isinstance(message, Began):
             counts = at[0] > epoch
             self.void_begans += not counts
