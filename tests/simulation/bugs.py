@@ -12,18 +12,19 @@ from unittest import mock
 import msgspec
 from msgspec.structs import replace as replaced
 
-from services.clearing import core as clearing
 from services.clearing import ledger, positions
 from services.risk import checks, credit
 from services.risk import core as risk
 from services.router import choice
 from services.router import core as router
-from tests.simulation import planted_runners as loops
+from tests.simulation import planted_loops as loops
 from tests.simulation.planted import judge_ignoring_epochs
-from tests.simulation.system import System, small
+from tests.simulation.system import System
 from truetape import ids, snapshots, tape
 from truetape import messages as m
 from truetape.money import ONE_E8
+from truetape.runner import Runner
+from truetape.venue import reports as r
 
 BOUND: Final = 60
 """Every bug is found by a seed below this."""
@@ -53,6 +54,11 @@ class Bug:
 def loop(runner: type[Any]) -> tuple[tuple[Any, str, Any], ...]:
     """A bug in the run loop."""
     return ((System, "runner_type", runner),)
+
+
+def restoring(restorer: type[Any]) -> tuple[tuple[Any, str, Any], ...]:
+    """A bug in the takeover."""
+    return loop(loops.with_restorer(restorer))
 
 
 def rule(service: Any, kind: type, wrong: Callable[..., Any]) -> tuple[tuple[Any, str, Any], ...]:
@@ -129,11 +135,6 @@ def decides_again(right: Any, state: Any, given: Any, command: m.SubmitOrder) ->
     return event
 
 
-def approves_again(right: Any, state: Any, given: Any, command: Any) -> Any:
-    """What was approved is not remembered."""
-    return right(state, given, command)
-
-
 def without(name: str) -> tuple[tuple[Any, str, Any], ...]:
     """Risk without one of its checks."""
     patches = []
@@ -189,15 +190,8 @@ def position_of_the_first_fill(position: m.Position, quantity_e8: int, cost_e8: 
 
 # -- snapshots -----------------------------------------------------------------------------------------------------
 
-_Kept = snapshots.Kept
 
-
-def without_positions(place: Any, offset: int, found: dict[str, int], state: bytes) -> Any:
-    """A snapshot that does not say which inputs it holds."""
-    return _Kept(place, offset, {}, state)
-
-
-class ForgetfulSnapshots(loops.Runner[Any]):
+class ForgetfulSnapshots(Runner[Any]):
     """A snapshot without the positions of the inputs that it holds."""
 
     def _publish(self, own: Any, clock: Any) -> None:
@@ -216,7 +210,7 @@ def pack_without_the_last_account(state: Any) -> bytes:
     return _pack(plain)
 
 
-class SnapshotsWithAHole(loops.Runner[Any]):
+class SnapshotsWithAHole(Runner[Any]):
     """A snapshot without one of the accounts."""
 
     def _publish(self, own: Any, clock: Any) -> None:
@@ -236,25 +230,17 @@ BUGS: Final[Mapping[str, Bug]] = {
     "revocation ignored": Bug("what was handed out once is kept", loop(loops.RevocationIgnored)),
     "void inputs applied": Bug("the reader's rule is not applied to inputs", loop(loops.InputsNotJudged)),
     "snapshots ahead of acknowledgements": Bug("they hold what may never be", loop(loops.SnapshotsAhead)),
-    "Began believed without reading it back": Bug(
-        "a rival may be first", loop(loops.with_restorer(loops.BeganBelieved))
-    ),
-    "own Began judged by place": Bug("a rival's looks alike", loop(loops.with_restorer(loops.BeganJudgedByPlace))),
-    "restore stops one record early": Bug(
-        "the end is taken for the last", loop(loops.with_restorer(loops.RestoreStopsEarly))
-    ),
+    "Began believed without reading it back": Bug("a rival may be first", restoring(loops.BeganBelieved)),
+    "own Began judged by place": Bug("a rival's looks alike", restoring(loops.BeganJudgedByPlace)),
+    "restore stops one record early": Bug("the end is taken for the last", restoring(loops.RestoreStopsEarly)),
     "snapshot without positions": Bug("inputs are answered again", loop(ForgetfulSnapshots)),
     "snapshot with a hole": Bug("one account is left out", loop(SnapshotsWithAHole)),
     "fills not remembered": Bug("a repeated fill is taken again", change(router, m.OrderFilled, forgets_fills)),
     "cancel lost": Bug("the router does not pass it on", rule(router, m.CancelRequested, nothing)),
-    "unknown outcome taken for a refusal": Bug(
-        "by a timeout", rule(router, router.r.VenueUnknown, refuses_what_is_doubtful)
-    ),
+    "unknown taken for refused": Bug("by a timeout", rule(router, r.VenueUnknown, refuses_what_is_doubtful)),
     '"no such order" believed too early': Bug("before the deadline", ((router, "EVIDENCE_MARGIN_US", -(10**12)),)),
-    "end believed before its fills": Bug("they are lost", rule(router, router.r.VenueExpired, ends_without_waiting)),
-    "fill of an unknown order dropped": Bug(
-        "evidence is not taken", rule(router, router.r.VenueFilled, drops_fills_in_doubt)
-    ),
+    "end believed before its fills": Bug("they are lost", rule(router, r.VenueExpired, ends_without_waiting)),
+    "fill in doubt dropped": Bug("evidence is not taken", rule(router, r.VenueFilled, drops_fills_in_doubt)),
     "client order id not derived": Bug("a counter", ((ids, "venue_client_order_id", numbered_id),)),
     "stale book used": Bug("the age of a book does not matter", ((choice, "BOOK_MAX_AGE_US", 10**15),)),
     "stale mark used": Bug("no check of the mark's age", without("MARK_STALE")),
@@ -266,9 +252,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     "reservation not released": Bug("after the end of an order", ((credit, "left_e8", lambda *_: 1),)),
     "reservation forgets the end": Bug("an end releases nothing", rule(risk, m.OrderExpired, nothing)),
     "venue fee with the wrong sign": Bug("sums are still zero", ((ledger, "trade_lines", fee_the_wrong_way),)),
-    "rounding remainder given to the client": Bug(
-        "not to the house", ((ledger, "trade_lines", remainder_to_the_client),)
-    ),
+    "rounding remainder lost": Bug("not the house's", ((ledger, "trade_lines", remainder_to_the_client),)),
     "house fee rounded down": Bug("for the client", ((ledger, "house_fee_e8", fee_rounded_down),)),
     "amounts as floats": Bug("price times quantity", ((ledger, "notional", amount_as_float),)),
     "profit wrong, sums right": Bug("half of it stays in cost", ((positions, "trade", forgets_to_flip),)),
@@ -276,4 +260,3 @@ BUGS: Final[Mapping[str, Bug]] = {
     "fill booked without its fees": Bug("fees are left out", ((ledger, "house_fee_e8", lambda *_: 0),)),
 }
 """By name."""
-__all__ = ["BOUND", "BUGS", "Bug", "clearing", "small"]

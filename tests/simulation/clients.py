@@ -50,7 +50,8 @@ class Clients:
             cancel = m.CancelAllOrders(command_id=self._id(), account_id=account, key_id="key", received_at_us=0)
             self._ask(account, cancel)
         else:
-            self.transfer(account, "USDT", self._chance.choice([-1, 1]) * self._chance.randint(1, 50_000) * ONE_E8)
+            amount = self._chance.choice([self._chance.randint(-50_000, 50_000), -1_000_000])
+            self.transfer(account, "USDT", (amount or 1) * ONE_E8)
 
     def order(self, account: str, mark_e8: int) -> None:
         """An order near the mark."""

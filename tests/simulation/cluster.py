@@ -155,7 +155,7 @@ class Cluster:
         for kind, rate in self.plan.events.items():
             self._again(kind, rate)
         if self.plan.kind == "truncation":
-            self.later(self.chance.randint(50 * SECOND, 55 * SECOND), self._truncate)
+            self.later(60 * SECOND + self.chance.randrange(SECOND // 2), self._truncate)
         self._look_again()
         self._advance(int(self.plan.seconds * SECOND))
         self.troubled = False

@@ -1,4 +1,4 @@
-"""What a run leaves for the invariants to judge: the tape read on as it grows, the venue's truth, the audit's report."""
+"""What a run leaves for the invariants to judge: the tape as it grows, the venue's truth, the audit's report."""
 
 import hashlib
 from collections import Counter, defaultdict

@@ -1,7 +1,8 @@
 """The invariants of every run, by name. Each yields what contradicts it; the number is the catalogue's.
 
 Those in ALWAYS are checked on the way, as far as the tape has come, and all of them in the end. Where an invariant is
-also a rule of the audit of production (truetape/audit), the audit is asked; where the venue's own truth can say it, that is asked too.
+also a rule of the audit of production (truetape/audit), the audit is asked; where the venue's own truth can say it,
+that is asked too.
 """
 
 from collections import Counter, defaultdict
@@ -114,7 +115,7 @@ def positions_are_the_sum_of_fills(found: Evidence) -> Wrong:
 
 
 def profit_recomputed_is_profit_stored(found: Evidence) -> Wrong:
-    """7: cost and realised profit at average cost, computed again in fractions, are the stored ones but for rounding."""
+    """7: cost and realised profit at average cost, computed again in fractions, are the stored ones within rounding."""
     yield from found.against("positions follow fills")
     folded: dict[str, tuple[int, Fraction, Fraction]] = defaultdict(lambda: (0, Fraction(), Fraction()))
     count: Counter[str] = Counter()
@@ -171,8 +172,9 @@ def accepted_orders_end_once(found: Evidence) -> Wrong:
 def filled_within_ordered(found: Evidence) -> Wrong:
     """10: no order is filled, cleared or routed beyond its quantity, price or deadline."""
     yield from found.against(
-        "filled within the quantity", "routed within the quantity", "routed within the limit", "filled within the limit",
-        "cleared within filled", "fills add up", "sent before the deadline", "routed as accepted",
+        "filled within the quantity", "routed within the quantity", "routed within the limit",
+        "filled within the limit", "cleared within filled", "fills add up",
+        "sent before the deadline", "routed as accepted",
     )  # fmt: skip
 
 
@@ -217,8 +219,9 @@ def cancels_are_routed(found: Evidence) -> Wrong:
 
 
 def decisions_saw_fresh_prices(found: Evidence) -> Wrong:
-    """10: no order is accepted on a mark, or routed on a book, that is older than its limit; none outside its collar."""
+    """10: no order is accepted on an old mark or outside its collar, or routed on an old book."""
     for order_id, event in found.accepted.items():
+        assert event.mark is not None
         age_us = abs(event.meta.decided_at_us - event.mark.observed_at_us)
         mark_e8, price_e8 = event.mark.price_e8, event.limit_price_e8
         width_e8 = mark_e8 * LIMITS.collar_rate_e8 // ONE_E8

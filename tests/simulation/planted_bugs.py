@@ -1,4 +1,4 @@
-"""`make planted-bugs`: search the seeds from 0 for every planted bug, and say which seed and which invariant found it."""
+"""`make planted-bugs`: search the seeds from 0 for every planted bug; say which seed and which invariant found it."""
 
 import sys
 import time

@@ -85,11 +85,6 @@ def unknown_then_absent(system: "System") -> Iterator[str]:
     return followed(system, m.OutcomeUnknown, lambda event: getattr(event, "code", "") == "NOT_RECEIVED_BY_DEADLINE")
 
 
-def late_fill(system: "System") -> Iterator[str]:
-    """A fill came after the end of its order."""
-    return followed(system, (m.OrderCancelled, m.OrderExpired), lambda event: isinstance(event, m.OrderFilled))
-
-
 def cancel_overtaken(system: "System") -> Iterator[str]:
     """A cancel was on its way, and the order was filled to the end."""
     return followed(system, m.CancelRouted, lambda event: getattr(event, "status", "") == "FILLED")
@@ -163,7 +158,6 @@ JUDGED: Final[Mapping[str, Callable[["System"], Iterator[str]]]] = {
     "snapshot older than a takeover": snapshot_older_than_a_takeover,
     "duplicate fill dropped": repeated_fill_dropped,
     "fill before acknowledgement": fill_before_acknowledgement,
-    "fill after the end of its order": late_fill,
     "cancel overtaken by the last fill": cancel_overtaken,
     "decision repeated": repeated_decision,
     "order refused while halted": order_while_halted,

@@ -94,7 +94,7 @@ def plan_of(seed: int) -> Plan:
         venue_slowest_us=chance.choice((20, 300, 2_500)) * MS if swarm else 20 * MS,
         nodes=chance.choice((1, 2, 2, 3)),
         pace_us=chance.choice(PACES_US) if swarm else PACES_US[0],
-        seconds=chance.uniform(56, 62),
+        seconds=chance.uniform(61, 65),
         orders_per_second=chance.uniform(0.3, 1.2),
     )
 

@@ -13,13 +13,13 @@ from services.risk.core import SERVICE as RISK
 from services.router.core import SERVICE as ROUTER
 from tests.simulation import rare
 from tests.simulation.clients import Clients
-from tests.simulation.cluster import MS, SECOND, SETTINGS, Broken, Cluster
+from tests.simulation.cluster import SETTINGS, Broken, Cluster
 from tests.simulation.evidence import Arrival, Evidence, TrueFill, Truth
 from tests.simulation.exchange import Exchange, Line, Session
 from tests.simulation.invariants import ALWAYS, IN_THE_END
 from tests.simulation.node import Node
 from tests.simulation.reference import ACCOUNTS, BTC, PARTITIONS, SYMBOL, VENUE, ReferenceData
-from tests.simulation.swarm import plan_of
+from tests.simulation.swarm import MS, SECOND, plan_of
 from tests.simulation.tape import Tape
 from truetape import messages as m
 from truetape.audit import OpenView

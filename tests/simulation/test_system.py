@@ -18,7 +18,7 @@ from tests.simulation.swarm import KINDS, SECOND, plan_of
 from tests.simulation.system import System
 
 ROOT = Path(__file__).parents[2]
-SEEDS = int(os.environ.get("TRUETAPE_SEEDS", "1500"))
+SEEDS = int(os.environ.get("TRUETAPE_SEEDS", "300"))
 REGRESSIONS = {
     20: "calm",
 }
