@@ -1,12 +1,16 @@
 """Fills cleared per second and core, from topic to topic: Avro decoded and encoded, exactly once.
 
-The baseline in the same run is a bare loop on one thread: consume, decode, encode an entry of the same shape,
-produce. Cores are counted as CPU seconds of the process that clears. ratio is ours / bare, per core.
+Two baselines in the same run. A bare loop on one thread: consume, decode, encode an entry of the same shape, produce;
+and the same fold in Faust (bench/faust_fold.py), on fewer fills. Cores are counted as CPU seconds of the process that
+clears. ratio is ours / bare, per core; the figure of_faust is ours / Faust's, per core.
 """
 
 import argparse
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import structlog
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -15,6 +19,7 @@ from bench.stage import children, publish, say, stage
 from services.clearing.core import SERVICE
 from truetape import topics
 from truetape.codec import decode, encode
+from truetape.dev.home import checkout
 from truetape.log import KafkaLog, Part, consumer_config, create_topics, producer_config, watermarks
 from truetape.messages import Began, Cause, EntryBooked, Line, Meta, OrderFilled, Position
 from truetape.runner import Runner
@@ -22,7 +27,10 @@ from truetape.settings import settings
 from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS, PARTITIONS, Topic
 
 ACCOUNTS = 400
-BARE = "bench.entries"
+BARE, FAUST = "bench.entries", "bench.faust"
+FAUST_SHARE = 20
+"""Faust clears so many times fewer fills, after a warm-up."""
+FAUST_LOCK = Path(__file__).parent / "faust.lock"
 
 
 def fill(partition: int, sequence: int) -> OrderFilled:
@@ -108,14 +116,39 @@ def copy(given: object) -> EntryBooked:
     )  # fmt: skip
 
 
-def measure(kind: str, kafka: str, fills: int) -> dict[str, float]:
+def faust_packages() -> Path:
+    """The folder with Faust and what it needs, installed once."""
+    folder = checkout() / ".truetape" / "downloads" / "faust"
+    marker = folder / ".ready"
+    if not marker.exists() or marker.read_text() != FAUST_LOCK.read_text():
+        say("installing Faust")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--upgrade", "--target", str(folder), "-r", str(FAUST_LOCK)], check=True)
+        marker.write_text(FAUST_LOCK.read_text())
+    return folder
+
+
+def measure(command: list[str], environment: dict[str, str], fills: int) -> dict[str, float]:
     """Run one kind in a child process; fills per second of wall and of CPU."""
-    with children([["-m", "bench.clearing", "--child", kind, "--fills", str(fills)]], {"TRUETAPE_KAFKA": kafka}) as [
-        child
-    ]:
+    with children([command], environment) as [child]:
         assert child.stdout is not None
         wall, cpu = map(float, child.stdout.readline().split())
     return {"fills_per_second": round(fills / wall), "fills_per_core_second": round(fills / cpu)}
+
+
+def compare(kafka: str, fills: int) -> dict[str, dict[str, float]]:
+    """Each kind's figures: bare, ours, Faust."""
+    environment = {"TRUETAPE_KAFKA": kafka}
+    beside = os.pathsep.join([str(faust_packages()), str(checkout())])
+    found = {}
+    for kind in ("bare", "ours"):
+        found[kind] = measure(["-m", "bench.clearing", "--child", kind, "--fills", str(fills)], environment, fills)
+        say(f"{kind}: {found[kind]}")
+    fewer = fills // FAUST_SHARE
+    command = ["-m", "bench.faust_fold", FAUST, str(fewer)]
+    found["faust"] = measure(command, environment | {"PYTHONPATH": beside}, fewer)
+    say(f"faust: {found['faust']}")
+    return found
 
 
 def main() -> None:
@@ -123,26 +156,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer fills")
     parser.add_argument("--child", choices=("ours", "bare"), help=argparse.SUPPRESS)
-    parser.add_argument("--fills", type=int, default=0, help="how many fills (default 400 000, quick 80 000)")
+    parser.add_argument("--fills", type=int, default=0, help="how many fills (default 400 000, quick 60 000)")
     options = parser.parse_args()
-    fills = options.fills or (80_000 if options.quick else 400_000)
+    fills = options.fills or (60_000 if options.quick else 400_000)
     if options.child:
         {"ours": ours, "bare": bare}[options.child](fills)
         return
     with stage("kafka") as stack:
         kafka = f"127.0.0.1:{stack.port('kafka')}"
         topics.apply(kafka, 1)
-        create_topics(kafka, [Topic(BARE, (), PARTITIONS, "account_id")], 1, 30)
+        create_topics(kafka, [Topic(name, (), PARTITIONS, "account_id") for name in (BARE, FAUST)], 1, 30)
         say(f"writing {fills} fills")
         load(kafka, fills)
-        found = {}
-        for kind in ("bare", "ours"):
-            found[kind] = measure(kind, kafka, fills)
-            say(f"{kind}: {found[kind]}")
-    ratio = found["ours"]["fills_per_core_second"] / found["bare"]["fills_per_core_second"]
-    publish(
-        "clearing", {**found["ours"], "fills": fills, "topic": CLEARING_ENTRIES.name}, found["bare"], round(ratio, 3)
-    )
+        found = compare(kafka, fills)
+    ours_, bare_, faust_ = (found[kind]["fills_per_core_second"] for kind in ("ours", "bare", "faust"))
+    figures = {**found["ours"], "fills": fills, "topic": CLEARING_ENTRIES.name, "of_faust": round(ours_ / faust_, 1)}
+    publish("clearing", figures, {"bare": found["bare"], "faust": found["faust"]}, round(ours_ / bare_, 3))
 
 
 if __name__ == "__main__":

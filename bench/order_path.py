@@ -1,4 +1,4 @@
-"""From a REST request to the venue's receipt of the order, and to the answer, everything on this machine.
+"""From a REST request to the answer, the venue's receipt of the order and its fill on the tape, all on this machine.
 
 The baseline in the same run is a bare client that sends the same orders straight to the venue, signed, at the same
 rate. ratio is p50 to the venue's receipt, ours / bare, at 200/s. Orders are small, marketable, of eight accounts.
@@ -9,87 +9,22 @@ import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-from msgspec.structs import replace
 
+from bench.load import Fills, Send, drive, gateways, introduce, ours
 from bench.stage import latencies, publish, say, stage
-from truetape import demo, ids
-from truetape.client import Client
-from truetape.commands.demo import gateway_url, venue_urls
+from truetape import ids
+from truetape.commands.demo import venue_urls
 from truetape.dev import Stack
-from truetape.messages import OpenAccount, SetInstrument, SetLimits
-from truetape.operator import BY, operator
-from truetape.reference import DEFAULT_LIMITS
 
-ACCOUNTS = [f"bench-{number}" for number in range(8)]
 HELD_P99_SECONDS = 0.25
-"""A rate counts as held when 99 % of the answers come within this, and none is refused for load."""
-Send = Callable[[aiohttp.ClientSession, int], Awaitable[str]]
-
-
-@dataclass
-class Run:
-    """One steady load: when each order was sent, answered, and received by a venue, in seconds."""
-
-    rate: float
-    sent: dict[str, float] = field(default_factory=dict)
-    answered: dict[str, float] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
-    lasted: float = 0.0
-
-    def to_answer(self) -> list[float]:
-        """Seconds from request to answer."""
-        return [self.answered[key] - self.sent[key] for key in self.answered]
-
-    def to_venue(self, received: dict[str, float]) -> list[float]:
-        """Seconds from request to the venue's receipt."""
-        return [received[key[:24]] - self.sent[key] for key in self.answered if key[:24] in received]
-
-
-async def drive(rate: float, seconds: float, send: Send) -> Run:
-    """Send at a steady rate whatever the answers do (an open loop); wait for all answers."""
-    run = Run(rate)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=512)) as session:
-        begin, tasks = time.time(), []
-        for number in range(int(rate * seconds)):
-            if (wait := begin + number / rate - time.time()) > 0:
-                await asyncio.sleep(wait)
-            tasks.append(asyncio.create_task(_one(session, number, send, run)))
-        await asyncio.gather(*tasks)
-        run.lasted = time.time() - begin
-    return run
-
-
-async def _one(session: aiohttp.ClientSession, number: int, send: Send, run: Run) -> None:
-    at = time.time()
-    try:
-        key = await send(session, number)
-    except (aiohttp.ClientError, RuntimeError) as error:
-        run.failed[str(error)[:60]] = run.failed.get(str(error)[:60], 0) + 1
-        return
-    run.sent[key], run.answered[key] = at, time.time()
-
-
-def ours(url: str, keys: list[str]) -> Send:
-    """Submit through the gateway; the key of an order is its order id."""
-
-    async def send(session: aiohttp.ClientSession, number: int) -> str:
-        body = {
-            "instrument_id": "BTC-USDT", "side": "BUY" if number // 8 % 2 else "SELL", "order_type": "MARKET",
-            "quantity": "0.001", "client_order_id": ids.random_id(),
-        }  # fmt: skip
-        headers = {"Authorization": f"Bearer {keys[number % len(keys)]}"}
-        async with session.post(f"{url}/v1/orders", json=body, headers=headers) as response:
-            answer = await response.json(content_type=None)
-            if response.status != 201:
-                raise RuntimeError(f"{response.status} {answer.get('code')}")
-            return str(answer["order_id"])
-
-    return send
+"""A rate counts as held when 99 % of the answers come within this, none is refused for load, and the fills come."""
+FILLED_SHARE, FILLED_SECONDS = 0.99, 5.0
+"""So many of the orders must be filled whole this soon after the last answer; a thin book leaves a few unfilled."""
+HIGHEST_RATE = 4_000.0
 
 
 def bare(environment: dict[str, str]) -> Send:
@@ -128,50 +63,54 @@ async def received(environment: dict[str, str]) -> dict[str, float]:
     return found
 
 
-def introduce(stack: Stack) -> list[str]:
-    """Eight accounts with money and generous limits; their keys."""
+async def measure(
+    stack: Stack, urls: Sequence[str], keys: Sequence[str], rate: float, seconds: float
+) -> tuple[dict[str, Any], bool]:
+    """Figures of one rate, and whether it was held: all answered in time, none refused, and all filled soon after."""
     environment = stack.environment()
-    limits = replace(DEFAULT_LIMITS, max_messages_per_second=100_000, max_open_orders=100_000)
-    with operator(environment["TRUETAPE_KAFKA"]) as hand:
-        for instrument in demo.instruments():
-            hand.ask(SetInstrument(ids.random_id(), BY, instrument))
-        hand.ask(SetLimits(ids.random_id(), BY, "*", limits))
-        for account in ACCOUNTS:
-            hand.ask(OpenAccount(ids.random_id(), BY, account, account))
-        keys = [demo.create_key(hand, account, ("read", "trade")) for account in ACCOUNTS]
-        administrator = demo.create_key(hand, "", ("admin",))
-    token = environment["TRUETAPE_VENUE_ADMIN_TOKEN"]
-    with Client(gateway_url(environment), administrator) as client:
-        for account in ACCOUNTS:
-            demo.fund(client, account, venue_urls(environment), token)
-    return keys
-
-
-async def measure(stack: Stack, keys: list[str], rate: float, seconds: float) -> tuple[dict[str, Any], bool]:
-    """Figures of one rate, and whether it was held."""
-    environment = stack.environment()
-    run = await drive(rate, seconds, ours(gateway_url(environment), keys))
-    await asyncio.sleep(0.5)
-    to_venue = run.to_venue(await received(environment))
+    fills = Fills(environment["TRUETAPE_KAFKA"])
+    fills.start()
+    run = await drive(rate, seconds, ours(urls, keys))
+    for _ in range(int(FILLED_SECONDS / 0.05)):
+        if fills.filled.keys() >= run.answered.keys():
+            break
+        await asyncio.sleep(0.05)
+    fills.stop()
+    run.filled = fills.filled
+    to_venue, to_fill = run.to_venue(await received(environment)), run.to_fill()
     found = {
         "rate_per_second": rate,
         "answered": len(run.answered),
+        "filled": len(to_fill),
         "failed": run.failed,
         "to_answer": latencies(run.to_answer() or [float("inf")]),
         "to_venue": latencies(to_venue or [float("inf")]),
+        "to_fill": latencies(to_fill or [float("inf")]),
     }
     p99 = float(found["to_answer"]["p99_ms"]) / 1e3  # type: ignore[index]
-    held = not run.failed and p99 <= HELD_P99_SECONDS and run.lasted < seconds * 1.03 + 0.5
-    say(f"{rate:g}/s: answer {found['to_answer']}, venue {found['to_venue']}, failed {run.failed}, held {held}")
+    all_filled = len(to_fill) >= len(run.answered) * FILLED_SHARE
+    held = not run.failed and p99 <= HELD_P99_SECONDS and run.lasted < seconds * 1.03 + 0.5 and all_filled
+    say(f"{rate:g}/s: answer {found['to_answer']}, fill {found['to_fill']}, failed {run.failed}, held {held}")
     return found, held
 
 
-async def run_all(stack: Stack, quick: bool) -> None:
+async def highest_held(stack: Stack, urls: Sequence[str], keys: Sequence[str], seconds: float) -> float:
+    """The highest rate that is held, in steps of a quarter."""
+    highest, rate = 0.0, 300.0
+    while rate <= HIGHEST_RATE:
+        _, held = await measure(stack, urls, keys, rate, seconds)
+        if not held:
+            break
+        highest, rate = rate, rate * 1.25
+    return highest
+
+
+async def run_all(stack: Stack, urls: Sequence[str], quick: bool) -> None:
     """Warm up, measure both rates and the baseline, then look for the highest rate held."""
     environment = stack.environment()
     keys = introduce(stack)
     seconds, hold_seconds = (5.0, 5.0) if quick else (15.0, 20.0)
-    await drive(100, 5.0 if quick else 10.0, ours(gateway_url(environment), keys))
+    await drive(100, 5.0 if quick else 10.0, ours(urls, keys))
     base = await drive(200, seconds, bare(environment))
     baseline = {
         "rate_per_second": 200,
@@ -179,16 +118,14 @@ async def run_all(stack: Stack, quick: bool) -> None:
         "to_venue": latencies(base.to_venue(await received(environment))),
     }
     say(f"bare 200/s: {baseline}")
-    at_200, _ = await measure(stack, keys, 200, seconds)
-    at_1000, _ = await measure(stack, keys, 1000, seconds)
-    highest, rate = 0.0, 300.0
-    while rate <= 3000:
-        _, held = await measure(stack, keys, rate, hold_seconds)
-        if not held:
-            break
-        highest, rate = rate, rate * 1.25
+    at_200, _ = await measure(stack, urls, keys, 200, seconds)
+    at_1000, _ = await measure(stack, urls, keys, 1000, seconds)
+    highest = await highest_held(stack, urls, keys, hold_seconds)
     ratio = at_200["to_venue"]["p50_ms"] / baseline["to_venue"]["p50_ms"]  # type: ignore[index]
-    figures = {"at_200": at_200, "at_1000": at_1000, "highest_rate_held": highest, "held_for_seconds": hold_seconds}
+    figures = {
+        "at_200": at_200, "at_1000": at_1000, "highest_rate_held": highest, "held_for_seconds": hold_seconds,
+        "gateways": len(urls),
+    }  # fmt: skip
     publish("order_path", figures, {"bare_client_to_venue": baseline}, round(ratio, 2))
 
 
@@ -196,9 +133,10 @@ def main() -> None:
     """Measure on a whole stack of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter runs")
+    parser.add_argument("--gateways", type=int, default=1, help="gateway processes that share the load (default 1)")
     options = parser.parse_args()
-    with stage() as stack:
-        asyncio.run(run_all(stack, options.quick))
+    with stage() as stack, gateways(stack, options.gateways) as urls:
+        asyncio.run(run_all(stack, urls, options.quick))
 
 
 if __name__ == "__main__":

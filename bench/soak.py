@@ -1,0 +1,115 @@
+"""Minutes of trading at a steady rate: does memory grow, do file descriptors leak, does the answer get slower?
+
+The rate is half of the highest that the same run found to be held, unless --rate says another. Memory is resident
+memory of each service, its slope by least squares after a fifth of the time (caches fill at first), in percent of its
+mean per ten minutes. The baseline is the p99 of answers in the first five minutes (a third of the run, when that is
+shorter); ratio is the last five's / the first's.
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.load import Run, drive, introduce, ours
+from bench.order_path import highest_held
+from bench.stage import publish, quantile, say, stage
+from truetape.commands.demo import gateway_url
+from truetape.dev import Stack
+from truetape.dev.services import SERVICES
+
+SAMPLE_SECONDS = 5.0
+WINDOW_SECONDS = 300.0
+WARM_UP_SHARE = 0.2
+PAGE_BYTES = 4096
+
+
+@dataclass
+class Samples:
+    """What a process used, over time: (seconds, resident bytes, file descriptors)."""
+
+    rows: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def take(self, pid: int, at: float) -> None:
+        """One more."""
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        self.rows.append((at, resident, len(list(Path(f"/proc/{pid}/fd").iterdir()))))
+
+    def figures(self) -> dict[str, float]:
+        """Slope of memory in percent per ten minutes, and how file descriptors moved, after the warm-up."""
+        settled = self.rows[int(len(self.rows) * WARM_UP_SHARE) :]
+        per_second = slope([(at, resident) for at, resident, _ in settled])
+        mean = sum(resident for _, resident, _ in settled) / len(settled)
+        return {
+            "resident_mb": round(settled[-1][1] / 1e6, 1),
+            "percent_per_10_minutes": round(per_second / mean * 600 * 100, 2),
+            "descriptors_first": settled[0][2],
+            "descriptors_last": settled[-1][2],
+        }
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Least squares."""
+    n = len(points)
+    x, y = sum(at for at, _ in points) / n, sum(value for _, value in points) / n
+    spread = sum((at - x) ** 2 for at, _ in points)
+    return sum((at - x) * (value - y) for at, value in points) / spread if spread else 0.0
+
+
+async def watch(stack: Stack, samples: dict[str, Samples]) -> None:
+    """Sample every service until cancelled."""
+    while True:
+        for name, rows in samples.items():
+            if (pid := stack.pid(name)) is not None:
+                rows.take(pid, time.time())
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def windows(run: Run, begin: float, seconds: float) -> tuple[float, float]:
+    """p99 in seconds of the answers to requests of the first and of the last window."""
+    length = min(WINDOW_SECONDS, seconds / 3)
+    latency = [(run.sent[key] - begin, run.answered[key] - run.sent[key]) for key in run.answered]
+    first = [value for at, value in latency if at < length]
+    last = [value for at, value in latency if at > seconds - length]
+    return quantile(first, 0.99), quantile(last, 0.99)
+
+
+async def soak(stack: Stack, minutes: float, rate: float) -> None:
+    """Find the rate, trade, publish."""
+    keys = introduce(stack)
+    urls, seconds = [gateway_url(stack.environment())], minutes * 60
+    await drive(100, 5.0, ours(urls, keys))
+    rate = rate or await highest_held(stack, urls, keys, 5.0) / 2
+    if not rate:
+        raise RuntimeError("this machine holds no rate: it has something else to do; try --rate")
+    say(f"{rate:g}/s for {minutes:g} minutes")
+    samples = {service.name: Samples() for service in SERVICES}
+    watching, begin = asyncio.create_task(watch(stack, samples)), time.time()
+    run = await drive(rate, seconds, ours(urls, keys))
+    watching.cancel()
+    first, last = windows(run, begin, seconds)
+    found: dict[str, Any] = {name: rows.figures() for name, rows in samples.items()}
+    grown = max(found[name]["percent_per_10_minutes"] for name in found)
+    figures = {
+        "minutes": minutes, "rate_per_second": rate, "answered": len(run.answered), "failed": run.failed,
+        "p99_last_ms": round(last * 1e3, 1), "worst_percent_per_10_minutes": grown, "services": found,
+    }  # fmt: skip
+    publish("soak", figures, {"p99_first_ms": round(first * 1e3, 1)}, round(last / first, 2))
+
+
+def main() -> None:
+    """Soak a whole stack of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one minute")
+    parser.add_argument("--minutes", type=float, default=0.0, help="how long (default 15, quick 1)")
+    parser.add_argument("--rate", type=float, default=0.0, help="orders per second (default half the highest held)")
+    options = parser.parse_args()
+    with stage() as stack:
+        asyncio.run(soak(stack, options.minutes or (1.0 if options.quick else 15.0), options.rate))
+
+
+if __name__ == "__main__":
+    main()
