@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -136,18 +137,17 @@ def measure(command: list[str], environment: dict[str, str], fills: int) -> dict
     return {"fills_per_second": round(fills / wall), "fills_per_core_second": round(fills / cpu)}
 
 
-def compare(kafka: str, fills: int) -> dict[str, dict[str, float]]:
+def compare(kafka: str, fills: int, with_faust: bool) -> dict[str, dict[str, float]]:
     """Each kind's figures: bare, ours, Faust."""
-    environment = {"TRUETAPE_KAFKA": kafka}
-    beside = os.pathsep.join([str(faust_packages()), str(checkout())])
-    found = {}
+    environment, found = {"TRUETAPE_KAFKA": kafka}, {}
     for kind in ("bare", "ours"):
         found[kind] = measure(["-m", "bench.clearing", "--child", kind, "--fills", str(fills)], environment, fills)
         say(f"{kind}: {found[kind]}")
-    fewer = fills // FAUST_SHARE
-    command = ["-m", "bench.faust_fold", FAUST, str(fewer)]
-    found["faust"] = measure(command, environment | {"PYTHONPATH": beside}, fewer)
-    say(f"faust: {found['faust']}")
+    if with_faust:
+        fewer = fills // FAUST_SHARE
+        beside = {"PYTHONPATH": os.pathsep.join([str(faust_packages()), str(checkout())])}
+        found["faust"] = measure(["-m", "bench.faust_fold", FAUST, str(fewer)], environment | beside, fewer)
+        say(f"faust: {found['faust']}")
     return found
 
 
@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer fills")
     parser.add_argument("--child", choices=("ours", "bare"), help=argparse.SUPPRESS)
     parser.add_argument("--fills", type=int, default=0, help="how many fills (default 400 000, quick 60 000)")
+    parser.add_argument("--no-faust", action="store_true", help="leave Faust out")
     options = parser.parse_args()
     fills = options.fills or (60_000 if options.quick else 400_000)
     if options.child:
@@ -168,10 +169,12 @@ def main() -> None:
         create_topics(kafka, [Topic(name, (), PARTITIONS, "account_id") for name in (BARE, FAUST)], 1, 30)
         say(f"writing {fills} fills")
         load(kafka, fills)
-        found = compare(kafka, fills)
-    ours_, bare_, faust_ = (found[kind]["fills_per_core_second"] for kind in ("ours", "bare", "faust"))
-    figures = {**found["ours"], "fills": fills, "topic": CLEARING_ENTRIES.name, "of_faust": round(ours_ / faust_, 1)}
-    publish("clearing", figures, {"bare": found["bare"], "faust": found["faust"]}, round(ours_ / bare_, 3))
+        found = compare(kafka, fills, not options.no_faust)
+    per_core = {kind: rates["fills_per_core_second"] for kind, rates in found.items()}
+    figures: dict[str, Any] = {**found.pop("ours"), "fills": fills, "topic": CLEARING_ENTRIES.name}
+    if "faust" in found:
+        figures["of_faust"] = round(per_core["ours"] / per_core["faust"], 1)
+    publish("clearing", figures, found, round(per_core["ours"] / per_core["bare"], 3))
 
 
 if __name__ == "__main__":

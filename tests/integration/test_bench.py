@@ -1,0 +1,24 @@
+"""Benchmarks on real servers of their own, in a tiny form: they run to the end and say what they must."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.test_bench import result
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "figures"),
+    [
+        ("clearing", ("--fills", "2000", "--no-faust"), {"fills_per_core_second", "fills"}),
+        ("restore", ("--orders", "200", "--kills", "1"), {"p50_seconds", "open_orders", "snapshot_bytes"}),
+        ("soak", ("--minutes", "0.2", "--rate", "10"), {"answered", "services", "p99_last_ms"}),
+    ],
+)
+def test_runs_in_a_tiny_form(name: str, arguments: tuple[str, ...], figures: set[str]) -> None:
+    found: dict[str, Any] = result(f"bench.{name}", *arguments, seconds=500)
+    assert found["name"] == name
+    assert figures <= found["figures"].keys()
+    assert found["ratio"] > 0

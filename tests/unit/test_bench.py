@@ -1,0 +1,20 @@
+"""Benchmarks that need no server run, in a tiny form, and print what the convention asks for."""
+
+import json
+import subprocess
+import sys
+
+
+def result(*arguments: str, seconds: float = 240) -> dict[str, object]:
+    """The JSON object on the last line of a benchmark's output."""
+    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    assert found.keys() == {"name", "figures", "baseline", "ratio"}
+    return found
+
+
+def test_matching_says_what_the_naive_book_says() -> None:
+    found = result("bench.matching", "--operations", "600")
+    assert found["name"] == "matching"
+    assert found["figures"]["operations"] == 600  # type: ignore[index]
