@@ -36,6 +36,13 @@ class VenueSettings(BaseModel):
     api_secret: SecretStr = Field(SecretStr(""), description="Secret of the trading key")
     read_key: SecretStr = Field(SecretStr(""), description="Read-only key, used by the reconciler")
     read_secret: SecretStr = Field(SecretStr(""), description="Secret of the read-only key")
+    ping_seconds: float = Field(
+        0.5,
+        ge=0.25,
+        le=2.0,
+        description="Seconds between pings of a websocket; each pong proves its books right",
+    )
+    look_seconds: float = Field(0.05, gt=0, le=10.0, description="How soon a new listing's book is followed")
 
 
 class Settings(BaseSettings):

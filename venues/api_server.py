@@ -45,7 +45,7 @@ class ApiConnection:
 
     def __init__(self, venue: Venue, request: web.BaseRequest) -> None:
         self.venue = venue
-        self.session = Session(request)
+        self.session = Session(request, venue.open_socket(request))
         self.address = request.remote or ""
         self.subscriptions: dict[int, Callable[[], None]] = {}
         self._next_subscription = 0

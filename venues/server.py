@@ -22,14 +22,14 @@ from venues.stream_server import StreamServer
 from venues.venue import Venue
 
 TICK_SECONDS: Final = 0.1
-TICKS_PER_SECOND: Final = 10
 
 
 class Server:
     """Serves a venue on one port."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, tick_seconds: float = TICK_SECONDS) -> None:
         self.venue = venue
+        self._tick_seconds, self._ticks_per_second = tick_seconds, max(1, round(1.0 / tick_seconds))
         self.rest = RestServer(venue)
         self.streams = StreamServer(venue)
         self.api = ApiServer(venue)
@@ -64,12 +64,12 @@ class Server:
         return [*market, *api]
 
     async def tick(self) -> None:
-        """Every 100 ms publish what goes out at intervals."""
+        """Every 100 ms, or as told, publish what goes out at intervals."""
         start, count = clock.monotonic(), 0
         while True:
             count += 1
-            await asyncio.sleep(max(0.0, start + count * TICK_SECONDS - clock.monotonic()))
-            self.venue.markets.tick(self.venue.now_us() // 1_000, count % TICKS_PER_SECOND == 0)
+            await asyncio.sleep(max(0.0, start + count * self._tick_seconds - clock.monotonic()))
+            self.venue.markets.tick(self.venue.now_us() // 1_000, count % self._ticks_per_second == 0)
 
     async def keep_alive(self) -> None:
         """Ping every websocket, and cut those that no longer answer."""

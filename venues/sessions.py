@@ -16,12 +16,17 @@ PONG_SECONDS: Final = 60.0
 LIFETIME_SECONDS: Final = 86_400.0
 
 
+def open_socket(_request: web.BaseRequest) -> web.WebSocketResponse:
+    """The server's end of a new connection."""
+    return web.WebSocketResponse(autoping=False, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
+
+
 class Session:
     """Sends without waiting: a reader that falls QUEUE_MAX messages behind is disconnected, never waited for."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, socket: web.WebSocketResponse) -> None:
         self.request = request
-        self.socket = web.WebSocketResponse(autoping=False, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
+        self.socket = socket
         self.closing: list[Callable[[], None]] = []
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()

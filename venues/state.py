@@ -60,12 +60,12 @@ class Saved(Struct, frozen=True):
     last_id: int
 
 
-def save(exchange: Exchange, path: Path) -> None:
-    """Write the file, replacing an older one. Raises SetupError when the disk refuses."""
+def saved(exchange: Exchange) -> Saved:
+    """All that an exchange keeps, as it is now."""
     last_ids = [exchange.order_id, exchange.execution_id]
     for market in exchange.markets.values():
         last_ids += [market.book.trade_id, market.book.match_id, market.book.update_id]
-    saved = Saved(
+    return Saved(
         VERSION,
         [_account(account) for account in exchange.accounts.values()],
         _account(exchange.house),
@@ -80,9 +80,13 @@ def save(exchange: Exchange, path: Path) -> None:
         exchange.external,
         max(last_ids),
     )
+
+
+def save(exchange: Exchange, path: Path) -> None:
+    """Write the file, replacing an older one. Raises SetupError when the disk refuses."""
     beside = path.with_name(path.name + ".new")
     try:
-        beside.write_bytes(msgspec.msgpack.encode(saved))
+        beside.write_bytes(msgspec.msgpack.encode(saved(exchange)))
         os.replace(beside, path)
     except OSError as error:
         raise SetupError(f"the state could not be written to {path}: {error.strerror}") from None

@@ -57,7 +57,7 @@ class Connection:
     def __init__(self, server: StreamServer, request: web.BaseRequest) -> None:
         self.server = server
         self.venue = server.venue
-        self.session = Session(request)
+        self.session = Session(request, server.venue.open_socket(request))
         self.listen_keys: dict[str, Any] = {}
 
     def open_stream(self, name: str) -> bool:

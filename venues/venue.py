@@ -1,7 +1,10 @@
 """One simulated venue in memory: the exchange with its keys, limits, faults and listeners, and their clock."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from aiohttp import web
 
 from truetape import clock
 from venues.accounts import Account
@@ -9,6 +12,7 @@ from venues.exchange import Exchange, Rates
 from venues.faults import Faults
 from venues.limits import Limits, RateLimiter
 from venues.parameters import Parameters
+from venues.sessions import open_socket
 from venues.signing import ApiKey
 from venues.streams import Hub, MarketStreams
 from venues.symbols import DEFAULT_SYMBOLS, Symbol
@@ -58,6 +62,7 @@ class Venue:
         self.hub = Hub()
         self.markets = MarketStreams(self.exchange, self.hub, self.faults)
         self.users = UserStreams(self.faults)
+        self.open_socket: Callable[[web.BaseRequest], web.WebSocketResponse] = open_socket
         self.received: deque[tuple[str, int]] = deque(maxlen=RECEIVED_MAX)
 
     @staticmethod

@@ -7,7 +7,7 @@ from services.reconciler.books import Books
 from services.reconciler.core import SERVICE
 from services.reconciler.session import Session
 from truetape.errors import SetupError
-from truetape.log import KafkaLog, Log
+from truetape.log import KafkaLog
 from truetape.process import main
 from truetape.runner import Runner
 from truetape.settings import Settings
@@ -20,7 +20,7 @@ def effects(
     runner: Runner[Any],
     settings: Settings,
     outside: Outside = MACHINE,
-    log: Callable[[], Log] | None = None,
+    books: Callable[[], Books] | None = None,
     end: Callable[[], None] | None = None,
 ) -> Session:
     """The venue sessions with the read-only keys. Raises SetupError when one is missing."""
@@ -39,7 +39,7 @@ def effects(
     return Session(
         runner.offer,
         connect,
-        lambda: Books(log() if log else KafkaLog(settings.kafka)),
+        books or (lambda: Books(KafkaLog(settings.kafka))),
         lambda: tuple(reference.instruments.values()),
         settings.reconcile_seconds,
         settings.break_grace_seconds,

@@ -51,9 +51,9 @@ class VenueBooks:
 class Books:
     """Folds the tape when asked, by the reader's rule. Raises TapeGap when records are missing."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, partitions: int = ORDERS_EXECUTIONS.partitions) -> None:
         self._log = log
-        parts = [Part(t.name, p) for t in (ORDERS_EXECUTIONS, CLEARING_ENTRIES) for p in range(t.partitions)]
+        parts = [Part(t.name, p) for t in (ORDERS_EXECUTIONS, CLEARING_ENTRIES) for p in range(partitions)]
         self._next = dict.fromkeys(parts, 0)
         self._readers = {part: Reader(*part) for part in parts}
         self._legs: dict[tuple[str, int], str] = {}

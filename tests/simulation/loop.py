@@ -10,10 +10,10 @@ import heapq
 import io
 from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from random import Random
-from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+from typing import Any, ClassVar, Final, TypeVar, TypeVarTuple, Unpack, cast
 
 from truetape import chance, clock
 from truetape.simbroker import SimBroker
@@ -39,6 +39,8 @@ class Process:
     """One incarnation of a node: its clocks, its chance, its event loops. What it had in memory dies with it."""
 
     current: "Process | None" = None
+    made: ClassVar["list[Process]"] = []
+    """All of this run, the dead too: nothing of them may be unwound while it goes on. `bury` ends that."""
 
     def __init__(self, broker: SimBroker, name: str, seed: int, clock: SimClock | None = None) -> None:
         self.broker, self.name = broker, name
@@ -50,9 +52,12 @@ class Process:
         """Each wake-up of its loops comes up to so much later."""
         self.ended: Callable[[BaseException], None] | None = None
         """Called when work in the process failed so that it would have ended itself; without it, the failure raises."""
+        self.at_end: list[Callable[[], None]] = []
+        """Called when it is killed: what its kernel and the network do then."""
         self._steps_left = -1
         self._action: Callable[[], None] = self.kill
         self._loops: list[SimLoop] = []
+        Process.made.append(self)
 
     def loop(self) -> "SimLoop":
         """A new event loop of this process."""
@@ -73,6 +78,9 @@ class Process:
         self.alive = False
         for loop in self._loops:
             loop.drop()
+        ends, self.at_end = self.at_end, []
+        for end in ends:
+            end()
 
     def after_steps(self, steps: int, action: Callable[[], None]) -> None:
         """Do something (kill, pause) after so many more steps of its tasks: in the middle of whatever they do then."""
@@ -90,6 +98,14 @@ class Process:
         self.clock.wake()
         for loop in self._loops:
             loop.wake()
+
+    def unwind(self) -> None:
+        """Give up what the dead process held. Nothing of that has an effect: it is for the memory of the next run."""
+        for loop in self._loops:
+            for task in loop.graves:
+                with suppress(Exception):
+                    self.run(cast("Coroutine[Any, Any, Any]", task.get_coro()).close)
+        self._loops.clear()
 
     def late_us(self) -> int:
         """How much later than asked this process gets its turn."""
@@ -123,7 +139,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[int, int, asyncio.TimerHandle]] = []
         self._timer_count = 0
         self._turn_us: int | None = None
-        self._graves: list[asyncio.Task[Any]] = []
+        self.graves: list[asyncio.Task[Any]] = []
+        """The tasks of a dead process, as they stood."""
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------
 
@@ -196,8 +213,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def drop(self) -> None:
         """Never run again. The tasks are kept as they stand, so that nothing of them is unwound."""
-        self._graves.extend(asyncio.all_tasks(self))
-        for task in self._graves:
+        self.graves.extend(asyncio.all_tasks(self))
+        for task in self.graves:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._handles.clear()
         self._timers.clear()
@@ -280,6 +297,15 @@ def _token_urlsafe(size: int) -> str:
     return base64.urlsafe_b64encode(_now().chance.randbytes(size)).rstrip(b"=").decode()
 
 
+def bury() -> None:
+    """A run is over: forget all of its processes."""
+    made, Process.made[:] = list(Process.made), []
+    for process in made:
+        process.kill()
+    for process in made:
+        process.unwind()
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """Put the simulated processes' clocks and chance in the place of the machine's."""
@@ -292,4 +318,5 @@ def simulated() -> Iterator[None]:
     try:
         yield
     finally:
+        bury()
         clock.now_us, clock.monotonic, chance.token_hex, chance.token_urlsafe, chance.uniform = kept

@@ -50,7 +50,7 @@ class Bench:
         self.rest, self.socket = ScriptedRest(), ScriptedSocket()
         self.views: list[BookView] = []
         self.wanted = {SYMBOL}
-        self.stream = DepthStream("alpha", cast(Rest, self.rest), lambda: self.wanted, self.views.append)
+        self.stream = DepthStream("alpha", cast(Rest, self.rest), lambda: self.wanted, self.views.append, 0.01)
 
     async def opened(self) -> None:
         before = len(self.socket.sent)

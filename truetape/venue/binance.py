@@ -40,6 +40,7 @@ class Binance:
     ) -> None:
         self.name = name
         self._key = key
+        self._settings = settings
         self._stream_url = settings.stream_url.rstrip("/")
         self._http = http()
         self.rest = Rest(self._http, settings.rest_url, key, secret)
@@ -123,13 +124,15 @@ class Binance:
 
     async def follow_books(self, symbols: Callable[[], Iterable[str]], publish: Callable[[BookView], None]) -> None:
         """Follow books for ever; see adapter.Venue.follow_books."""
-        handler = DepthStream(self.name, self.rest, symbols, publish)
-        await keep_connected(self._http, f"{self._stream_url}/stream", f"{self.name} books", handler)
+        handler = DepthStream(self.name, self.rest, symbols, publish, self._settings.look_seconds)
+        ping = self._settings.ping_seconds
+        await keep_connected(self._http, f"{self._stream_url}/stream", f"{self.name} books", handler, ping)
 
     async def user_stream(self, listener: Listener) -> None:
         """Deliver the account's events for ever; see adapter.Venue.user_stream."""
         handler = UserStream(self.name, self.rest, self._key, listener)
-        await keep_connected(self._http, f"{self._stream_url}/ws-api/v3", f"{self.name} user stream", handler)
+        ping = self._settings.ping_seconds
+        await keep_connected(self._http, f"{self._stream_url}/ws-api/v3", f"{self.name} user stream", handler, ping)
 
 
 class UserStream:

@@ -17,8 +17,6 @@ from truetape.venue.connection import Socket
 
 SNAPSHOT_LIMIT: Final = 1_000
 SNAPSHOT_RETRY_SECONDS: Final = (0.1, 5.0)
-LOOK_SECONDS: Final = 0.05
-"""Between looks at what is listed."""
 SUBSCRIBE_SECONDS: Final = 0.5
 """At least so long between two subscriptions."""
 _log = structlog.get_logger()
@@ -28,9 +26,14 @@ class DepthStream:
     """Handler of the market connection. Publishes every new state of every book, and doubt as soon as there is any."""
 
     def __init__(
-        self, venue: str, rest: Rest, symbols: Callable[[], Iterable[str]], publish: Callable[[BookView], None]
+        self,
+        venue: str,
+        rest: Rest,
+        symbols: Callable[[], Iterable[str]],
+        publish: Callable[[BookView], None],
+        look_seconds: float,
     ) -> None:
-        self._venue, self._rest = venue, rest
+        self._venue, self._rest, self._look_seconds = venue, rest, look_seconds
         self._symbols, self._publish = symbols, publish
         self._books: dict[str, Book] = {}
         self._views: dict[str, BookView] = {}
@@ -102,7 +105,7 @@ class DepthStream:
                     await self._subscribe(socket, missing[:1] if self._one_by_one else missing)
                     await asyncio.sleep(SUBSCRIBE_SECONDS)
                 else:
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(self._look_seconds)
 
     async def _subscribe(self, socket: Socket, missing: list[str]) -> None:
         self._rest.example_symbol = missing[0]

@@ -1,7 +1,8 @@
 """One websocket that is always wanted: connect, notice silence, connect again.
 
-A ping goes out twice a second; a pong proves that everything sent before it has arrived, so the silence of a quiet
-market and the silence of a dead connection are told apart.
+A ping goes out twice a second, or as configured; a pong proves that everything sent before it has arrived, so the
+silence of a quiet market and the silence of a dead connection are told apart. Venues count what they receive: Binance
+takes five messages a second on a connection.
 """
 
 import asyncio
@@ -15,8 +16,6 @@ from aiohttp import ClientWSTimeout, WSMsgType
 from truetape import chance, clock
 from truetape.errors import VenueError
 
-PING_SECONDS: Final = 0.5
-"""Venues count what they receive: Binance takes five messages a second on a connection."""
 SILENCE_SECONDS: Final = 5.0
 """Without a pong for longer, a connection counts as dead."""
 LIFETIME_SECONDS: Final = 23 * 3_600.0
@@ -44,14 +43,16 @@ class Handler(Protocol):
         """The connection is gone, or could not be made."""
 
 
-async def keep_connected(http: aiohttp.ClientSession, url: str, name: str, handler: Handler) -> None:
+async def keep_connected(
+    http: aiohttp.ClientSession, url: str, name: str, handler: Handler, ping_seconds: float
+) -> None:
     """Keep one connection, for ever; every end of it is followed by another try."""
     first, longest = RETRY_SECONDS
     wait = first
     while True:
         began = clock.monotonic()
         try:
-            await _serve(http, url, handler)
+            await _serve(http, url, handler, ping_seconds)
             reason = "closed"
         except (aiohttp.ClientError, OSError, TimeoutError, VenueError) as error:
             reason = f"{type(error).__name__}: {error}"
@@ -64,7 +65,7 @@ async def keep_connected(http: aiohttp.ClientSession, url: str, name: str, handl
         wait = min(wait * 2, longest)
 
 
-async def _serve(http: aiohttp.ClientSession, url: str, handler: Handler) -> None:
+async def _serve(http: aiohttp.ClientSession, url: str, handler: Handler, ping_seconds: float) -> None:
     async with asyncio.timeout(SILENCE_SECONDS):
         socket = await http.ws_connect(
             url,
@@ -73,7 +74,7 @@ async def _serve(http: aiohttp.ClientSession, url: str, handler: Handler) -> Non
             max_msg_size=MESSAGE_BYTES_MAX,
             timeout=ClientWSTimeout(ws_close=1.0),
         )
-    pulse = Pulse(socket)
+    pulse = Pulse(socket, ping_seconds)
     heart = asyncio.create_task(pulse.run())
     try:
         await handler.opened(socket)
@@ -95,8 +96,8 @@ async def _serve(http: aiohttp.ClientSession, url: str, handler: Handler) -> Non
 class Pulse:
     """Pings one connection, and closes it when no pong comes or its time is over."""
 
-    def __init__(self, socket: Socket) -> None:
-        self._socket = socket
+    def __init__(self, socket: Socket, ping_seconds: float) -> None:
+        self._socket, self._ping_seconds = socket, ping_seconds
         self._opened_at = self._answered_at = clock.monotonic()
 
     def answered(self, payload: bytes) -> int:
@@ -113,4 +114,4 @@ class Pulse:
                     await self._socket.close()
                     return
                 await self._socket.ping(str(clock.now_us()).encode())
-                await asyncio.sleep(PING_SECONDS)
+                await asyncio.sleep(self._ping_seconds)

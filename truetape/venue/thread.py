@@ -70,17 +70,28 @@ class VenueThread:
         self._loop.close()
 
     async def _serve(self) -> None:
-        venues = self._connect()
-        tasks = [asyncio.create_task(work) for work in self._begin(venues)]
-        for task in tasks:
-            task.add_done_callback(_failed)
-        self._started.set()
-        await self._stopping.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for venue in venues.values():
-            await venue.close()
+        await serve(self._connect, self._begin, self._started.set, self._stopping, _failed)
+
+
+async def serve(
+    connect: Connect,
+    begin: Begin,
+    started: Callable[[], object],
+    stopping: asyncio.Event,
+    failed: Callable[["asyncio.Task[None]"], None],
+) -> None:
+    """Connect the venues, work until told to stop, close all connections. `failed` is told of every task's end."""
+    venues = connect()
+    tasks = [asyncio.create_task(work) for work in begin(venues)]
+    for task in tasks:
+        task.add_done_callback(failed)
+    started()
+    await stopping.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for venue in venues.values():
+        await venue.close()
 
 
 def _failed(task: "asyncio.Task[None]") -> None:
