@@ -18,6 +18,8 @@ from truetape.dev.home import read_environment
 from truetape.errors import TruetapeError
 from truetape.settings import Settings
 
+PIPE_COLUMNS = "200"
+"""Width of what is not written to a terminal: a table cut to 80 columns would lose what tells its rows apart."""
 _HELP = "Trade execution and clearing on one replayable log."
 
 
@@ -54,6 +56,8 @@ def main() -> None:
     Logs go to stderr: stdout is the command's own, often one JSON object.
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    if not sys.stdout.isatty():
+        os.environ["COLUMNS"] = PIPE_COLUMNS
     try:
         build()(prog_name="truetape")
     except TruetapeError as error:

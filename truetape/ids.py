@@ -6,6 +6,9 @@ from typing import Final
 from truetape import chance
 from truetape.messages import Cause
 
+MIRRORS: Final = ("venue:", "bank:", "custody:")
+"""Prefixes of ledger accounts that mirror the firm's own accounts outside; a transfer touches no others."""
+NOT_A_MIRROR: Final = f"it must be an account of the firm outside: {', '.join(MIRRORS)} and its name"
 _MURMUR_SEED: Final = 0x9747B28C
 _MURMUR_M: Final = 0x5BD1E995
 _U32: Final = 0xFFFFFFFF

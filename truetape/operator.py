@@ -12,7 +12,7 @@ from truetape.errors import TruetapeError
 from truetape.log import KafkaLog, Log, Part, Record, check_topics
 from truetape.money import from_e8
 from truetape.reference import Reference
-from truetape.restore import readable
+from truetape.restore import accepted, readable
 from truetape.tape import Reader
 from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS, REFERENCE_EVENTS
 
@@ -75,9 +75,7 @@ class Operator:
     def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved:
         reader = Reader(decisions.topic, decisions.partition)
         for record in self._log.read({decisions: self._log.ends([decisions])[decisions]}, READ_SECONDS):
-            event = readable(record)
-            if event is None or not reader.accept(event, record.offset):
-                continue
+            event = accepted(record, reader)
             if isinstance(event, m.TransferApproved) and event.transfer.transfer_id == terms.transfer_id:
                 return _same(event, terms)
         raise NoAnswer("risk did not answer; is it running (`truetape dev status`)? The transfer stays asked")
@@ -97,12 +95,11 @@ class Operator:
 
     def _read(self, record: Record) -> Any:
         """The record's event; reference events by the reader's rule."""
-        message: Any = readable(record)
-        if message is None or record.topic != REFERENCE_EVENTS.name:
-            return message
-        if not self._reader.accept(message, record.offset):
-            return None
-        reference.fold(self.reference, message)
+        if record.topic != REFERENCE_EVENTS.name:
+            return readable(record)
+        message: Any = accepted(record, self._reader)
+        if message is not None:
+            reference.fold(self.reference, message)
         return message
 
 

@@ -1,5 +1,6 @@
 """Takeover of partitions: fold snapshot and own records, then read on to the own Began."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +12,7 @@ from truetape.codec import Message, decode
 from truetape.errors import SchemaError, TapeGap, WrongType
 from truetape.log import Log, Part, Record
 from truetape.messages import Began
+from truetape.peek import place_of
 from truetape.service import Service
 from truetape.settings import Settings
 from truetape.tape import START, Doubt, Ownership, Place, Reader, answered
@@ -60,6 +62,8 @@ class Restorer(Generic[S]):
             self._fold(found[record.partition], record)
             if count % PROGRESS_RECORDS == 0:
                 _log.info("restoring", service=self.service.name, records=count, of=total)
+        for restored in found.values():
+            restored.reader.assert_proven()  # Our Began would hide for ever what we cannot read.
         _log.info("restored", service=self.service.name, partitions=partitions, records=total, snapshots=len(kept))
         return found
 
@@ -86,8 +90,7 @@ class Restorer(Generic[S]):
         for first in (start - 1, 0):
             reader = Reader(*part, joining=first > 0)
             for record in self.log.read({part: (first, start)}, self.settings.restore_timeout_seconds):
-                if (message := readable(record)) is not None:
-                    reader.accept(message, record.offset)
+                accepted(record, reader)
             if reader.place != START:
                 return reader.place
         return START
@@ -112,8 +115,8 @@ class Restorer(Generic[S]):
 
     def _fold(self, restored: Restored[S], record: Record) -> bool:
         """Apply one own record; whether it was accepted."""
-        message: Any = readable(record)
-        if message is None or not restored.reader.accept(message, record.offset):
+        message: Any = accepted(record, restored.reader)
+        if message is None:
             return False
         if not isinstance(message, Began):
             restored.state = self.service.evolve(restored.state, message)
@@ -130,9 +133,29 @@ def typed(value: bytes | None, topic: Topic) -> Message:
 
 
 def readable(record: Record) -> Message | None:
-    """The record's message, or None for a stranger's bytes: if they hide a true record, the next one shows the gap."""
+    """The record's message, or None for bytes that are no record of the topic."""
     try:
         return typed(record.value, BY_NAME[record.topic])
     except SchemaError as error:
         _log.error("not a record of this topic", topic=record.topic, offset=record.offset, error=str(error))
         return None
+
+
+def accepted(record: Record, reader: Reader, counts: Counter[str] | None = None) -> Message | None:
+    """The message of a record on an owned topic when it counts by the reader's rule; None when it is void or stray.
+
+    Both are counted. Every reader of owned topics judges with this. Raises TapeGap when records are missing.
+    """
+    message = readable(record)
+    if message is None:
+        pass_over(record, reader)
+    elif reader.accept(message, record.offset):
+        return message
+    if counts is not None:
+        counts["stray_records" if message is None else "void_records"] += 1
+    return None
+
+
+def pass_over(record: Record, reader: Reader) -> None:
+    """Bytes that are no record of the topic: nothing of them counts, and nothing is parked for them."""
+    reader.stray(place_of(record.value), record.offset)

@@ -18,7 +18,7 @@ from truetape.codec import encode
 from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
-from truetape.restore import Restored, Restorer, typed
+from truetape.restore import Restored, Restorer, accepted, typed
 from truetape.service import Effects, Input, NoEffects, Service, Tables, Tick
 from truetape.settings import Settings
 from truetape.tables import TableReader
@@ -185,15 +185,15 @@ class Runner(Generic[S]):
         if record.offset + 1 >= self._ready_at.get(part, 1 << 62):
             del self._ready_at[part]
         cause = Cause(record.topic, record.partition, record.offset, "")
+        topic = BY_NAME[record.topic]
         try:
-            message = typed(record.value, BY_NAME[record.topic])
+            facts = topic.owner is not None
+            message = accepted(record, self._readers[part], self.counts) if facts else typed(record.value, topic)
         except SchemaError as error:
             self._park(own, cause, record, error)
             return
-        if BY_NAME[record.topic].owner is not None and not self._readers[part].accept(message, record.offset):
-            self.counts["void_records"] += 1
-            return
-        self._decide(own, message, cause, record)
+        if message is not None:
+            self._decide(own, message, cause, record)
 
     def _offered(self, offer: Offer) -> None:
         if (own := self._owned.get(offer.partition)) is not None:
@@ -232,7 +232,8 @@ class Runner(Generic[S]):
         meta = Meta(own.place.epoch, own.place.sequence + 1, cause, self.log.now_us(), event_id, account)
         reason = f"{type(error).__name__}: {error}"[:1000]
         kept = given if given is not None and len(given) <= PARKED_BYTES_MAX else None
-        parked = InputParked(meta, account, reason, self.service.halts_account and bool(account), kept)
+        fact = record is not None and BY_NAME[record.topic].owner is not None  # A command that fails halts nobody.
+        parked = InputParked(meta, account, reason, self.service.halts_account and fact and bool(account), kept)
         copy = ParkedRecord(
             service=self.service.name, event_id=event_id, topic=cause.source, partition=cause.partition,
             offset=cause.offset, key=key, value=kept, reason=reason,

@@ -3,9 +3,10 @@
 from typing import Any
 
 from truetape import marks, reference
+from truetape.codec import Message
 from truetape.errors import TapeGap
 from truetape.log import Log, Part, Record
-from truetape.restore import readable
+from truetape.restore import accepted
 from truetape.service import Tables
 from truetape.tape import Reader
 from truetape.topics import MARKET_MARKS, REFERENCE_EVENTS
@@ -42,8 +43,8 @@ class TableReader:
     def take(self, record: Record, joining: bool = False) -> None:
         """Apply one record by the reader's rule. One that joins in the middle may have joined on a void record: until
         it is at the end it takes a higher epoch as it comes."""
-        message: Any = readable(record)
-        if message is None or not self._accepts(message, record, joining):
+        message: Any = self._accepted(record, joining)
+        if message is None:
             return
         if record.topic == REFERENCE_EVENTS.name:
             reference.fold(self.tables.reference, message)
@@ -51,11 +52,11 @@ class TableReader:
         else:
             marks.fold(self.tables.marks, message)
 
-    def _accepts(self, message: Any, record: Record, joining: bool) -> bool:
+    def _accepted(self, record: Record, joining: bool) -> Message | None:
         try:
-            return self._readers[record.topic].accept(message, record.offset)
+            return accepted(record, self._readers[record.topic])
         except TapeGap:
             if not joining:
                 raise
         self._readers[record.topic] = Reader(record.topic, record.partition, joining=True)
-        return self._readers[record.topic].accept(message, record.offset)
+        return accepted(record, self._readers[record.topic])

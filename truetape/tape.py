@@ -54,6 +54,10 @@ class Reader:
     place: Place = START
     joining: bool = False
     void_count: int = 0
+    stray_count: int = 0
+    """Bytes passed over that are no record of the topic."""
+    doubtful: int | None = None
+    """Offset of bytes that claim to be the owner's next record and cannot be read, until that record itself comes."""
 
     def accept(self, message: Any, offset: int) -> bool:
         """True when the record counts, False when it is void; raises TapeGap when records are missing."""
@@ -62,12 +66,33 @@ class Reader:
         verdict = judge(self.place, meta.epoch, meta.sequence, began)
         if verdict is Verdict.GAP and not self.joining:
             raise self._gap(meta, offset)
-        self.joining = False
         if verdict is Verdict.VOID:
+            self.joining = False
             self.void_count += 1
             return False
+        if began and not self.joining:
+            self.assert_proven()
+        self.joining, self.doubtful = False, None
         self.place = Place(meta.epoch, 0 if began else meta.sequence)
         return True
+
+    def stray(self, claimed: Place | None, offset: int) -> None:
+        """Pass over bytes that are no record of the topic. Whatever the owner wrote begins with its place, so bytes
+        that do not claim the next one are a stranger's or void. Should some others hide a true record, the next record
+        shows the gap. Those that do claim it may be a newer version's: they stay in doubt until the owner's own record
+        of that place proves them false."""
+        self.stray_count += 1
+        if claimed == (self.place.epoch, self.place.sequence + 1) and not self.joining and self.doubtful is None:
+            self.doubtful = offset
+
+    def assert_proven(self) -> None:
+        """Before a new epoch begins: raises TapeGap when bytes in doubt may be the owner's last record."""
+        if self.doubtful is not None:
+            raise TapeGap(
+                f"{self.topic}/{self.partition} at offset {self.doubtful}: these bytes claim to be the owner's record "
+                f"of epoch {self.place.epoch} sequence {self.place.sequence + 1}, and this version cannot read them. "
+                "Was a newer version of the owner running? Run that version or a later one here, then go on."
+            )
 
     def _gap(self, meta: Meta, offset: int) -> TapeGap:
         return TapeGap(

@@ -6,11 +6,10 @@ from typing import Final
 
 from services.clearing import positions
 from truetape.errors import TruetapeError
+from truetape.ids import MIRRORS
 from truetape.messages import EntryBooked, Fees, Line, Liquidity, Meta, OrderFilled, Position, TransferTerms
 from truetape.money import MAX_E8, fits, notional, portion
 
-MIRRORS: Final = ("venue:", "bank:", "custody:")
-"""Prefixes of accounts that mirror the firm's own accounts outside: where transfers arrive and leave."""
 ROUNDING_MAX_E8: Final = 100
 """How far a venue's quote amount may be from price times quantity: what rounding to six decimals explains."""
 

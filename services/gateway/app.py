@@ -13,7 +13,7 @@ from services.gateway import administration, operations, reading, registry, stre
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document, responses_of
 from services.gateway.problems import Problem
-from services.gateway.routing import Endpoint, Route, endpoint
+from services.gateway.routing import REQUEST_ID_HEADER, Endpoint, Route, endpoint, request_id_of
 
 REQUESTS_MAX: Final = 4_096
 """Requests that one process works on at once; more get 503."""
@@ -52,8 +52,18 @@ async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         headers: dict[str, Any] = dict(error.headers or {})
-        return Problem("method_not_allowed", f"{request.method} is not possible here", headers).response()
-    return Problem("not_found", "there is nothing here; the API is described at /docs").response()
+        problem = Problem("method_not_allowed", f"{request.method} is not possible here", headers)
+    else:
+        problem = Problem("not_found", "there is nothing here; the API is described at /docs")
+    return _refused(problem, request.scope)
+
+
+def _refused(problem: Problem, scope: Scope) -> Response:
+    """A refusal before any route was reached, under the request's id as every other."""
+    request_id = request_id_of(dict(scope["headers"]))
+    response = problem.response(request_id)
+    response.headers[REQUEST_ID_HEADER] = request_id
+    return response
 
 
 class Front:
@@ -69,8 +79,8 @@ class Front:
                 await send({"type": "websocket.close", "code": 1008})
             return
         if self._count >= REQUESTS_MAX:
-            response = Problem("overloaded", f"{REQUESTS_MAX} requests are being worked on").response()
-            await response(scope, receive, send)
+            problem = Problem("overloaded", f"{REQUESTS_MAX} requests are being worked on")
+            await _refused(problem, scope)(scope, receive, send)
             return
         self._count += 1
         try:

@@ -16,9 +16,10 @@ from services.gateway.problems import Problem
 from services.gateway.reads import Reads
 from services.gateway.redislink import RedisLink
 from services.gateway.streaming import Hub
-from services.gateway.tail import REMEMBERED, Seen, peek
+from services.gateway.tail import REMEMBERED, Seen
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import Log, Part, read_span
+from truetape.peek import peek
 from truetape.restore import readable
 from truetape.runner import Runner
 from truetape.settings import Settings

@@ -144,7 +144,7 @@ def endpoint(gateway: "Gateway", route: Route) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         headers = dict(request.scope["headers"])
-        request_id = _request_id(headers)
+        request_id = request_id_of(headers)
         try:
             response = await _answer(Call(gateway, request, route, request_id, ANYBODY, headers))
         except Problem as problem:
@@ -218,7 +218,8 @@ def _too_large() -> Problem:
     return Problem("body_too_large", f"a body may have {BODY_MAX} bytes", {"Connection": "close"}, limit=BODY_MAX)
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The request's id: the client's own when it can be one, else a new one."""
     given = headers.get(b"truetape-request-id", b"").decode("latin-1")
     return given if given and _REQUEST_ID.fullmatch(given) else new_id()
 

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from truetape import messages as m
-from truetape.codec import HEADER, Message
+from truetape.codec import Message
 from truetape.log import Log, Part, Record
-from truetape.restore import readable
-from truetape.schema import released
+from truetape.peek import Peek, peek
+from truetape.restore import accepted, pass_over, readable
 from truetape.service import Tables
 from truetape.tables import TableReader
 from truetape.tape import Reader, Verdict, judge
@@ -47,46 +47,9 @@ class Seen(NamedTuple):
     message: Any
 
 
-class Peek(NamedTuple):
-    """What the first bytes of a record on an owned topic say."""
-
-    kind: str
-    epoch: int
-    sequence: int
-
-
-@cache
-def _kinds() -> dict[int, str]:
-    return {version.id: version.record.rpartition(".")[2] for version in released()}
-
-
 @cache
 def _names(topic: Topic) -> frozenset[str]:
     return frozenset(kind.__name__ for kind in topic.types)
-
-
-def peek(value: bytes | None) -> Peek | None:
-    """Type, epoch and sequence without decoding; None when the bytes are none of ours. Meta comes first everywhere."""
-    if value is None or len(value) < HEADER.size + 2 or value[0] != 0:
-        return None
-    kind = _kinds().get(HEADER.unpack_from(value)[1])
-    if kind is None:
-        return None
-    epoch, at = _long(value, HEADER.size)
-    sequence, _ = _long(value, at)
-    return Peek(kind, epoch, sequence)
-
-
-def _long(data: bytes, at: int) -> tuple[int, int]:
-    """Avro's zigzag varint; what has no end counts as 0, and the full decoding will refuse it."""
-    number = shift = 0
-    for position in range(at, min(at + 10, len(data))):
-        byte = data[position]
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return (number >> 1) ^ -(number & 1), position + 1
-        shift += 7
-    return 0, len(data)
 
 
 class EndReader:
@@ -104,26 +67,20 @@ class EndReader:
         """The type's name when the record counts. Raises TapeGap when records are missing."""
         found = peek(record.value)
         if found is None or found.kind not in self._types:
-            return self._strange(record)
+            pass_over(record, self._reader)
+            return None
         place = self._reader.place
         verdict = judge(place, found.epoch, found.sequence, found.kind == "Began")
-        if verdict is not Verdict.ACCEPT or self._reader.joining:
+        if verdict is not Verdict.ACCEPT or self._reader.joining or self._reader.doubtful is not None:
             return self._in_full(record, found)
         self._reader.place = place._replace(epoch=found.epoch, sequence=0 if found.kind == "Began" else found.sequence)
         return found.kind
 
     def _in_full(self, record: Record, found: Peek) -> str | None:
         """Whatever is not the expected next record is decoded before it is believed."""
-        message: Any = readable(record)
-        if message is None:
-            return None
-        if record.offset < self._end and found.epoch > self._reader.place.epoch:
+        if record.offset < self._end and found.epoch > self._reader.place.epoch and readable(record) is not None:
             self._reader.joining = True
-        return found.kind if self._reader.accept(message, record.offset) else None
-
-    @staticmethod
-    def _strange(record: Record) -> None:
-        _log.error("not a record of this topic", topic=record.topic, offset=record.offset)
+        return found.kind if accepted(record, self._reader) is not None else None
 
 
 class Tail(threading.Thread):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from services.reconciler.matched import Matched
 from truetape import messages as m
 from truetape.log import Log, Part
-from truetape.restore import readable
+from truetape.restore import accepted
 from truetape.tape import Reader
 from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS, Topic
 
@@ -75,8 +75,8 @@ class Books:
             spans = {p: (self._next[p], min(end, self._next[p] + CHUNK_RECORDS)) for p, end in behind.items()}
             for record in self._log.read(spans, READ_SECONDS):
                 part = Part(record.topic, record.partition)
-                message: Any = readable(record)
-                if message is not None and self._readers[part].accept(message, record.offset):
+                message: Any = accepted(record, self._readers[part])
+                if message is not None:
                     self.fold(message)
                 self._next[part] = record.offset + 1
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from services.risk import credit
 from services.risk.account import Account, messages_in_second
+from truetape.ids import MIRRORS
 from truetape.messages import Instrument, Limits, MarkPublished, MarkSeen, OrderTerms, RejectReason, TransferTerms
 from truetape.money import MAX_E8, ONE_E8, divide
 from truetape.reference import EVERYBODY, Reference
@@ -328,9 +329,6 @@ PRICE_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Priced], Numbers | No
 
 
 # -- transfers -----------------------------------------------------------------------------------------------------
-
-MIRRORS: Final = ("venue:", "bank:", "custody:")
-"""Prefixes of ledger accounts that mirror the firm's own accounts outside; a transfer touches no others."""
 
 
 def examine_transfer(terms: TransferTerms, account: Account, given: Input) -> Refusal | None:

@@ -73,7 +73,7 @@ def test_a_true_tape_is_equal_everywhere(stage: Stage) -> None:
     assert (report.equal, wrong(report), report.gaps, report.pending) == (True, [], [], {})
     assert {one.live for one in report.partitions} == {"equal"}
     assert {one.snapshot for one in report.partitions if one.sequence} == {"equal"}
-    assert report.records == sum(one.records + one.void + one.strange for one in report.partitions)
+    assert report.records == sum(one.records + one.void + one.stray for one in report.partitions)
 
 
 def test_every_rule_was_applied(tape: Tape) -> None:
@@ -139,7 +139,7 @@ def test_records_of_a_former_owner_are_void_and_counted(tape: Tape) -> None:
     tape.broker.produce(part, b"", b"\x09 no record at all")
     report = tape.audit()
     [of_part] = [one for one in report.partitions if (one.topic, one.partition) == part]
-    assert (of_part.void, of_part.strange, report.equal) == (1, 1, True)
+    assert (of_part.void, of_part.stray, report.equal) == (1, 1, True)
 
 
 # -- lies --------------------------------------------------------------------------------------------------------

@@ -42,3 +42,28 @@ def test_what_a_command_logs_is_not_in_its_output() -> None:
     done = run("-c", LOGGING_COMMAND)
     assert "a strange record" in done.stderr
     assert "a strange record" not in done.stdout
+
+
+def test_a_deposit_to_nowhere_is_told_what_is_allowed_before_anything_is_sent() -> None:
+    done = run("-m", "truetape.cli", "deposit", "ann", "USDT", "1", "--reference", "r", "--location", "mars")
+    assert done.returncode == 1
+    assert "'mars'" in done.stderr and "venue:, bank:, custody: and its name" in done.stderr
+
+
+WIDE_COMMAND = """
+import truetape.cli
+from rich.console import Console
+from truetape.audit import PartitionReport, Report
+from truetape.commands.audit import show
+numbers = 123456, 1, 1, 1, 12, 123456
+names = "reconciler", "reconciliation.breaks"
+parts = [PartitionReport(*names, p, *numbers, "0" * 64, "equal", "not running") for p in (6, 7)]
+truetape.cli.build = lambda: lambda prog_name: show(Report(True, parts, [], [], [], 0, {}, {}, {}, 1, 1.0), Console())
+truetape.cli.main()
+"""
+
+
+def test_a_table_in_a_pipe_shows_what_tells_its_rows_apart() -> None:
+    done = run("-c", WIDE_COMMAND)
+    assert "reconciliation.breaks/6" in done.stdout and "reconciliation.breaks/7" in done.stdout, done.stderr
+    assert "not running" in done.stdout.splitlines()[1]

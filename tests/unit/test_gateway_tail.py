@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from services.gateway.history import cause_of, in_causal_order, place_of
 from services.gateway.projection.rows import event_row
 from services.gateway.streaming import HELD_MAX, QUEUE_MAX, Merger, Subscription
-from services.gateway.tail import EndReader, peek
+from services.gateway.tail import EndReader
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import encode
 from truetape.errors import TapeGap
 from truetape.log import Part, Record
+from truetape.peek import peek
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 DECISIONS = Part(ORDERS_DECISIONS.name, 3)

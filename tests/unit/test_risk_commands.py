@@ -5,8 +5,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.clearing.ledger import MIRRORS as LEDGER_MIRRORS
-from services.risk import checks
 from services.risk.account import State
 from tests.unit.desk import ANN, BTC, START_US, mark, request, rows, some_meta, submit, terms, transfer
 from tests.unit.risk_desk import credited, desk, order_of, prepare, shown
@@ -147,10 +145,6 @@ def test_a_withdrawal_holds_its_amount_until_it_is_booked() -> None:
     assert (event.released_asset, event.released_e8) == ("USDT", to_e8("60"))
     account = opened.state.accounts[ANN]
     assert (account.balances, account.reserved, account.withdrawals) == ({"USDT": to_e8("40")}, {}, {})
-
-
-def test_the_ledger_and_risk_agree_on_what_a_mirror_is() -> None:
-    assert checks.MIRRORS == LEDGER_MIRRORS
 
 
 # -- what else arrives ---------------------------------------------------------------------------------------------

@@ -185,3 +185,46 @@ def test_positions_never_go_back_and_ignore_what_has_no_offset() -> None:
 def test_the_first_place_is_before_every_epoch() -> None:
     assert Place(0, 0) == START
     assert judge(START, 1, 0, True) is ACCEPT
+
+
+STRAYS = [
+    # what stands on the partition after 3/5; "? place" claims a place and cannot be read     accepted    strays  void
+    ("junk 3/6", "3/6", 1, 0),
+    ("junk began-4 4/1", "4/0 4/1", 1, 0),
+    ("junk", "", 1, 0),
+    ("?3/6 3/6 3/7", "3/6 3/7", 1, 0),
+    ("?3/6 2/9 3/6 began-4", "3/6 4/0", 1, 1),
+    ("?3/6", "", 1, 0),
+    ("?3/5 began-4", "4/0", 1, 0),
+    ("?2/6 began-4", "4/0", 1, 0),
+    ("?3/6 3/7", "gap", 1, 0),
+    ("junk 3/7", "gap", 1, 0),
+    ("?3/6 began-4", "gap", 1, 0),
+    ("?3/6 ?3/7 began-4", "gap", 2, 0),
+]
+
+
+@pytest.mark.parametrize(("tape", "accepted", "strays", "void"), STRAYS)
+def test_bytes_that_are_no_record_are_void_unless_they_may_hide_one(
+    tape: str, accepted: str, strays: int, void: int
+) -> None:
+    reader = Reader("clearing.entries", 3, Place(3, 5))
+    found: list[str] = []
+    for offset, word in enumerate(tape.split()):
+        if word == "junk" or word.startswith("?"):
+            reader.stray(place_of(word[1:]) if word != "junk" else None, offset)
+            continue
+        place = Place(int(word.removeprefix("began-")), 0) if word.startswith("began") else place_of(word)
+        try:
+            found += [f"{place.epoch}/{place.sequence}"] if reader.accept(message(place), offset) else []
+        except TapeGap:
+            found = ["gap"]
+    assert (" ".join(found), reader.stray_count, reader.void_count) == (accepted, strays, void)
+
+
+def test_an_owner_does_not_begin_after_a_record_that_it_cannot_read() -> None:
+    """A newer version wrote it: a Began of ours would hide it from everybody."""
+    reader = Reader("clearing.entries", 3, Place(3, 5))
+    reader.stray(Place(3, 6), 41)
+    with pytest.raises(TapeGap, match=r"clearing.entries/3 at offset 41.*newer version"):
+        reader.assert_proven()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from truetape.errors import TapeGap
 from truetape.happenings import Log, Part, Record
 from truetape.messages import InputParked, Meta
-from truetape.restore import readable
+from truetape.restore import accepted
 from truetape.tape import Reader
 from truetape.topics import REFERENCE_EVENTS
 
@@ -23,7 +23,7 @@ CHUNK_RECORDS = 200_000
 
 
 class Given(NamedTuple):
-    """A record as it is given: the message is None for bytes that are no record of the topic."""
+    """A record as it is given: the message is None for one that does not count."""
 
     part: Part
     offset: int
@@ -41,8 +41,6 @@ class Cursor:
         """Offset of the record that is given next."""
         self.end = end
         self.records = 0
-        self.strange = 0
-        """Records that are no records of this topic."""
         self.parked = 0
         """Records that say of an input that it was set aside."""
         self.gap = ""
@@ -84,14 +82,12 @@ class Cursor:
         return record
 
     def _judged(self, record: Record) -> Given | None:
-        message: Any = readable(record)
         try:
-            accepted = message is not None and self.reader.accept(message, record.offset)
+            message = accepted(record, self.reader)
         except TapeGap as gap:
             self.gap = str(gap)
             return None
-        self.strange += message is None
-        return Given(self.part, record.offset, message, accepted)
+        return Given(self.part, record.offset, message, message is not None)
 
 
 class Tape:

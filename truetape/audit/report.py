@@ -15,7 +15,7 @@ class PartitionReport(Struct, frozen=True):
     """Accepted records."""
     void: int
     """Records of former owners, written after they had lost the partition."""
-    strange: int
+    stray: int
     """Bytes that are no records of this topic."""
     parked: int
     """Inputs that were set aside: a difference only where the books lack something for it."""

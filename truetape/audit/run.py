@@ -255,7 +255,7 @@ class Audit:
             part.partition,
             cursor.records,
             cursor.reader.void_count,
-            cursor.strange,
+            cursor.reader.stray_count,
             cursor.parked,
             *cursor.reader.place,
             fold.digest() if fold is not None and not fold.broken else "",

@@ -106,7 +106,7 @@ def _partitions(partitions: list[PartitionReport]) -> Table:
         "topic",
         "records",
         "void",
-        "strange",
+        "stray",
         "parked",
         "epoch",
         "sequence",
@@ -115,11 +115,12 @@ def _partitions(partitions: list[PartitionReport]) -> Table:
         "live",
     )
     table = Table(*names, box=None, pad_edge=False)
+    table.columns[names.index("topic")].no_wrap = True  # Its end is the partition: it alone tells the rows apart.
     empty = Counter((one.service, one.topic) for one in partitions if not one.records and one.live != "equal")
     for one in partitions:
         if not one.records and one.live != "equal":
             continue
-        place = (str(number) for number in (one.records, one.void, one.strange, one.parked, one.epoch, one.sequence))
+        place = (str(number) for number in (one.records, one.void, one.stray, one.parked, one.epoch, one.sequence))
         topic = f"{one.topic}/{one.partition}"
         table.add_row(one.service, topic, *place, one.digest[:12], _coloured(one.snapshot), _coloured(one.live))
     for (service, topic), number in empty.items():

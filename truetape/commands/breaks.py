@@ -14,7 +14,7 @@ from rich.table import Table
 from truetape.log import KafkaLog, Log, Part, check_topics
 from truetape.messages import Break, ReconciliationCompleted
 from truetape.money import from_e8
-from truetape.restore import readable
+from truetape.restore import accepted
 from truetape.settings import Settings
 from truetape.tape import Reader
 from truetape.topics import RECONCILIATION_BREAKS
@@ -62,9 +62,8 @@ class Breaks:
         reader = Reader(*part)
         _, end = log.ends([part])[part]
         for record in log.read({part: (0, end)}, READ_SECONDS):
-            message: Any = readable(record)
-            accepted = message is not None and reader.accept(message, record.offset)
-            if accepted and isinstance(message, ReconciliationCompleted):
+            message: Any = accepted(record, reader)
+            if isinstance(message, ReconciliationCompleted):
                 self._fold(message)
 
     def _fold(self, message: ReconciliationCompleted) -> None:

@@ -1,15 +1,17 @@
 """`truetape deposit`: record funds that arrived, with access to Kafka alone."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from truetape import ids
 from truetape import messages as m
-from truetape.errors import MoneyError
+from truetape.errors import MoneyError, SetupError
 from truetape.money import from_e8, to_e8
 from truetape.operator import operator
 from truetape.settings import settings
+
+DEFAULT: Final = "venue:alpha"
 
 
 def command(
@@ -17,12 +19,14 @@ def command(
     asset: Annotated[str, typer.Argument(help="For example USDT")],
     amount: Annotated[str, typer.Argument(help="Above zero, at most 8 decimals")],
     reference: Annotated[str, typer.Option(help="The outside world's id of the movement; makes a repetition safe")],
-    location: Annotated[str, typer.Option(help="The firm's account at which it arrived")] = "venue:alpha",
+    location: Annotated[str, typer.Option(help="Where it arrived: venue:, bank: or custody: and its name")] = DEFAULT,
 ) -> None:
     """Record a deposit of a client."""
     amount_e8 = to_e8(amount)
     if amount_e8 <= 0:
         raise MoneyError("a deposit is above zero")
+    if not location.startswith(ids.MIRRORS):
+        raise SetupError(f"--location {location!r}: {ids.NOT_A_MIRROR}, for example {DEFAULT}")
     terms = m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)
     with operator(settings().kafka) as hand:
         hand.transfer(terms)

@@ -15,7 +15,7 @@ from services.gateway.projection.store import Move, Reached, Store
 from truetape import clock
 from truetape.errors import SetupError, TapeError, TapeGap, TruetapeError
 from truetape.log import Log, Part, Record
-from truetape.restore import readable
+from truetape.restore import accepted, readable
 from truetape.tables import MARKS_TAIL
 from truetape.tape import START, Reader
 from truetape.topics import (
@@ -166,9 +166,9 @@ class Projector:
         return records
 
     def _project(self, records: list[Record]) -> None:
-        accepted = [(record, message) for record in records if (message := self._accepted(record)) is not None]
-        batch = Batch(known=self.store.known_orders(message for _, message in accepted))
-        for record, message in accepted:
+        counting = [(record, message) for record in records if (message := self._accepted(record)) is not None]
+        batch = Batch(known=self.store.known_orders(message for _, message in counting))
+        for record, message in counting:
             batch.add(record, message)
         ends = {Part(record.topic, record.partition): record.offset + 1 for record in records}
         moves = [self._move(part, end) for part, end in ends.items()]
@@ -182,16 +182,11 @@ class Projector:
         self.hot.update(changed, moves)
 
     def _accepted(self, record: Record) -> Any | None:
-        """The record's message; None when it is void or a stranger's bytes (their owner parks those)."""
+        """The record's message; None when it is void or stray, or a command that its owner parks."""
+        if BY_NAME[record.topic].owner is not None:
+            return accepted(record, self._readers[Part(record.topic, record.partition)], self.counts)
         message = readable(record)
-        if message is None:
-            self.counts["unreadable_records"] += 1
-            return None
-        if BY_NAME[record.topic].owner is None:
-            return message
-        if not self._readers[Part(record.topic, record.partition)].accept(message, record.offset):
-            self.counts["void_records"] += 1
-            return None
+        self.counts["unreadable_records"] += message is None
         return message
 
     def _move(self, part: Part, end: int) -> Move:

@@ -236,6 +236,7 @@ def test_unknown_paths_methods_and_queries_are_problems(trader: httpx.Client) ->
     ]:
         found = trader.request(method, path)
         assert (found.status_code, code(found)) == (status, expected), path
+        assert found.json()["request_id"] == found.headers["truetape-request-id"], path
     found = trader.get("/v1/orders", headers={"Truetape-Position": "orders.decisions/99@1"})
     assert (found.status_code, code(found)) == (400, "invalid_header")
     found = trader.get("/v1/events", headers={"Last-Event-ID": "orders.decisions/x"})
