@@ -15,7 +15,7 @@ from services.reconciler.core import Comparison, identify
 from services.reconciler.matching import Cut, Outcome, compare, effects
 from truetape import clock, ids
 from truetape.codec import Message
-from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap, VenueError
+from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap, TopicMissing, VenueError
 from truetape.messages import Instrument
 from truetape.venue.adapter import Venue
 from truetape.venue.reports import VenueTrade
@@ -99,7 +99,7 @@ class Session:
                     _log.error("ended", error=type(gap).__name__, detail=str(gap))
                     self._end()
                     return
-                except (VenueError, BrokerUnavailable, RestoreTimedOut) as error:
+                except (VenueError, BrokerUnavailable, RestoreTimedOut, TopicMissing) as error:
                     _log.warning("not compared", venue=venue.name, error=type(error).__name__, detail=str(error))
                     pause = RETRY_SECONDS
             await asyncio.sleep(pause)

@@ -15,7 +15,7 @@ from services.reconciler.core import Comparison
 from services.reconciler.session import Session
 from tests.unit.audit_stage import ONE_VENUE, Stage
 from tests.unit.desk import ANN
-from truetape.errors import VenueError
+from truetape.errors import BrokerUnavailable, TopicMissing, VenueError
 from truetape.happenings import Part
 from truetape.ids import break_id
 from truetape.money import to_e8
@@ -194,6 +194,24 @@ def test_a_venue_that_does_not_answer_is_asked_again(desk: Desk, monkeypatch: py
     desk.venue.failing = 3
     desk.session.resume(0, None)
     assert desk.next().differences == {}
+
+
+def test_a_broker_that_has_just_come_back_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may not know its topics yet; they were there when the process began."""
+    monkeypatch.setattr("services.reconciler.session.RETRY_SECONDS", 0.01)
+    answers: list[Exception] = [TopicMissing("clearing.entries/0 does not exist"), BrokerUnavailable("away")]
+    catch_up = desk.session._open_books
+
+    def open_books() -> Books:
+        if answers:
+            raise answers.pop()
+        return catch_up()
+
+    monkeypatch.setattr(desk.session, "_open_books", open_books)
+    desk.session.resume(0, None)
+    assert desk.next().differences == {}
+    assert answers == []
+    assert not desk.ended.is_set()
 
 
 def test_a_gap_ends_the_process(desk: Desk) -> None:

@@ -158,6 +158,24 @@ def test_killed_while_they_work_they_end_with_the_same_books(seed: int) -> None:
             assert fold(world, service, world.part(topic, name)) == snapshots.digest(world.state(service, name))
 
 
+def test_a_broker_that_is_away_for_long_ends_no_process() -> None:
+    """Away longer than any report is waited for, and still at the takeovers that follow."""
+    world = World(4)
+    world.run(5)
+    for name in NAMES:
+        world.send(name, request(transfer("1000000", "USDT", "u", name)))
+    while not world.runners["risk"].gauges()["in_flight"]:
+        world.run(0.02)
+    world.broker.outage(60_000_000)
+    world.run(90)
+    for name in NAMES:
+        world.send(name, submit(terms("BUY", "0.01", "60000.01", "after", name), world.broker.wall_us()))
+    world.run(10)
+    for name in NAMES:
+        assert len(world.told(CLEARING_ENTRIES, name, m.EntryBooked)) == 2
+    assert world.runners["risk"].counts["step_downs"] > 1
+
+
 def fold(world: World, service: Service[Any], part: Part) -> str:
     """Digest of the whole tape of a partition, folded from nothing."""
     reader, state = Reader(*part), service.initial()

@@ -13,7 +13,7 @@ from services.gateway.projection.hot import HotKeys
 from services.gateway.projection.rows import Batch
 from services.gateway.projection.store import Move, Reached, Store
 from truetape import clock
-from truetape.errors import SetupError, TapeError, TapeGap, TruetapeError
+from truetape.errors import BrokerUnavailable, SetupError, TapeError, TapeGap, TopicMissing, TruetapeError
 from truetape.log import Log, Part, Record
 from truetape.restore import accepted, readable
 from truetape.tables import MARKS_TAIL
@@ -109,7 +109,7 @@ class Projector:
             return self._still_away(error)
         try:
             self._follow(self.store.reached())
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, BrokerUnavailable, TopicMissing) as error:
             self.store.close()  # The session may live, and would keep the lock from the next one.
             return self._still_away(error)
         except TruetapeError:
@@ -120,7 +120,7 @@ class Projector:
 
     def _still_away(self, error: Exception) -> bool:
         if self._waits_for != str(error):
-            _log.warning("the view database is away", detail=str(error))
+            _log.warning("the view database or the tape is away", detail=str(error))
         self._waits_for = str(error)
         return False
 
