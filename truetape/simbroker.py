@@ -84,6 +84,7 @@ class SimPartition:
         self._records.append(Record(*self.part, self.end, key, value, headers))
         self._written_us.append(at_us)
         self._writers.append(producer)
+        self._changed()
         return self.end - 1
 
     def cut(self, count: int) -> list[SimProducer]:
@@ -92,12 +93,19 @@ class SimPartition:
         writers = [writer for writer in self._writers[left:] if writer is not None]
         del self._records[left:], self._written_us[left:], self._writers[left:]
         self.shown = min(self.shown, self.end)
+        self._changed()
         return list(dict.fromkeys(writers))
 
     def expire(self, count: int) -> None:
         """Lose the oldest records, as retention does."""
         del self._records[:count], self._written_us[:count], self._writers[:count]
         self.low += count
+        self._changed()
+
+    def _changed(self) -> None:
+        """Whoever reads here looks again at its next poll."""
+        for log in self.followers:
+            log.changed.add(self.part)
 
 
 class SimBroker:

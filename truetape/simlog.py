@@ -58,6 +58,8 @@ class SimLog:
         self._polled_seconds = 0.0
         self._cut: set[Part] = set()
         self._followed: dict[Part, int] = {}
+        self.changed: set[Part] = set()
+        """Followed partitions that may hold something new; a poll passes over all others."""
         self._inbox: list[Happening] = []
         self._producer = self._fresh_producer()
 
@@ -154,6 +156,7 @@ class SimLog:
         for part in positions:
             self.broker.partition(part).followers[self] = None
         self._followed.update(positions)
+        self.changed.update(positions)
         self.wake(self.broker.now_us)
         self._cut.difference_update(positions)
 
@@ -162,6 +165,7 @@ class SimLog:
             if self._followed.pop(part, None) is not None:
                 self.broker.partition(part).followers.pop(self, None)
             self._cut.discard(part)
+            self.changed.discard(part)
 
     def _fetch(self) -> list[Record]:
         """Some of what has arrived by now, partition by partition."""
@@ -169,8 +173,9 @@ class SimLog:
         if self.broker.down() or self.cut():
             return found
         room = 0
-        for part in sorted(self._followed):
+        for part in sorted(self.changed):
             if part not in self._cut and self.broker.partition(part).end == self._followed[part]:
+                self.changed.discard(part)
                 continue
             room = room or self.broker.random.randint(1, BATCH_MAX)
             if len(found) < room:

@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 
 from services.gateway.app import build
-from services.gateway.gateway import Gateway, new_runner
+from services.gateway.gateway import Gateway, new_runner, servers
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import KafkaLog, check_topics
 from truetape.process import explain, watch
@@ -63,7 +63,8 @@ async def serve(configured: Settings) -> None:
     check_topics(configured.kafka, ALL)
     listening = bind(configured.host, configured.port("gateway"))
     runner = new_runner(configured, KafkaLog(configured.kafka, configured.session_timeout_ms))
-    gateway = Gateway(configured, KafkaLog(configured.kafka, configured.session_timeout_ms), runner)
+    log = KafkaLog(configured.kafka, configured.session_timeout_ms)
+    gateway = Gateway(configured, log, runner, servers(configured))
     config = uvicorn.Config(
         build(gateway), loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
         server_header=False, backlog=BACKLOG, timeout_keep_alive=75, timeout_graceful_shutdown=5, proxy_headers=False,

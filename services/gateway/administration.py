@@ -11,6 +11,7 @@ from services.gateway import requests as r
 from services.gateway.bus import Answer
 from services.gateway.parsing import decimal
 from services.gateway.problems import Problem
+from services.gateway.queries import BREAKS
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import idempotency_key, unknown_outcome
 from services.gateway.trading import HIT, SENDING
@@ -140,10 +141,7 @@ async def revoke_key(call: Call) -> Response:
             problems=("view_unavailable",))  # fmt: skip
 async def list_breaks(call: Call) -> Response:
     """Differences between the books and the venues, oldest first; at most 1 000."""
-    condition = "closed_at_us IS NULL" if call.query(r.BreaksQuery).open else "true"
-    rows = await call.gateway.reads.rows(
-        f"SELECT * FROM view.breaks WHERE {condition} ORDER BY first_seen_at_us, break_id LIMIT 1000"
-    )
+    rows = await call.gateway.reads.rows(BREAKS, bool(call.query(r.BreaksQuery).open))
     return reply(a.Breaks([rendering.difference(row) for row in rows]))
 
 

@@ -29,6 +29,7 @@ STALL_SECONDS: Final = 1.0
 REPORTED_SECONDS: Final = 20.0
 """Far beyond the time in which a writer reports, whatever happens: a report that was lost holds up nobody for ever."""
 EXPIRE_SECONDS: Final = 0.02
+"""How late a waiter may learn that its time is over."""
 EARLY_MAX: Final = 10_000
 OUTCOMES_KEPT: Final = 10_000
 _ANSWERING: Final = frozenset({ORDERS_DECISIONS.name, REFERENCE_EVENTS.name})
@@ -36,12 +37,15 @@ _log = structlog.get_logger()
 
 
 class Writer(Protocol):
-    """What writes commands: truetape.log.CommandWriter."""
+    """What writes commands: truetape.writer.CommandWriter, or the simulation's."""
 
     def append(
         self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
         """Write; the report comes later."""
+
+    def close(self) -> None:
+        """Send what waits, at most for seconds."""
 
 
 class Answer(NamedTuple):
@@ -150,9 +154,12 @@ class Bus:
             self._forget(waiter)
 
     async def expire(self) -> None:
-        """Runs as long as the bus: those who have waited too long get None. One timer for all of them."""
+        """Runs as long as the bus: those who have waited too long get None. One timer for all of them; who comes while
+        it sleeps has as long to wait himself."""
         while True:
-            await asyncio.sleep(EXPIRE_SECONDS)
+            oldest = next(iter(self._ages), None)
+            waited = clock.monotonic() - oldest.sent_at if oldest is not None else 0.0
+            await asyncio.sleep(max(EXPIRE_SECONDS, self._answer_seconds - waited))
             limit = clock.monotonic() - self._answer_seconds
             while self._ages and (waiter := next(iter(self._ages))).sent_at < limit:
                 del self._ages[waiter]

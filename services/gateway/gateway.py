@@ -3,22 +3,25 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from services.gateway.bus import Bus
+from services.gateway.bus import Bus, Writer
 from services.gateway.core import SERVICE
 from services.gateway.known import Known
 from services.gateway.limits import SCRIPTS, Limits
 from services.gateway.problems import Problem
-from services.gateway.reads import Reads
-from services.gateway.redislink import RedisLink
+from services.gateway.reads import Database, PostgresDatabase, Reads
+from services.gateway.redislink import Link, RedisLink
 from services.gateway.streaming import Hub
 from services.gateway.tail import REMEMBERED, Seen
+from truetape import ids
 from truetape.errors import SetupError, TruetapeError
-from truetape.log import Log, Part, read_span
+from truetape.log import Log, Part, Record, Report, read_span
 from truetape.peek import peek
 from truetape.restore import readable
 from truetape.runner import Runner
@@ -28,7 +31,6 @@ from truetape.writer import CommandWriter
 
 WRITE_MS: Final = 5_000
 """A command that Kafka has not taken by then is given up; the client was told long before that nobody knows."""
-WATCH_SECONDS: Final = 0.2
 LOAD_REACH_SECONDS: Final = 5.0
 LOAD_RETRY_SECONDS: Final = 2.0
 TAPE_SECONDS: Final = 86_400.0
@@ -37,24 +39,59 @@ DECIDING: Final = frozenset({"OrderAccepted", "OrderRejected"})
 _log = structlog.get_logger()
 
 
+Reported = Callable[[list[Report]], None]
+Spans = Mapping[Part, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a gateway has of the world beside its two logs: the real servers, or the simulation's."""
+
+    writer: Callable[[Reported], Writer]
+    """A writer of commands that tells its reports there."""
+    database: Database
+    redis: Link
+    read_span: Callable[[Spans, float], Iterable[Record]]
+    """Records of each partition from start to end; gives up after so many seconds."""
+    spawn: Callable[[Callable[[], None]], None]
+    """Do something that may take minutes, and that nobody waits for at the end."""
+
+
+def servers(settings: Settings) -> Outside:
+    """The real servers. Raises SetupError."""
+    if not settings.redis.get_secret_value():
+        raise SetupError("the gateway needs TRUETAPE_REDIS; `truetape settings` explains it")
+    return Outside(
+        writer=lambda reported: CommandWriter(settings.kafka, WRITE_MS, reported),
+        database=PostgresDatabase(settings.postgres.get_secret_value()),
+        redis=RedisLink(settings.redis.get_secret_value(), SCRIPTS),
+        read_span=partial(read_span, settings.kafka),
+        spawn=lambda work: threading.Thread(target=work, daemon=True).start(),
+    )
+
+
 class Gateway:
     """Everything that a request may need. Lives in one event loop; `runner` and the bus's tail have threads."""
 
-    def __init__(self, settings: Settings, log: Log, runner: Runner[Any]) -> None:
-        """`log` is for the tail of the tape, the runner has one of its own. Raises SetupError."""
-        if not settings.redis.get_secret_value():
-            raise SetupError("the gateway needs TRUETAPE_REDIS; `truetape settings` explains it")
-        self.settings, self.runner = settings, runner
-        self.writer = CommandWriter(settings.kafka, WRITE_MS, lambda reports: self.bus.reported(reports))
+    def __init__(
+        self, settings: Settings, log: Log, runner: Runner[Any], outside: Outside, known: Known | None = None
+    ) -> None:
+        """`log` is for the tail of the tape, the runner has one of its own."""
+        self.settings, self.runner, self._outside = settings, runner, outside
+        self.writer = outside.writer(lambda reports: self.bus.reported(reports))
         self.bus = Bus(log, self.writer, settings.pending_orders_max, settings.decision_timeout_ms / 1000)
-        self.reads = Reads(settings.postgres.get_secret_value())
-        self.limits = Limits(RedisLink(settings.redis.get_secret_value(), SCRIPTS))
-        self.known = Known()
+        self.reads = Reads(outside.database)
+        self.limits = Limits(outside.redis)
+        self.known = known or Known()
         self.hub = Hub(self.bus.tail)
         self.counts: Counter[str] = Counter()
         self.failure: Exception | None = None
+        self.new_id = ids.numbered()
         self._tasks: list[asyncio.Task[None]] = []
-        self._runner_thread = threading.Thread(target=self._run_runner, name="run-loop", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._keep, args=(work,), name=name, daemon=True)
+            for name, work in (("run-loop", runner.run), ("tail", self.bus.tail.run))
+        ]
         self.bus.on_seen = self._seen
 
     @property
@@ -90,22 +127,32 @@ class Gateway:
 
     async def open(self) -> None:
         """Start everything; returns at once, `missing` says what is still awaited."""
-        self._runner_thread.start()
-        self.bus.tail.start()
+        for thread in self._threads:
+            thread.start()
+        await self.connect()
+
+    async def connect(self) -> None:
+        """Start what lives in the event loop alone."""
         self.limits.link.start()
         await self.reads.open()
-        self._tasks = [asyncio.create_task(work) for work in (self._fill_filter(), self._watch(), self.bus.expire())]
+        self._tasks = [asyncio.create_task(work) for work in (self._fill_filter(), self.bus.expire())]
 
     async def close(self) -> None:
         """End everything, in order."""
+        await self.disconnect()
+        self.runner.stop()
+        self.bus.tail.stop()
+        await asyncio.to_thread(self.writer.close)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, 15.0)
+        await asyncio.to_thread(self.bus.tail.close)
+
+    async def disconnect(self) -> None:
+        """End what lives in the event loop alone."""
         self.hub.closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.runner.stop()
-        await asyncio.to_thread(self.writer.close)
-        await asyncio.to_thread(self.bus.tail.stop)
-        await asyncio.to_thread(self._runner_thread.join, 15.0)
         await self.limits.link.close()
         await self.reads.close()
 
@@ -113,18 +160,13 @@ class Gateway:
         self.known.note(seen.message, seen.offset)
         self.hub.seen(seen)
 
-    def _run_runner(self) -> None:
+    def _keep(self, work: Callable[[], None]) -> None:
+        """A thread: its failure ends the process."""
         try:
-            self.runner.run()
+            work()
         except Exception as error:
             self.failure = error
-            _log.error("run loop ended", error=type(error).__name__, detail=str(error))
-
-    async def _watch(self) -> None:
-        """A thread that ended takes the process with it."""
-        while self.failure is None:
-            await asyncio.sleep(WATCH_SECONDS)
-            self.failure = self.failure or self.bus.tail.error
+            _log.error("a thread ended", error=type(error).__name__, detail=str(error))
 
     async def _fill_filter(self) -> None:
         """Fill the filter of order ids: from the views, once they have all that risk may have forgotten; when they do
@@ -145,38 +187,36 @@ class Gateway:
                 await self._fill_filter_from_tape(ends)
 
     async def _fill_filter_from_tape(self, ends: dict[Part, int]) -> None:
-        """In a thread of its own, since it may take minutes and nobody waits for it at the end."""
         loop, done = self.bus.loop, self.bus.loop.create_future()
 
         def read() -> None:
             error: TruetapeError | None = None
             try:
-                for order_ids in old_order_ids(self.settings.kafka, ends):
+                for order_ids in self._old_order_ids(ends):
                     loop.call_soon_threadsafe(self.known.load, order_ids)
             except TruetapeError as caught:
                 error = caught
             loop.call_soon_threadsafe(done.set_result, error)
 
-        threading.Thread(target=read, name="order-ids", daemon=True).start()
+        self._outside.spawn(read)
         if (error := await done) is not None:
             _log.warning("order ids could not be read", error=type(error).__name__, detail=str(error))
             await asyncio.sleep(LOAD_RETRY_SECONDS)
         else:
             self.known.complete = True
 
-
-def old_order_ids(bootstrap: str, ends: Mapping[Part, int]) -> Iterator[list[str]]:
-    """Ids of all orders decided before these offsets, from the tape. Void decisions among them do no harm here."""
-    spans = {part: (0, end) for part, end in ends.items() if end > 0}
-    found: list[str] = []
-    for record in read_span(bootstrap, spans, TAPE_SECONDS):
-        if (seen := peek(record.value)) is not None and seen.kind in DECIDING:
-            message: Any = readable(record)
-            found += [message.order.order_id] if message is not None else []
-        if len(found) >= IDS_PER_PAGE:
-            yield found
-            found = []
-    yield found
+    def _old_order_ids(self, ends: Mapping[Part, int]) -> Iterator[list[str]]:
+        """Ids of all orders decided before these offsets, from the tape. Void decisions among them do no harm here."""
+        spans = {part: (0, end) for part, end in ends.items() if end > 0}
+        found: list[str] = []
+        for record in self._outside.read_span(spans, TAPE_SECONDS):
+            if (seen := peek(record.value)) is not None and seen.kind in DECIDING:
+                message: Any = readable(record)
+                found += [message.order.order_id] if message is not None else []
+            if len(found) >= IDS_PER_PAGE:
+                yield found
+                found = []
+        yield found
 
 
 def new_runner(settings: Settings, log: Log) -> Runner[Any]:

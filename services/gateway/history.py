@@ -2,34 +2,21 @@
 
 from collections.abc import Iterable
 
+from services.gateway.queries import EVENTS_AT_PLACES, EVENTS_OF_ORDER
 from services.gateway.reads import Reads, Row
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
 
-_OF_ORDER = """
-SELECT e.* FROM view.events e WHERE e.order_id = %s AND e.account_id = %s
-UNION ALL
-SELECT e.* FROM view.order_events o JOIN view.events e
-    ON e.topic = o.topic AND e.partition = o.partition AND e."offset" = o."offset"
-WHERE o.order_id = %s AND e.account_id = %s
-"""
-_AT_PLACES = """
-SELECT e.* FROM view.events e
-JOIN unnest(%s::text[], %s::integer[], %s::bigint[]) AS w(topic, partition, place)
-    ON e.topic = w.topic AND e.partition = w.partition AND e."offset" = w.place
-WHERE e.account_id = %s
-"""
-
 
 async def history_of(reads: Reads, account_id: str, order_id: str) -> list[Row]:
     """All events of an account's order and the commands that caused them; empty when the account has no such order."""
-    rows = await reads.rows(_OF_ORDER, order_id, account_id, order_id, account_id)
+    rows = await reads.rows(EVENTS_OF_ORDER, order_id, account_id, order_id, account_id)
     known = {place_of(row) for row in rows}
     causes = {cause for row in rows if (cause := cause_of(row)) is not None} - known
     if causes:  # Such as the one command that cancelled all orders.
         topics, partitions, offsets = (list(column) for column in zip(*sorted(causes), strict=True))
-        rows += await reads.rows(_AT_PLACES, topics, partitions, offsets, account_id)
+        rows += await reads.rows(EVENTS_AT_PLACES, topics, partitions, offsets, account_id)
     return in_causal_order(rows)
 
 

@@ -1,7 +1,8 @@
 """Routes that read. All but the reference data come from the views, once these hold what was answered before."""
 
 from collections.abc import Iterable
-from typing import Any, Final, get_args
+from dataclasses import replace
+from typing import Any, Final, Literal, get_args
 
 from msgspec import UNSET
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from services.gateway.history import history_of
 from services.gateway.limits import HOT_BALANCES
 from services.gateway.problems import field_problem
 from services.gateway.projection.hot import VIEW_KEY, balances_key
+from services.gateway.queries import CREDIT, HOLDINGS, LINES, ORDER, SUBMISSION, Page
 from services.gateway.reads import Row
 from services.gateway.redislink import LinkDown, RedisRefused
 from services.gateway.routing import Call, Routes, reply
@@ -30,16 +32,10 @@ async def get_order(call: Call) -> Response:
     """One order, by its order id or by `client:` and its client order id."""
     order_id = order_id_of(call)
     await call.see_answers()
-    rows = await call.gateway.reads.rows(
-        "SELECT * FROM view.orders WHERE order_id = %s AND account_id = %s AND decision_offset IS NOT NULL",
-        order_id, call.account_id,
-    )  # fmt: skip
+    rows = await call.gateway.reads.rows(ORDER, order_id, call.account_id)
     if rows:
         return reply(rendering.order(rows[0]))
-    submitted = await call.gateway.reads.rows(
-        "SELECT body, at_us FROM view.events WHERE order_id = %s AND account_id = %s AND type = 'SubmitOrder' LIMIT 1",
-        order_id, call.account_id,
-    )  # fmt: skip
+    submitted = await call.gateway.reads.rows(SUBMISSION, order_id, call.account_id)
     if not submitted:
         raise order_not_found()
     return reply(rendering.undecided(submitted[0]))
@@ -50,13 +46,12 @@ async def list_orders(call: Call) -> Response:
     """The account's orders, newest first."""
     query = call.query(r.OrdersQuery)
     await call.see_answers()
-    filters: list[tuple[str, Any]] = [("account_id = %s", call.account_id)]
-    filters += _equal(instrument_id=query.instrument_id, side=query.side)
+    page = _first("orders", call, query).only(**_given(instrument_id=query.instrument_id, side=query.side))
     if query.status is not UNSET:
-        filters.append(("status = ANY(%s)", _statuses(query.status)))
+        page = replace(page, statuses=_statuses(query.status))
     if query.client_order_id is not UNSET:
-        filters.append(("order_id = %s", ids.order_id(call.account_id, query.client_order_id)))
-    rows, cursor = await _page(call, "view.orders", "decision_offset", filters, query)
+        page = page.only(order_id=ids.order_id(call.account_id, query.client_order_id))
+    rows, cursor = await _read(call, page)
     return reply(a.Orders([rendering.order(row) for row in rows], cursor))
 
 
@@ -65,9 +60,8 @@ async def list_fills(call: Call) -> Response:
     """The account's fills, newest first."""
     query = call.query(r.FillsQuery)
     await call.see_answers()
-    filters = [("account_id = %s", call.account_id)]
-    filters += _equal(instrument_id=query.instrument_id, order_id=query.order_id)
-    rows, cursor = await _page(call, "view.fills", '"offset"', filters, query)
+    page = _first("fills", call, query).only(**_given(instrument_id=query.instrument_id, order_id=query.order_id))
+    rows, cursor = await _read(call, page)
     return reply(a.Fills([rendering.fill(row) for row in rows], cursor))
 
 
@@ -75,9 +69,7 @@ async def list_fills(call: Call) -> Response:
 async def list_positions(call: Call) -> Response:
     """The account's positions, with average cost and realised profit."""
     await call.see_answers()
-    rows = await call.gateway.reads.rows(
-        "SELECT * FROM view.positions WHERE account_id = %s ORDER BY instrument_id", call.account_id
-    )
+    rows = await call.gateway.reads.rows(HOLDINGS, call.account_id)
     return reply(a.Positions([rendering.position(row) for row in rows]))
 
 
@@ -87,9 +79,7 @@ async def list_balances(call: Call) -> Response:
     found = await _hot_balances(call)
     if found is None:
         await call.see_answers()
-        rows = await call.gateway.reads.rows(
-            "SELECT asset, balance_e8, reserved_e8 FROM view.credit WHERE account_id = %s", call.account_id
-        )
+        rows = await call.gateway.reads.rows(CREDIT, call.account_id)
         found = [(row["asset"], int(row["balance_e8"]), int(row["reserved_e8"])) for row in rows]
     return reply(a.Balances([rendering.balance(*row) for row in sorted(found)]))
 
@@ -113,10 +103,8 @@ async def list_entries(call: Call) -> Response:
     """The account's journal entries with all their lines, newest first."""
     query = call.query(r.PageQuery)
     await call.see_answers()
-    rows, cursor = await _page(call, "view.entries", '"offset"', [("account_id = %s", call.account_id)], query)
-    lines = await call.gateway.reads.rows(
-        "SELECT * FROM view.lines WHERE entry_id = ANY(%s) ORDER BY entry_id, line", [row["entry_id"] for row in rows]
-    )
+    rows, cursor = await _read(call, _first("entries", call, query))
+    lines = await call.gateway.reads.rows(LINES, [row["entry_id"] for row in rows])
     return reply(a.Entries([rendering.entry(row, _of(lines, row["entry_id"])) for row in rows], cursor))
 
 
@@ -158,25 +146,25 @@ async def list_marks(call: Call) -> Response:
 # -- pages -----------------------------------------------------------------------------------------------------------
 
 
-def _equal(**wanted: Any) -> list[tuple[str, Any]]:
-    return [(f"{name} = %s", value) for name, value in wanted.items() if value is not UNSET]
+def _given(**wanted: Any) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if value is not UNSET}
 
 
-def _statuses(text: str) -> list[str]:
+def _statuses(text: str) -> tuple[str, ...]:
     found = text.split(",")
     if unknown := [status for status in found if status not in get_args(OrderStatus)]:
         raise field_problem("status", f"{unknown[0][:40]!r} is none of {', '.join(get_args(OrderStatus))}")
-    return found
+    return tuple(found)
 
 
-async def _page(
-    call: Call, table: str, place: str, filters: list[tuple[str, Any]], query: Any
-) -> tuple[list[Row], str | None]:
-    """Rows by their place on the tape, newest first; the cursor is the last row's place."""
-    if query.cursor is not UNSET:
-        filters = [*filters, (f"{place} < %s", min(int(query.cursor), 2**63 - 1))]
-    where = " AND ".join([f"{place} IS NOT NULL", *(condition for condition, _ in filters)])
-    statement = f"SELECT *, {place} AS place FROM {table} WHERE {where} ORDER BY {place} DESC LIMIT %s"
-    rows = await call.gateway.reads.rows(statement, *(value for _, value in filters), query.limit + 1)
-    page = rows[: query.limit]
-    return page, str(page[-1]["place"]) if len(rows) > query.limit else None
+def _first(table: Literal["orders", "fills", "entries"], call: Call, query: Any) -> Page:
+    """The account's rows that a query asks for; one more than it wants, to know whether there are more."""
+    before = None if query.cursor is UNSET else min(int(query.cursor), 2**63 - 1)
+    return Page(table, (("account_id", call.account_id),), query.limit + 1, before=before)
+
+
+async def _read(call: Call, page: Page) -> tuple[list[Row], str | None]:
+    """Rows, newest first; the cursor is the last row's place."""
+    found = await call.gateway.reads.page(page)
+    rows = found[: page.limit - 1]
+    return rows, str(rows[-1]["place"]) if len(found) > len(rows) else None

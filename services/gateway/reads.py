@@ -1,8 +1,12 @@
-"""Reads from the views: one pool, and a clock that says how far the views reach."""
+"""Reads from the views: the database behind them, and a clock that says how far they reach.
+
+`Database` is what the gateway needs of PostgreSQL; the simulation has one in memory
+(tests/simulation/simpostgres.py). database_contract.py holds both to the same rows.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import psycopg
 import structlog
@@ -11,24 +15,49 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.gateway.parsing import format_positions
 from services.gateway.problems import Problem
+from services.gateway.queries import DECIDED_ORDERS, POSITIONS, Page, Query
 from truetape import clock
-from truetape.errors import SetupError
+from truetape.errors import SetupError, TruetapeError
 from truetape.log import Part
 
 POOL_MAX: Final = 8
 POOL_WAIT_SECONDS: Final = 2.0
 REACH_SECONDS: Final = 2.0
 """How long a read waits for what was answered before; then 503 view_behind."""
-LOOK_SECONDS: Final = 0.005
+LOOK_SECONDS: Final = (0.005, 0.05)
+"""Between two looks at how far the views reach: at first, and when they are far behind."""
+ORDER_IDS_PER_PAGE: Final = 10_000
 Row = dict[str, Any]
 Connection = psycopg.AsyncConnection[Row]
+_AWAY: Final = (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable)
 _log = structlog.get_logger()
 
-_POSITIONS: Final = "SELECT topic, partition, next_offset FROM view.tape_positions"
+
+class ViewsAway(TruetapeError):
+    """The view database or its tables cannot be read now."""
 
 
-class Reads:
-    """PostgreSQL, as the gateway reads it."""
+class Database(Protocol):
+    """The view database, as the gateway reads it. Every read raises ViewsAway when it cannot be made."""
+
+    async def open(self) -> None:
+        """Begin to connect; nobody waits for it."""
+
+    async def close(self) -> None:
+        """End all connections."""
+
+    async def rows(self, query: Query, arguments: Sequence[Any]) -> list[Row]:
+        """Rows that answer a question."""
+
+    async def page(self, page: Page) -> list[Row]:
+        """Rows of one page."""
+
+    def order_ids(self) -> AsyncIterator[list[str]]:
+        """Ids of all decided orders, in pages."""
+
+
+class PostgresDatabase:
+    """The `Database` on PostgreSQL: one pool of connections."""
 
     def __init__(self, dsn: str) -> None:
         if not dsn:
@@ -38,57 +67,100 @@ class Reads:
             dsn, min_size=1, max_size=POOL_MAX, open=False, kwargs=options, timeout=POOL_WAIT_SECONDS,
             reconnect_timeout=30,
         )  # fmt: skip
-        self._reached: dict[Part, int] = {}
-        self._looking: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
-        """Begin to connect; nobody waits for it."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Close the pool."""
         await self._pool.close(timeout=2.0)
 
-    async def rows(self, query: str, *arguments: Any) -> list[Row]:
-        """Rows of a query. Raises Problem view_unavailable when PostgreSQL or its tables are not there."""
+    async def rows(self, query: Query, arguments: Sequence[Any]) -> list[Row]:
+        return await self._rows(query.text, arguments)
+
+    async def page(self, page: Page) -> list[Row]:
+        return await self._rows(*page.sql())
+
+    async def _rows(self, text: str, arguments: Sequence[Any]) -> list[Row]:
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(query.encode(), arguments)
+                cursor = await connection.execute(text.encode(), arguments)
                 return await cursor.fetchall()
-        except (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable) as error:
-            self._reached.clear()  # After a crash or a rebuild the views may reach less far.
-            _log.warning("the views cannot be read", detail=str(error).strip()[:300])
-            raise Problem("view_unavailable", "the views cannot be read now; nothing was changed") from error
+        except _AWAY as error:
+            raise ViewsAway(str(error).strip()[:300]) from error
 
     async def order_ids(self) -> AsyncIterator[list[str]]:
-        """Ids of all decided orders, in pages."""
         try:
             async with (
                 self._pool.connection() as connection,
                 connection.transaction(),
                 connection.cursor(name="order_ids", row_factory=dict_row) as cursor,
             ):
-                await cursor.execute("SELECT order_id FROM view.orders WHERE decision_offset IS NOT NULL")
-                while page := await cursor.fetchmany(10_000):
+                await cursor.execute(DECIDED_ORDERS.text.encode())
+                while page := await cursor.fetchmany(ORDER_IDS_PER_PAGE):
                     yield [row["order_id"] for row in page]
-        except (psycopg.OperationalError, PoolTimeout, psycopg.errors.UndefinedTable) as error:
-            raise Problem("view_unavailable", "the views cannot be read now") from error
+        except _AWAY as error:
+            raise ViewsAway(str(error).strip()[:300]) from error
+
+
+class Reads:
+    """The views, as routes read them: what cannot be read is a Problem, and how far they reach can be waited for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reached: dict[Part, int] = {}
+        self._looking: asyncio.Future[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to connect; nobody waits for it."""
+        await self._database.open()
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._database.close()
+
+    async def rows(self, query: Query, *arguments: Any) -> list[Row]:
+        """Rows of a query. Raises Problem view_unavailable when the views cannot be read."""
+        try:
+            return await self._database.rows(query, arguments)
+        except ViewsAway as error:
+            raise self._away(error) from error
+
+    async def page(self, page: Page) -> list[Row]:
+        """Rows of a page; errors as for `rows`."""
+        try:
+            return await self._database.page(page)
+        except ViewsAway as error:
+            raise self._away(error) from error
+
+    async def order_ids(self) -> AsyncIterator[list[str]]:
+        """Ids of all decided orders, in pages; errors as for `rows`."""
+        try:
+            async for found in self._database.order_ids():
+                yield found
+        except ViewsAway as error:
+            raise self._away(error) from error
+
+    def _away(self, error: ViewsAway) -> Problem:
+        self._reached.clear()  # After a crash or a rebuild the views may reach less far.
+        _log.warning("the views cannot be read", detail=str(error))
+        return Problem("view_unavailable", "the views cannot be read now; nothing was changed")
 
     async def positions(self) -> dict[Part, int]:
         """How far the views reach: next offset by partition."""
-        found = await self.rows(_POSITIONS)
+        found = await self.rows(POSITIONS)
         return {Part(row["topic"], row["partition"]): row["next_offset"] for row in found}
 
     async def reach(self, wanted: Mapping[Part, int], seconds: float = REACH_SECONDS) -> None:
         """Wait until the views hold these offsets. Raises Problem view_behind when they do not in time."""
-        deadline = clock.monotonic() + seconds
+        deadline, pause = clock.monotonic() + seconds, LOOK_SECONDS[0]
         while missing := [(part, offset) for part, offset in wanted.items() if self._reached.get(part, 0) <= offset]:
             if clock.monotonic() > deadline:
                 at = format_positions((part, self._reached.get(part, 0)) for part, _ in missing)
                 raise Problem("view_behind", f"the views reach {at}, and {format_positions(missing)} was answered")
             await self._look()
             if any(self._reached.get(part, 0) <= offset for part, offset in missing):
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LOOK_SECONDS[1])
 
     async def _look(self) -> None:
         """Ask how far the views reach; everybody who wants to know at once shares one query."""

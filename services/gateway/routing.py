@@ -3,7 +3,6 @@ once for all; a handler gets a `Call` and returns a response or raises a Problem
 """
 
 import asyncio
-import itertools
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from services.gateway.parsing import format_positions, parse_body, parse_positio
 from services.gateway.problems import Problem, field_problem
 from services.gateway.reads import REACH_SECONDS
 from services.gateway.requests import NoQuery
-from truetape import chance, clock
+from truetape import clock, ids
 from truetape.log import Part
 from truetape.messages import ApiKey
 from truetape.topics import REFERENCE_EVENTS
@@ -37,8 +36,6 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PATH_ID: Final = re.compile(r"[A-Za-z0-9._:*-]{1,200}", re.ASCII)
 T = TypeVar("T", bound=Struct)
 _REQUEST_ID_HEADER: Final = REQUEST_ID_HEADER.lower().encode()
-_PROCESS: Final = chance.token_hex(8)
-_numbers = itertools.count()
 _log = structlog.get_logger()
 
 
@@ -144,7 +141,7 @@ def endpoint(gateway: "Gateway", route: Route) -> Endpoint:
 
     async def answer(request: Request) -> Response:
         headers = dict(request.scope["headers"])
-        request_id = request_id_of(headers)
+        request_id = request_id_of(headers, gateway.new_id)
         try:
             response = await _answer(Call(gateway, request, route, request_id, ANYBODY, headers))
         except Problem as problem:
@@ -218,16 +215,10 @@ def _too_large() -> Problem:
     return Problem("body_too_large", f"a body may have {BODY_MAX} bytes", {"Connection": "close"}, limit=BODY_MAX)
 
 
-def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+def request_id_of(headers: Mapping[bytes, bytes], new_id: Callable[[], str] = ids.random_id) -> str:
     """The request's id: the client's own when it can be one, else a new one."""
     given = headers.get(b"truetape-request-id", b"").decode("latin-1")
     return given if given and _REQUEST_ID.fullmatch(given) else new_id()
-
-
-def new_id() -> str:
-    """32 hex digits, unique: a random prefix of the process and a count. The random source costs the interpreter lock,
-    which on the hot path costs a millisecond."""
-    return f"{_PROCESS}{next(_numbers):016x}"
 
 
 def reply(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -21,6 +21,7 @@ from services.gateway.history import cause_of
 from services.gateway.parsing import format_positions, parse_positions
 from services.gateway.problems import Problem
 from services.gateway.projection.rows import INDEXED, event_row
+from services.gateway.queries import BACKLOG
 from services.gateway.reads import Reads, Row
 from services.gateway.routing import Call, Routes
 from services.gateway.tail import STREAMED, Seen, Tail
@@ -42,10 +43,6 @@ SEND_SECONDS: Final = 10.0
 BACKLOG_PAGE: Final = 500
 HELD_MAX: Final = 200
 RETRY_MS: Final = 1_000
-_BACKLOG: Final = """
-SELECT * FROM view.events WHERE account_id = %s AND topic = %s AND "offset" > %s AND "offset" < %s
-ORDER BY "offset" LIMIT %s
-"""
 
 
 class Merger:
@@ -256,7 +253,7 @@ async def backlog(reads: Reads, account_id: str, merger: Merger, ends: Mapping[P
     while more:
         more = False
         for part, end in ends.items():
-            rows = await reads.rows(_BACKLOG, account_id, part.topic, merger.told[part], end, BACKLOG_PAGE)
+            rows = await reads.rows(BACKLOG, account_id, part.topic, merger.told[part], end, BACKLOG_PAGE)
             more = more or len(rows) == BACKLOG_PAGE
             for row in rows:
                 merger.push(row)

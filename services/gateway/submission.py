@@ -10,7 +10,8 @@ from services.gateway.bus import Answer, Waiter
 from services.gateway.known import COMPARED, Decided, decided, differences, repeated
 from services.gateway.parsing import decimal
 from services.gateway.problems import Problem, field_problem
-from services.gateway.routing import Call, new_id
+from services.gateway.queries import DECISION
+from services.gateway.routing import Call
 from services.gateway.tail import REMEMBERED
 from truetape import clock, ids
 from truetape import messages as m
@@ -22,18 +23,13 @@ if TYPE_CHECKING:
     from services.gateway.gateway import Gateway
 
 _API_NAMES = {field: name for name, field in COMPARED.items()}
-_ORDER_ROW = f"""
-SELECT {", ".join(OrderTerms.__struct_fields__)}, accepted, reason, numbers, decision_offset, decision_event_id,
-    decided_at_us
-FROM view.orders WHERE order_id = %s AND decision_offset IS NOT NULL
-"""
 
 
 def terms_of(call: Call) -> tuple[OrderTerms, bool]:
     """The order asked for, and whether the client chose its id. Raises Problem naming the field."""
     asked = call.body(r.OrderRequest)
     chosen = _chosen_id(call, asked)
-    client_order_id = chosen or new_id()
+    client_order_id = chosen or call.gateway.new_id()
     default = "GTC" if asked.order_type == "LIMIT" else "IOC"
     terms = OrderTerms(
         order_id=ids.order_id(call.account_id, client_order_id),
@@ -131,7 +127,7 @@ async def look_up(gateway: "Gateway", terms: OrderTerms) -> Decided | None:
     if before <= 0:
         return None
     await gateway.reads.reach({part: before - 1})
-    rows = await gateway.reads.rows(_ORDER_ROW, terms.order_id)
+    rows = await gateway.reads.rows(DECISION, terms.order_id)
     return rendering.decision_of(rows[0]) if rows else None
 
 

@@ -83,14 +83,13 @@ class EndReader:
         return found.kind if accepted(record, self._reader) is not None else None
 
 
-class Tail(threading.Thread):
-    """Reads reference data whole and the streamed topics from their ends, until `stop`."""
+class Tail:
+    """Reads reference data whole and the streamed topics from their ends. `run` is for a thread of its own, until
+    `stop`; it is `begin` and then `turn` again and again."""
 
     def __init__(self, log: Log, tables: Tables, deliver: Callable[[list[Seen]], None]) -> None:
-        super().__init__(name="tail", daemon=True)
         self.tables, self.watched = tables, dict[str, Any]()
         """`watched`: accounts whose every event is wanted; changed by the other thread."""
-        self.error: Exception | None = None
         self.ready = threading.Event()
         self.next_offsets: dict[Part, int] = {}
         self._log, self._deliver = log, deliver
@@ -100,25 +99,38 @@ class Tail(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """The thread: an error ends it, and stands in `error`."""
-        try:
-            self._join()
-            self.ready.set()
-            while not self._stopping.is_set():
-                self._hand_over(self._turn())
-        except Exception as error:
-            self.error = error
-            _log.error("tail ended", error=type(error).__name__, detail=str(error))
+        """Until `stop`. Raises TapeGap and other named errors of the tape."""
+        self.begin()
+        while not self._stopping.is_set():
+            self.turn(0.05)
+
+    def begin(self) -> None:
+        """Read the tables, and of each topic what lies before its end."""
+        self._join()
+        self.ready.set()
+
+    def turn(self, timeout_seconds: float) -> None:
+        """Hand over what one poll returns, unless too much of that waits already."""
+        if not self._room.acquire(timeout=timeout_seconds):
+            return
+        records = [happening for happening in self._log.poll(timeout_seconds) if isinstance(happening, Record)]
+        items = [seen for record in records if (seen := self._take(record)) is not None]
+        if items:
+            self._deliver(items)
+        else:
+            self._room.release()
 
     def taken(self) -> None:
         """A delivered batch was taken: there is room for one more."""
         self._room.release()
 
     def stop(self) -> None:
-        """End the thread and close its log."""
+        """Let `run` end."""
         self._stopping.set()
         self._room.release()
-        self.join(5.0)
+
+    def close(self) -> None:
+        """Close the log, when nothing reads it any more."""
         self._log.close()
 
     def _join(self) -> None:
@@ -128,19 +140,11 @@ class Tail(threading.Thread):
         self._readers = {part: EndReader(part, topics[part], high) for part, (_, high) in spans.items()}
         before = {part: (max(low, high - JOIN_RECORDS[part.topic]), high) for part, (low, high) in spans.items()}
         found = [self._take(record) for record in self._log.read(before, timeout_seconds=60.0)]
-        self._hand_over([seen for seen in found if seen is not None])
-        self.next_offsets = {part: high for part, (_, high) in spans.items()}
-        self._log.follow(self.next_offsets)
-
-    def _hand_over(self, items: list[Seen]) -> None:
-        if items:
+        if items := [seen for seen in found if seen is not None]:
             self._room.acquire()
             self._deliver(items)
-
-    def _turn(self) -> list[Seen]:
-        """Wanted records of one poll, in order."""
-        records = [happening for happening in self._log.poll(0.05) if isinstance(happening, Record)]
-        return [seen for record in records if (seen := self._take(record)) is not None]
+        self.next_offsets = {part: high for part, (_, high) in spans.items()}
+        self._log.follow(self.next_offsets)
 
     def _take(self, record: Record) -> Seen | None:
         if self._table_reader.wants(record):

@@ -1,15 +1,16 @@
 """Routes that trade: submit and cancel orders."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from services.gateway import requests as r
 from services.gateway.bus import Answer, Waiter
 from services.gateway.problems import Problem
+from services.gateway.queries import ORDER_EXISTS
 from services.gateway.rendering import order_answer, refusal
-from services.gateway.routing import Call, Routes, new_id, position, reply
+from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decide, decisions_part, terms_of, unknown_outcome
 from truetape import api as a
 from truetape import clock, ids
@@ -74,7 +75,7 @@ async def cancel_order(call: Call) -> Response:
     venue, where a fill may still come first; the order's end comes with the event stream.
     """
     order_id = order_id_of(call)
-    command = m.CancelOrder(new_id(), call.account_id, order_id, call.key.key_id, clock.now_us())
+    command = m.CancelOrder(call.gateway.new_id(), call.account_id, order_id, call.key.key_id, clock.now_us())
     return await _cancel(call, command, [order_id])
 
 
@@ -86,7 +87,7 @@ async def cancel_all_orders(call: Call) -> Response:
     """Cancel all open orders, of one instrument or of all."""
     wanted = call.query(r.CancelAllQuery).instrument_id
     command = m.CancelAllOrders(
-        command_id=new_id(),
+        command_id=call.gateway.new_id(),
         account_id=call.account_id,
         key_id=call.key.key_id,
         received_at_us=clock.now_us(),
@@ -119,9 +120,8 @@ async def _cancel_answer(call: Call, answer: Answer) -> Response:
 
 
 async def _in_views(call: Call, order_id: str) -> bool:
-    query = "SELECT 1 AS found FROM view.orders WHERE order_id = %s AND account_id = %s"
     try:
-        rows: list[dict[str, Any]] = await call.gateway.reads.rows(query, order_id, call.account_id)
+        rows = await call.gateway.reads.rows(ORDER_EXISTS, order_id, call.account_id)
     except Problem:
         return False
     return bool(rows)

@@ -8,6 +8,7 @@ from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.parsing import positive
 from services.gateway.problems import Problem, field_problem
+from services.gateway.queries import APPROVED_TRANSFER
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decisions_part
 from services.gateway.trading import HIT, SENDING, placed
@@ -20,10 +21,6 @@ routes = Routes("transfers")
 _PROBLEMS: Final = (
     "external_reference_reused", "insufficient_funds", "account_unknown", *SENDING, "view_unavailable", "view_behind",
 )  # fmt: skip
-_APPROVED: Final = f"""
-SELECT {", ".join(TransferTerms.__struct_fields__)}, decided_at_us, decision_event_id, decision_offset
-FROM view.transfers WHERE transfer_id = %s AND accepted
-"""
 
 
 @routes.add(
@@ -93,7 +90,7 @@ async def _approved(call: Call, terms: TransferTerms) -> Response | None:
     """
     gateway, part = call.gateway, decisions_part(terms.account_id)
     await gateway.reads.reach({part: gateway.bus.tail.next_offsets[part] - 1})
-    rows = await gateway.reads.rows(_APPROVED, terms.transfer_id)
+    rows = await gateway.reads.rows(APPROVED_TRANSFER, terms.transfer_id)
     if not rows:
         return None
     row = rows[0]

@@ -33,6 +33,9 @@ class Paper:
         assert part == COMMANDS or part.topic == "reference.commands"
         self.tokens.append(token)
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 async def bus() -> AsyncIterator[Bus]:

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,7 +50,6 @@ class Projector:
     log: Log
     store: Store
     hot: HotKeys
-    parts: Sequence[Part] = PARTS
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -76,7 +74,8 @@ class Projector:
         """One round; returns how many records were projected. Raises TapeGap and other named errors of the tape."""
         self.turned_at = clock.monotonic()
         if self._waits_for and not self._connect():
-            time.sleep(timeout_seconds)
+            if timeout_seconds:
+                time.sleep(timeout_seconds)
             return 0
         records = self._gather(timeout_seconds)
         try:
@@ -102,7 +101,7 @@ class Projector:
             return False
         self._retry_at = clock.monotonic() + RETRY_SECONDS
         try:
-            if not self.store.open(self.parts):
+            if not self.store.open(PARTS):
                 self._waits_for = "another projection is active; this one stands by"
                 return False
         except (SetupError, psycopg.OperationalError) as error:
@@ -129,14 +128,14 @@ class Projector:
         _log.warning("the view database is away", detail=str(error).strip())
         self.counts["database_losses"] += 1
         self._waits_for = "PostgreSQL"
-        self.log.unfollow(self.parts)
+        self.log.unfollow(PARTS)
         self.store.close()
 
     def _follow(self, reached: dict[Part, Reached]) -> None:
         """Read every partition from where its rows end; of marks only the newest count."""
         starts: dict[Part, int] = {}
         self._behind = {}
-        for part, (low, high) in self.log.ends(self.parts).items():
+        for part, (low, high) in self.log.ends(PARTS).items():
             stored = reached[part].next_offset
             if stored > high:
                 raise TapeGap(

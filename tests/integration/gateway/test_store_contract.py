@@ -1,16 +1,20 @@
 """PostgreSQL keeps the contract that the simulated one keeps (tests/simulation/test_simpostgres.py)."""
 
+import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import pytest
+from tests.simulation.database_contract import DatabaseContract, Rig
 
 from services.gateway.projection.store import PostgresStore
+from services.gateway.queries import Page, Query
+from services.gateway.reads import PostgresDatabase
 from services.gateway.views import consistent, ledger_rows, view_digest, view_positions, view_rows
-from tests.simulation.store_contract import Server, StoreContract
+from tests.simulation.store_contract import PARTS, Server, StoreContract
 from truetape.dev.servers import Servers
 from truetape.happenings import Part
 
@@ -39,11 +43,54 @@ class Real:
             return view_digest(connection)
 
 
+@dataclass
+class RealRig:
+    """The database contract's handle."""
+
+    dsn: str
+    store: PostgresStore
+
+    def rows(self, query: Query, *arguments: Any) -> list[dict[str, Any]]:
+        return asyncio.run(self._ask(lambda database: database.rows(query, arguments)))
+
+    def page(self, page: Page) -> list[dict[str, Any]]:
+        return asyncio.run(self._ask(lambda database: database.page(page)))
+
+    def order_ids(self) -> list[str]:
+        async def read(database: PostgresDatabase) -> list[str]:
+            return [found async for page in database.order_ids() for found in page]
+
+        return asyncio.run(self._ask(read))
+
+    async def _ask(self, question: Callable[[PostgresDatabase], Awaitable[Any]]) -> Any:
+        database = PostgresDatabase(self.dsn)
+        await database.open()
+        try:
+            return await question(database)
+        finally:
+            await database.close()
+
+
+@pytest.fixture
+def real(stack: Servers) -> Iterator[Real]:
+    """A database of its own on the running server."""
+    name = f"contract_{secrets.token_hex(4)}"
+    with psycopg.connect(stack.postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield Real(f"{stack.postgres.rpartition('/')[0]}/{name}")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
 class TestPostgresStore(StoreContract):
     @pytest.fixture
-    def server(self, stack: Servers) -> Iterator[Server]:
-        name = f"contract_{secrets.token_hex(4)}"
-        with psycopg.connect(stack.postgres, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-            yield Real(f"{stack.postgres.rpartition('/')[0]}/{name}")
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    def server(self, real: Real) -> Iterator[Server]:
+        yield real
+
+
+class TestPostgresDatabase(DatabaseContract):
+    @pytest.fixture
+    def empty(self, real: Real) -> Iterator[Rig]:
+        store = real.store()
+        assert store.open(PARTS)
+        yield RealRig(real.dsn, store)
+        store.close()
