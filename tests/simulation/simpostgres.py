@@ -4,19 +4,25 @@ Nothing here waits: a caller that is a process of the simulation lets its node b
 comes from the `Random` that is given; all time from `now_us`.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
-from services.gateway.projection.rows import Batch, OrderRow, orders_needed
+from services.gateway.projection.rows import Batch, OrderRow, Row, orders_needed
 from services.gateway.projection.store import Credit, Move, Reached
+from services.gateway.queries import Page, Query
+from services.gateway.reads import ORDER_IDS_PER_PAGE, ViewsAway
 from services.gateway.views import digest_of
+from tests.simulation import simqueries
 from tests.simulation.simtables import SimTables
 from truetape.errors import SetupError
 from truetape.happenings import Part
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -88,6 +94,15 @@ class SimPostgres:
         """Whether nobody answers now."""
         return self.now_us() < self._down_until_us
 
+    def lost(self) -> bool:
+        """Whether the connection breaks at this call."""
+        return self.random.random() < self.faults.lost_calls
+
+    @property
+    def migrated(self) -> bool:
+        """Whether the tables are there."""
+        return bool(self._parts)
+
     def _end_sessions(self) -> None:
         for session in self._sessions:
             session.alive = False
@@ -112,7 +127,7 @@ class SimPostgres:
 
     def connect(self) -> Session:
         """Raises psycopg.OperationalError when nobody answers."""
-        if self.down() or self.random.random() < self.faults.lost_calls:
+        if self.down() or self.lost():
             raise psycopg.OperationalError("connection refused")
         session = Session()
         self._sessions.add(session)
@@ -133,7 +148,7 @@ class SimPostgres:
 
     def call(self, session: Session) -> None:
         """A statement is sent. Raises psycopg.OperationalError when the connection is lost."""
-        if not session.alive or self.random.random() < self.faults.lost_calls:
+        if not session.alive or self.lost():
             self.leave(session)
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
@@ -229,3 +244,42 @@ class SimStore:
     def _call(self) -> None:
         self.spark()
         self.postgres.call(self._session)
+
+
+@dataclass
+class SimDatabase:
+    """The gateway's `Database` on the simulated server, for one process; it lives on that process's event loop.
+
+    A pool of real connections makes new ones by itself, so a broken one costs one failed read.
+    """
+
+    postgres: SimPostgres
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def rows(self, query: Query, arguments: Sequence[Any]) -> list[Row]:
+        return await self._ask(lambda tables: simqueries.answer(tables, query, arguments))
+
+    async def page(self, page: Page) -> list[Row]:
+        return await self._ask(lambda tables: simqueries.page(tables, page))
+
+    async def order_ids(self) -> AsyncIterator[list[str]]:
+        found = await self._ask(simqueries.decided_orders)
+        for start in range(0, len(found), ORDER_IDS_PER_PAGE):
+            yield found[start : start + ORDER_IDS_PER_PAGE]
+
+    async def _ask(self, question: Callable[[SimTables], list[T]]) -> list[T]:
+        """The question travels there, sees what is committed then, and the answer travels back."""
+        latency_us = self.postgres.latency_us()
+        await asyncio.sleep(latency_us / 2e6)
+        if self.postgres.down() or self.postgres.lost():
+            raise ViewsAway("the connection to PostgreSQL was lost")
+        if not self.postgres.migrated:
+            raise ViewsAway("relation view.orders does not exist")
+        found = question(self.postgres.tables)
+        await asyncio.sleep(latency_us / 2e6)
+        return found

@@ -92,7 +92,7 @@ class SimTables:
             (self.reconciliations, batch.reconciliations, lambda row: row["offset"]),
         ):
             keys = {key(row) for row in rows}
-            if len(keys) < len(rows) or not keys.isdisjoint(table):
+            if len(keys) < len(rows) or any(key in table for key in keys):
                 raise psycopg.errors.UniqueViolation("duplicate key value violates unique constraint")
 
     @staticmethod

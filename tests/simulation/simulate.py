@@ -10,16 +10,20 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
 
 from tests.simulation import rare
 from tests.simulation.cluster import Broken
+from tests.simulation.served import Served
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
 
 REPEAT: Final = "make simulate SEED={seed}"
+WORLDS: Final[dict[str, type[System]]] = {"services": System, "served": Served}
+"""The services alone, with clients on the bus; or with gateways, projections and their servers as well."""
 WORKERS: Final = 2
 DIGESTS_FROM: Final = 20
 """A calm seed and nineteen others."""
@@ -70,10 +74,10 @@ class Total:
         )
 
 
-def run(seed: int, verbose: bool = False) -> Outcome:
+def run(seed: int, verbose: bool = False, world: type[System] = System) -> Outcome:
     """One seed."""
     silence()
-    system, failure, invariant = System(seed, verbose), "", ""
+    system, failure, invariant = world(seed, verbose), "", ""
     system.say(str(system.plan))
     try:
         system.run()
@@ -84,10 +88,10 @@ def run(seed: int, verbose: bool = False) -> Outcome:
     return Outcome(seed, failure, invariant, system.broker.now_us, system.digest(), system.seen)
 
 
-def run_many(seeds: Iterable[int], workers: int = WORKERS) -> Iterator[Outcome]:
+def run_many(seeds: Iterable[int], workers: int = WORKERS, world: type[System] = System) -> Iterator[Outcome]:
     """Many seeds, in as many processes as there are workers; in the order in which they end."""
     with multiprocessing.get_context("fork").Pool(workers) as pool:
-        yield from pool.imap_unordered(run, seeds, chunksize=1)
+        yield from pool.imap_unordered(partial(run, world=world), seeds, chunksize=1)
 
 
 def silence() -> None:
@@ -110,18 +114,19 @@ def total_of(outcomes: Iterable[Outcome], until: float = float("inf")) -> Total:
 def main() -> int:
     """See --help."""
     chosen = arguments()
+    world = WORLDS[chosen.world]
     if chosen.seed is not None:
-        outcome = run(chosen.seed, verbose=True)
+        outcome = run(chosen.seed, True, world)
         print(outcome.failure or "everything holds", dict(sorted(outcome.seen.items())), outcome.digest, sep="\n")
         return bool(outcome.failure)
     if chosen.digests:
         for seed in range(chosen.first, chosen.first + chosen.digests):
-            print(seed, run(seed).digest, flush=True)
+            print(seed, run(seed, world=world).digest, flush=True)
         return 0
     began = time.monotonic()
     seeds = itertools.count(chosen.first) if chosen.minutes else range(chosen.first, chosen.first + chosen.seeds)
     until = began + chosen.minutes * 60 if chosen.minutes else float("inf")
-    total = total_of(run_many(seeds), until)
+    total = total_of(run_many(seeds, world=world), until)
     print(total.told(time.monotonic() - began))
     if missing := rare.missing(total.seen):
         print(f"never met: {missing}")
@@ -132,6 +137,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Simulate the whole system from seeds.")
     parser.add_argument("--seed", type=int, help="one seed, told in full")
+    parser.add_argument("--world", choices=WORLDS, default="services", help="which system")
     parser.add_argument("--seeds", type=int, default=1_500, help="how many")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first one")
     parser.add_argument("--minutes", type=float, default=0, help="as many as fit, instead of --seeds")

@@ -19,6 +19,7 @@ from truetape.tape import START, Place
 from truetape.topics import (
     CLEARING_ENTRIES,
     MARKET_MARKS,
+    ORDERS_COMMANDS,
     ORDERS_DECISIONS,
     ORDERS_EXECUTIONS,
     RECONCILIATION_BREAKS,
@@ -28,7 +29,8 @@ from truetape.topics import (
 DECISIONS, EXECUTIONS = Part(ORDERS_DECISIONS.name, 3), Part(ORDERS_EXECUTIONS.name, 3)
 ENTRIES, BREAKS = Part(CLEARING_ENTRIES.name, 3), Part(RECONCILIATION_BREAKS.name, 0)
 MARKS, REFERENCE = Part(MARKET_MARKS.name, 0), Part(REFERENCE_EVENTS.name, 0)
-PARTS = (DECISIONS, EXECUTIONS, ENTRIES, BREAKS, MARKS, REFERENCE)
+COMMANDS = Part(ORDERS_COMMANDS.name, 3)
+PARTS = (COMMANDS, DECISIONS, EXECUTIONS, ENTRIES, BREAKS, MARKS, REFERENCE)
 TERMS = OrderTerms(
     ids.order_id("acme", "c"), "acme", "c", "BTC-USDT", "BUY", "LIMIT", "GTC", False, 3 * ONE_E8, 60_000 * ONE_E8
 )
@@ -146,7 +148,8 @@ class StoreContract:
         assert accounts["acme"]["credit"]["USDT"] == {"balance_e8": 0, "reserved_e8": 60_000 * ONE_E8 + 5}
         assert accounts["acme"]["positions"]["BTC-USDT"]["quantity_e8"] == 3 * ONE_E8
         assert ledger[3]["venue:alpha"] == {"BTC": ONE_E8, "USDT": -60_000 * ONE_E8}
-        assert positions == {DECISIONS: 5, EXECUTIONS: 6, ENTRIES: 4, BREAKS: 3, MARKS: 2, REFERENCE: 3}
+        ends = {DECISIONS: 5, EXECUTIONS: 6, ENTRIES: 4, BREAKS: 3, MARKS: 2, REFERENCE: 3}
+        assert positions == {COMMANDS: 0} | ends
         assert store.reached()[ENTRIES] == Reached(4, Place(1, 3))
 
     def test_the_digest_is_the_same_function(self, server: Server, store: Store) -> None:
@@ -252,11 +255,16 @@ def batch_of(store: Store, records: list[Told]) -> Batch:
     return batch
 
 
+def place_after(message: Any) -> Place:
+    """Where a reader stands behind it; commands have no places."""
+    return Place(1, message.meta.sequence) if hasattr(message, "meta") else START
+
+
 def tell(store: Store, *batches: list[Told]) -> list[Credit]:
     """Write batches from wherever the positions stand; returns what the last one changed."""
     changed: list[Credit] = []
     for records in batches:
-        ends = {part: (offset + 1, Place(1, message.meta.sequence)) for part, offset, message in records}
+        ends = {part: (offset + 1, place_after(message)) for part, offset, message in records}
         stands = store.reached()
         moves = [Move(part, stands[part].next_offset, *end) for part, end in ends.items()]
         changed = store.write(batch_of(store, records), moves)

@@ -1,6 +1,8 @@
 """The simulated PostgreSQL keeps the contract of the real one, and loses what it is told to lose."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -8,7 +10,9 @@ import psycopg
 import pytest
 
 from services.gateway.projection.store import Reached
-from tests.simulation.simpostgres import PostgresFaults, SimPostgres, SimStore
+from services.gateway.queries import Page, Query
+from tests.simulation.database_contract import DatabaseContract, Rig
+from tests.simulation.simpostgres import PostgresFaults, SimDatabase, SimPostgres, SimStore
 from tests.simulation.store_contract import DECISIONS, LIFE, PARTS, Server, StoreContract, tell
 from truetape.errors import SetupError
 from truetape.happenings import Part
@@ -40,6 +44,35 @@ class TestSimStore(StoreContract):
     @pytest.fixture
     def server(self) -> Iterator[Server]:
         yield Simulated()
+
+
+@dataclass
+class SimRig:
+    """The database contract's handle."""
+
+    postgres: SimPostgres
+    store: SimStore
+
+    def rows(self, query: Query, *arguments: Any) -> list[dict[str, Any]]:
+        return asyncio.run(SimDatabase(self.postgres).rows(query, arguments))
+
+    def page(self, page: Page) -> list[dict[str, Any]]:
+        return asyncio.run(SimDatabase(self.postgres).page(page))
+
+    def order_ids(self) -> list[str]:
+        async def read() -> list[str]:
+            return [found async for page in SimDatabase(self.postgres).order_ids() for found in page]
+
+        return asyncio.run(read())
+
+
+class TestSimDatabase(DatabaseContract):
+    @pytest.fixture
+    def empty(self) -> Iterator[Rig]:
+        server = Simulated()
+        store = server.store()
+        assert store.open(PARTS)
+        yield SimRig(server.postgres, store)
 
 
 @pytest.fixture

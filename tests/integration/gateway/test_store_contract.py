@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.simulation.database_contract import DatabaseContract, Rig
 
 from services.gateway.projection.store import PostgresStore
 from services.gateway.queries import Page, Query
 from services.gateway.reads import PostgresDatabase
 from services.gateway.views import consistent, ledger_rows, view_digest, view_positions, view_rows
+from tests.simulation.database_contract import DatabaseContract, Rig
 from tests.simulation.store_contract import PARTS, Server, StoreContract
 from truetape.dev.servers import Servers
 from truetape.happenings import Part
