@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from truetape.audit import Audit, PartitionReport, Report
+from truetape.audit.difference import Difference
 from truetape.audit.live import Live, Silent, ask
+from truetape.books import BooksReport, audit_books
+from truetape.books.run import CLEARING
 from truetape.entrypoints import SERVICES, VIEWS, installed
 from truetape.errors import SetupError
 from truetape.log import KafkaLog, check_topics
@@ -32,10 +36,16 @@ def command(
         bool, typer.Option("--require-live", help="A service that does not answer is a difference")
     ] = False,
     views: Annotated[bool, typer.Option("--views/--no-views", help="Compare the databases' views too")] = True,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="The books alone, by columns: ten times as fast, with none of the services' code"),
+    ] = False,
 ) -> None:
     """Read the whole tape, fold every state again, and compare. Exit status 1 on any difference or gap."""
     settings = Settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}), "audit")  # What matters, the report says.
+    if fast:
+        _fast(settings, views, as_json)
     report = _run(settings, require_live, views)
     if as_json:
         print(msgspec.json.encode(report).decode())
@@ -49,16 +59,13 @@ def _run(settings: Settings, require_live: bool, views: bool) -> Report:
     if not services:
         raise SetupError("no service is registered: run `pip install -e .` in the checkout, then audit again")
 
-    def ask_services(names: list[str]) -> Mapping[str, Live | Silent]:
-        return ask(settings.host, {name: settings.port(name) for name in names})
-
     check_topics(settings.kafka, ALL, ASK_SECONDS)
-    with closing(KafkaLog(settings.kafka)) as log, _progress() as progress:
+    with closing(KafkaLog(settings.kafka)) as log, progress_bar() as progress:
         audit = Audit(
             log,
             settings,
             services,
-            ask_services,
+            partial(_asked, settings),
             installed(VIEWS) if views else {},
             require_live=require_live,
             progress=progress,
@@ -66,8 +73,53 @@ def _run(settings: Settings, require_live: bool, views: bool) -> Report:
         return audit.run()
 
 
+def _fast(settings: Settings, views: bool, as_json: bool) -> None:
+    """The books by columns."""
+    services: dict[str, Service[Any]] = installed(SERVICES)
+    if CLEARING not in services:
+        raise SetupError("clearing is not registered: run `pip install -e .` in the checkout, then audit again")
+    check_topics(settings.kafka, ALL, ASK_SECONDS)
+    with closing(KafkaLog(settings.kafka)) as log, progress_bar() as progress:
+        report = audit_books(
+            log, settings, services[CLEARING], partial(_asked, settings), installed(VIEWS) if views else {}, progress
+        )
+    if as_json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        show_books(report, Console(highlight=False))
+    raise typer.Exit(0 if report.equal else 1)
+
+
+def _asked(settings: Settings, names: list[str]) -> Mapping[str, Live | Silent]:
+    return ask(settings.host, {name: settings.port(name) for name in names})
+
+
+def show_books(report: BooksReport, console: Console) -> None:
+    """The second opinion for a person."""
+    console.print(
+        f"{report.fills} fills, {report.entries} entries; {report.accounts} balances' accounts, "
+        f"{report.positions} positions; {report.judged} trades judged one by one"
+    )
+    for name, verdict in report.compared.items():
+        console.print(f"{name}: {_coloured(verdict)}")
+    if report.pending:
+        console.print(f"[yellow]{report.pending} fills to be booked[/]: not answered yet")
+    for gap in report.gaps:
+        console.print(f"[red]gap[/] {gap}", markup=True, soft_wrap=True)
+    if report.differences:
+        console.print(differences_table(report.differences, report.differences_total))
+    computed = max(report.seconds - report.read_seconds - report.decode_seconds, 0)
+    console.print(
+        f"{report.records} records in {report.seconds:.1f} s: {report.read_seconds:.1f} s reading, "
+        f"{report.decode_seconds:.1f} s decoding, {computed:.1f} s computing and comparing"
+    )
+    parts = [(report.differences_total, "difference"), (len(report.gaps), "gap")]
+    console.print("[bold green]equal[/]" if report.equal else f"[bold red]{_worded(parts)}[/]")
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """Progress on stderr: (records read, of how many)."""
     columns = (TextColumn("reading the tape"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("tape", total=None)
@@ -86,7 +138,7 @@ def show(report: Report, console: Console) -> None:
     for gap in report.gaps:
         console.print(f"[red]gap[/] {gap}", markup=True, soft_wrap=True)
     if report.differences:
-        console.print(_differences(report))
+        console.print(differences_table(report.differences, report.differences_total))
     speed = round(report.records / report.seconds) if report.seconds else 0
     rules = f"{len(report.rules)} rules applied {sum(report.rules.values())} times"
     console.print(f"{report.records} records in {report.seconds:.1f} s ({speed}/s), {rules}")
@@ -95,7 +147,10 @@ def show(report: Report, console: Console) -> None:
 
 
 def _count(report: Report) -> str:
-    parts = [(report.differences_total, "difference"), (len(report.gaps), "gap")]
+    return _worded([(report.differences_total, "difference"), (len(report.gaps), "gap")])
+
+
+def _worded(parts: list[tuple[int, str]]) -> str:
     return ", ".join(f"{number} {word}{'s' if number != 1 else ''}" for number, word in parts if number)
 
 
@@ -128,12 +183,12 @@ def _partitions(partitions: list[PartitionReport]) -> Table:
     return table
 
 
-def _differences(report: Report) -> Table:
-    table = Table("found by", "where", "account", "what", "the tape says", "the other says", title="differences")
-    for one in report.differences:
+def differences_table(found: list[Difference], total: int, of: str = "the other says") -> Table:
+    """Differences for a person, and how many more there are."""
+    table = Table("found by", "where", "account", "what", "the tape says", of, title="differences")
+    for one in found:
         table.add_row(one.check, one.where, one.account_id, one.what, one.tape, one.other)
-    hidden = report.differences_total - len(report.differences)
-    if hidden:
+    if hidden := total - len(found):
         table.caption = f"{hidden} more of the same kinds are not shown"
     return table
 

@@ -1,0 +1,183 @@
+"""Fills per second of a rebuild and of the two audits, over a tape that clearing itself decided; digests must agree.
+
+full fold: bytes to state by the codec and clearing's own evolve, as a restore does it (from memory, and from a broker).
+audit path: `truetape audit --fast` over decoded columns; decoding Avro to columns is printed beside it, and both
+together. The baseline of each is plain: the codec and a loop over Python integers that checks what the columns check.
+"""
+
+import argparse
+import hashlib
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from bench.clearing import fill
+from bench.stage import publish, say
+from services.clearing.core import SERVICE
+from truetape import marks, reference, snapshots
+from truetape import messages as m
+from truetape.audit.findings import Findings
+from truetape.books import judge
+from truetape.books.partition import Books
+from truetape.books.reading import BATCH_RECORDS, Batch, Source
+from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS
+from truetape.codec import decode, encode
+from truetape.happenings import Part
+from truetape.service import Input, Tables
+from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS
+
+FEES: Final = m.Fees(50_000, 100_000)
+RATES: Final = {"*": (frozenset({50_000}), frozenset({100_000}))}
+
+
+def written(fills: int, accounts: int) -> tuple[list[bytes], list[bytes]]:
+    """(executions, entries) of one partition as router and clearing write them, Began first."""
+    tables = Tables(reference.Reference(), marks.Marks())
+    tables.reference.fees["*"] = FEES
+    state = SERVICE.initial()
+    executions = [encode(m.Began(m.Meta(1, 0, m.Cause("group", 0, -1, "bench"), 0, "began", ""), "bench"))]
+    entries = [encode(m.Began(m.Meta(1, 0, m.Cause("group", 0, -1, "bench"), 0, "began", ""), "bench"))]
+    for sequence in range(1, fills + 1):
+        one = fill(0, sequence)
+        one = msgspec.structs.replace(one, account_id=f"account-{sequence * 7919 % accounts:07d}")
+        given = Input(one, m.Cause(ORDERS_EXECUTIONS.name, 0, sequence, ""), 1_700_000_000_000_000 + sequence,
+                      CLEARING_ENTRIES.name, 1, sequence, tables, 0)  # fmt: skip
+        event = SERVICE.decide(state, given)
+        assert event is not None
+        state = SERVICE.evolve(state, event)
+        executions.append(encode(one))
+        entries.append(encode(event))
+    return executions, entries
+
+
+def timed(what: Callable[[], Any]) -> tuple[Any, float]:
+    """(result, CPU seconds of this thread)."""
+    began = time.thread_time()
+    found = what()
+    return found, time.thread_time() - began
+
+
+def full_fold(entries: list[bytes]) -> Any:
+    """As a restore folds: decode, apply."""
+    state = SERVICE.initial()
+    for value in entries:
+        message = decode(value)
+        if not isinstance(message, m.Began):
+            state = SERVICE.evolve(state, message)
+    return state
+
+
+def batches(topic: str, values: list[bytes], wanted: Mapping[str, frozenset[str]]) -> Iterator[Batch]:
+    """Columns of a partition."""
+    source = Source(Part(topic, 0), len(values), dict(wanted))
+    for start in range(0, len(values), BATCH_RECORDS):
+        some = values[start : start + BATCH_RECORDS]
+        yield source.batch(range(start, start + len(some)), some)
+    assert not source.gap and source.records == len(values)
+
+
+def audit(executions: list[Batch], entries: list[Batch]) -> Books:
+    """The audit path over decoded columns."""
+    findings = Findings()
+    books = Books(0, RATES, findings)
+    for batch in executions:
+        books.take_fills(batch)
+    books.fills_done()
+    for batch in entries:
+        books.take(batch, 0, len(batch.offsets))
+    books.finish()
+    assert not findings.total and not books.judged and not books.pending, findings.kept[:3]
+    return books
+
+
+def plain_audit(executions: list[bytes], entries: list[bytes]) -> dict[tuple[str, str], judge.Holding]:
+    """The same checks, record by record in Python: what the columns are measured against."""
+    fills = {offset: decode(value) for offset, value in enumerate(executions)}
+    held: dict[tuple[str, str], judge.Holding] = {}
+    balances: dict[tuple[str, str], int] = {}
+    for value in entries[1:]:
+        entry: Any = decode(value)
+        one: Any = fills[entry.meta.cause.offset]
+        seen = judge.Fill(
+            one.account_id, one.venue, one.instrument_id, one.base, one.quote, 1 if one.side == "BUY" else -1,
+            one.quantity_e8, one.price_e8, one.quote_amount_e8, one.fee_asset, one.fee_e8, one.liquidity,
+        )  # fmt: skip
+        key = (one.account_id, one.instrument_id)
+        before = held.get(key, judge.FLAT)
+        assert not list(judge.trade(entry, seen, before, {100_000, 50_000}))
+        held[key] = judge.after(before, seen.sign * seen.quantity_e8, -judge.principal_e8(seen))
+        for line in entry.lines:
+            cell = (line.account, line.asset)
+            balances[cell] = balances.get(cell, 0) + line.amount_e8
+    return held
+
+
+def digest_of(ledger: Mapping[str, Mapping[str, int]], held: Mapping[tuple[str, str], Any]) -> str:
+    """SHA-256 of balances and positions, whoever computed them."""
+    balances = {account: {a: e8 for a, e8 in assets.items() if e8} for account, assets in ledger.items()}
+    rows = {f"{account} {instrument}": list(one) for (account, instrument), one in held.items()}
+    return hashlib.sha256(msgspec.json.encode([balances, rows], order="deterministic")).hexdigest()
+
+
+def resident_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Write a tape, fold it, audit it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer fills")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    fills, accounts = (60_000, 5_000) if options.quick else (400_000, 50_000)
+    say(f"deciding {fills} fills of {accounts} accounts")
+    executions, entries = written(fills, accounts)
+    state, fold_seconds = timed(lambda: full_fold(entries))
+    say(f"full fold: {fills / fold_seconds:.0f}/s")
+    packed, pack_seconds = timed(lambda: snapshots.pack(state))
+    held, plain_seconds = timed(lambda: plain_audit(executions[:20_001], entries[:20_001]))
+    plain_per_second = 20_000 / plain_seconds
+    say(f"audit in a plain loop, decoding included: {plain_per_second:.0f}/s")
+    before = resident_bytes()
+    fill_columns, fills_seconds = timed(
+        lambda: list(batches(ORDERS_EXECUTIONS.name, executions, {"OrderFilled": FILL_FIELDS}))
+    )
+    entry_columns, entries_seconds = timed(
+        lambda: list(batches(CLEARING_ENTRIES.name, entries, {"EntryBooked": ENTRY_FIELDS}))
+    )
+    decode_seconds = fills_seconds + entries_seconds
+    say(f"columns: {fills / decode_seconds:.0f} fills with their entries per second")
+    books, audit_seconds = timed(lambda: audit(fill_columns, entry_columns))
+    say(f"audit over columns: {fills / audit_seconds:.0f}/s")
+    theirs = {
+        (account_id, instrument): (one.quantity_e8, one.cost_e8, one.realised_e8)
+        for account_id, account in state.accounts.items()
+        for instrument, one in account.positions.items()
+    }
+    ours, folded = digest_of(books.ledger(), books.positions()), digest_of(state.balances, theirs)
+    assert ours == folded, "the fold and the columns disagree"
+    publish(
+        "rebuild",
+        {
+            "fills": fills, "accounts": accounts, "digest": ours,
+            "full_fold_fills_per_second": round(fills / fold_seconds),
+            "snapshot_seconds": round(pack_seconds, 3), "snapshot_bytes": len(packed),
+            "audit_fills_per_second_over_columns": round(fills / audit_seconds),
+            "decode_fills_per_second": round(fills / decode_seconds),
+            "audit_fills_per_second_decoding_included": round(fills / (decode_seconds + audit_seconds)),
+            "audit_state_bytes_per_million_accounts": round(books.bytes * 1e6 / accounts),
+            "resident_bytes": resident_bytes(), "resident_bytes_before_columns": before,
+            "positions": len(held),
+        },
+        {"plain_loop_fills_per_second_decoding_included": round(plain_per_second)},
+        round(fills / (decode_seconds + audit_seconds) / plain_per_second, 2),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+"""The books of one partition, computed again from its fills, its transfers and its journal."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from truetape import messages as m
+from truetape.audit.difference import Difference
+from truetape.audit.findings import Findings
+from truetape.books import judge
+from truetape.books.judge import Holding
+from truetape.books.reading import Batch, Readable, Source
+from truetape.books.sums import Balances, Positions
+from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS, LIQUIDITIES, Entries, Fills, Vocabulary
+from truetape.codec import decode
+from truetape.columns import NULL, Bools, Columns, Ints, Text, Wire, Words, fingerprints
+from truetape.happenings import Part
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+
+INSTRUMENT_BITS = 24
+TRADE = 0
+CORRECTION = 4
+"""Places in the enum EntryKind."""
+Rates = Mapping[str, tuple[frozenset[int], frozenset[int]]]
+"""Account or * -> fee rates ever set for it: as maker, as taker."""
+Told = Callable[[int], None]
+NOWHERE = 1 << 62
+
+
+class Cut:
+    """Somebody who wants to see the books at one place of the journal: behind an offset, or behind a record."""
+
+    def __init__(
+        self, told: Callable[["Books"], None], offset: int | None = None, place: tuple[int, int] = (0, 0)
+    ) -> None:
+        self._told, self._offset, self._place = told, offset, place
+        self.done = False
+
+    def meets(self, books: "Books", offset: int) -> bool:
+        """Tell at once if the books stand at this next offset; whether that was so."""
+        if self._offset == offset or (self._offset is None and self._place == (0, 0)):
+            self.told(books)
+        return self.done
+
+    def place(self, batch: Batch) -> int:
+        """How many records of the batch come before the cut; NOWHERE when it lies behind the batch."""
+        if self._offset is not None:
+            return (
+                int(np.searchsorted(batch.offsets, self._offset))
+                if self._offset <= int(batch.offsets[-1]) + 1
+                else NOWHERE
+            )
+        epoch, sequence = self._place
+        rows = np.flatnonzero(batch.accepted & (batch.epochs == epoch) & (batch.sequences == sequence))
+        return int(rows[0]) + 1 if len(rows) else NOWHERE
+
+    def told(self, books: "Books") -> None:
+        """The books stand there."""
+        self.done = True
+        self._told(books)
+
+
+class Books:
+    """Balances and positions after the entries read so far."""
+
+    def __init__(self, partition: int, rates: Rates, findings: Findings) -> None:
+        self.partition, self._rates, self._findings = partition, rates, findings
+        self.words = Vocabulary()
+        self.fills = Fills(self.words)
+        self.balances, self._positions = Balances(), Positions()
+        self.lines, self.entries, self.trades, self.judged = 0, 0, 0, 0
+        self.records: Counter[str] = Counter()
+        self.voids = self.strange = 0
+        self.gaps: list[str] = []
+        self._transfers: dict[int, m.TransferTerms] = {}
+        self._answers: Ints = np.zeros(0, np.int64)
+        """How often each fill was booked or parked."""
+        self._last_answer = -1
+        self._corrected: set[str] = set()
+        self._ids: list[tuple[Words, Ints]] = []
+        """Hashes and offsets of all entries."""
+        self._log: Readable
+        self._timeout = 0.0
+        self.decode_seconds = 0.0
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def read(
+        self, log: Readable, ends: Mapping[str, int], timeout_seconds: float, cuts: Iterable[Cut], told: Told
+    ) -> None:
+        """Fills and transfers first, then the journal; each cut is told when the books stand where it wants them."""
+        self._log, self._timeout = log, timeout_seconds
+        self._read_fills(log, ends[ORDERS_EXECUTIONS.name], timeout_seconds, told)
+        self._read_transfers(log, ends[ORDERS_DECISIONS.name], timeout_seconds, told)
+        waiting = [cut for cut in cuts if not cut.meets(self, 0)]
+        source = self._source(CLEARING_ENTRIES.name, ends[CLEARING_ENTRIES.name], {"EntryBooked": ENTRY_FIELDS})
+        for batch in source.batches(log, timeout_seconds):
+            start = 0
+            for place, cut in sorted((cut.place(batch), number) for number, cut in enumerate(waiting)):
+                if place != NOWHERE:
+                    self.take(batch, start, place)
+                    waiting[cut].told(self)
+                    start = place
+            waiting = [cut for cut in waiting if not cut.done]
+            self.take(batch, start, len(batch.offsets))
+            told(len(batch.offsets))
+        self._ended(source)
+        self.finish()
+
+    def _source(self, topic: str, end: int, wanted: dict[str, frozenset[str]]) -> Source:
+        return Source(Part(topic, self.partition), end, wanted)
+
+    def _ended(self, source: Source) -> None:
+        self.records[source.part.topic] = source.records
+        self.voids += source.rule.voids
+        self.strange += source.strange
+        self.decode_seconds += source.decode_seconds
+        if source.gap:
+            self.gaps.append(source.gap)
+
+    def _read_fills(self, log: Readable, end: int, timeout_seconds: float, told: Told) -> None:
+        source = self._source(ORDERS_EXECUTIONS.name, end, {"OrderFilled": FILL_FIELDS})
+        for batch in source.batches(log, timeout_seconds):
+            self.take_fills(batch)
+            told(len(batch.offsets))
+        self.fills_done()
+        self._ended(source)
+
+    def take_fills(self, batch: Batch) -> None:
+        """The fills of a batch of executions."""
+        if (found := batch.groups.get("OrderFilled")) is not None:
+            rows = np.flatnonzero(batch.accepted[batch.rows["OrderFilled"]])
+            self.fills.add(batch.wire, batch.offsets[batch.rows["OrderFilled"][rows]], found, rows)
+
+    def fills_done(self) -> None:
+        """All fills are read: none may have come twice."""
+        self.fills.done()
+        self._answers = np.zeros(len(self.fills), np.int64)
+        for row in self.fills.repeated().tolist():
+            where = f"{ORDERS_EXECUTIONS.name}/{self.partition}@{self.fills.offsets[row]}"
+            self._find(where, self.fills.one(row).account_id, "execution_id", "a fill once", "the same fill again")
+
+    def _read_transfers(self, log: Readable, end: int, timeout_seconds: float, told: Told) -> None:
+        source = self._source(ORDERS_DECISIONS.name, end, {})
+        for batch in source.batches(log, timeout_seconds):
+            rows = batch.rows.get("TransferApproved", np.zeros(0, np.int64))
+            for row in rows[batch.accepted[rows]].tolist():
+                self._transfers[int(batch.offsets[row])] = batch.message(row).transfer
+            told(len(batch.offsets))
+        self._ended(source)
+
+    # -- the journal -----------------------------------------------------------------------------------------
+
+    def take(self, batch: Batch, start: int, stop: int) -> None:
+        """Records of the journal: these of a batch."""
+        self._parked(batch, start, stop)
+        found = batch.groups.get("EntryBooked")
+        if found is None:
+            return
+        places = batch.rows["EntryBooked"]
+        rows = np.flatnonzero(batch.accepted[places] & (places >= start) & (places < stop))
+        self.entries += len(rows)
+        self._remember(batch, found, rows)
+        self._post(batch, found, rows)
+        kinds = found.number("kind")[rows]
+        start = 0
+        for alone in [*np.flatnonzero(kinds != TRADE).tolist(), len(rows)]:  # Few: each is judged by itself.
+            if alone > start:
+                self._trade(batch, found, rows[start:alone])
+            if alone < len(rows):
+                self._other(batch, int(places[rows[alone]]))
+            start = alone + 1
+
+    def _post(self, batch: Batch, found: Columns, rows: Ints) -> None:
+        amounts = found.number("lines.amount_e8")
+        accounts, assets = found.text("lines.account"), found.text("lines.asset")
+        for place in range(len(amounts)):
+            some = rows[found.counts["lines"][rows] > place]
+            whose = self.words.ledger.numbers(batch.wire, accounts.at(place, some))
+            what = self.words.assets.numbers(batch.wire, assets.at(place, some))
+            self.balances.add(whose, what, amounts[place][some])
+            self.lines += len(some)
+
+    def _trade(self, batch: Batch, found: Columns, rows: Ints) -> None:
+        """Trades that follow each other."""
+        places = batch.rows["EntryBooked"][rows]
+        fill_rows = self._answered(batch, found, rows, places)
+        known = fill_rows >= 0
+        rows, places, fill_rows = rows[known], places[known], fill_rows[known]
+        if not len(rows):
+            return
+        self.trades += len(rows)
+        trades = Entries(self.words, self.fills, batch.wire, found, rows, fill_rows)
+        doubtful = trades.doubtful(self._in_force)
+        accounts, instruments = trades.fill["account_id"], trades.fill["instrument_id"]
+        keys = (accounts.astype(np.int64) << INSTRUMENT_BITS) | instruments
+        right = self._positions.verify(keys, trades, doubtful)
+        for at in np.flatnonzero(~right).tolist():
+            self._judge(batch, int(places[at]), int(fill_rows[at]), int(keys[at]))
+
+    def _answered(self, batch: Batch, found: Columns, rows: Ints, places: Ints) -> Ints:
+        """The fill that each trade answers by its cause; NULL where there is none."""
+        texts = found.text("meta.cause.source")
+        sources = self.words.sources.numbers(batch.wire, texts.of(rows))
+        causes = found.number("meta.cause.offset")[rows]
+        ours = sources == self.words.sources.number(ORDERS_EXECUTIONS.name)
+        ours &= found.number("meta.cause.partition")[rows] == self.partition
+        fills = np.where(ours, self.fills.at(causes), NULL)
+        for at in np.flatnonzero(fills < 0).tolist():
+            entry, where = batch.message(int(places[at])), self._where(batch, int(places[at]))
+            self._find(where, entry.account_id, "fill", f"one at {entry.meta.cause}", f"entry {entry.entry_id}")
+            self._believe(where, entry)
+        booked = fills[fills >= 0]
+        before = self._answers[booked]
+        np.add.at(self._answers, booked, 1)
+        again = (before > 0) | (self._answers[booked] > 1) & ~_first(booked)
+        for at in np.flatnonzero(fills >= 0)[again].tolist():
+            entry, where = batch.message(int(places[at])), self._where(batch, int(places[at]))
+            self._find(where, entry.account_id, "fill", f"booked once: {entry.execution_id}", "booked again")
+        if len(booked):
+            self._last_answer = max(self._last_answer, int(self.fills.offsets[booked].max()))
+        return fills
+
+    def _believe(self, where: str, entry: m.EntryBooked) -> None:
+        """Nothing says what its position must be: what follows is judged from what it says."""
+        if (said := entry.position) is not None:
+            key = self._key(entry.account_id, said.instrument_id)
+            self._set(where, key, entry.account_id, Holding(said.quantity_e8, said.cost_e8, said.realised_e8))
+
+    def _key(self, account_id: str, instrument_id: str) -> int:
+        return self.words.accounts.number(account_id) << INSTRUMENT_BITS | self.words.instruments.number(instrument_id)
+
+    def _judge(self, batch: Batch, place: int, fill_row: int, key: int) -> None:
+        """One trade in plain integers; the position goes on as it should be."""
+        self.judged += 1
+        entry, fill, held = batch.message(place), self.fills.one(fill_row), self._positions.get(key)
+        where = self._where(batch, place)
+        for what, tape, other in judge.trade(entry, fill, held, self._rates_of(fill.account_id, fill.liquidity)):
+            self._find(where, fill.account_id, what, tape, other)
+        for column in ("entry_id", "execution_id"):
+            text = getattr(entry, column)
+            if not self.fills.is_execution(fill_row, text):
+                self._find(where, fill.account_id, column, "the fill's execution id", text)
+        right = judge.after(held, fill.sign * fill.quantity_e8, -judge.principal_e8(fill))
+        self._set(where, key, fill.account_id, right)
+
+    def _set(self, where: str, key: int, account_id: str, holding: Holding) -> None:
+        try:
+            self._positions.set(key, holding)
+        except OverflowError:
+            self._find(where, account_id, "position", "64 bits", holding)
+
+    def _other(self, batch: Batch, place: int) -> None:
+        """A deposit, a withdrawal, a correction."""
+        entry, where = batch.message(place), self._where(batch, place)
+        if entry.kind == "CORRECTION":
+            self._correct(where, entry)
+            return
+        cause = entry.meta.cause
+        terms = self._transfers.pop(cause.offset, None) if cause.source == ORDERS_DECISIONS.name else None
+        if terms is None:
+            self._find(where, entry.account_id, "transfer", f"one at {cause}, booked once", f"entry {entry.entry_id}")
+            return
+        for what, tape, other in judge.transfer(entry, terms):
+            self._find(where, entry.account_id, what, tape, other)
+
+    def _correct(self, where: str, entry: m.EntryBooked) -> None:
+        corrected = self._corrects(entry.corrects or "")
+        if corrected is None:
+            self._find(where, entry.account_id, "corrects", "an entry of this partition, once", entry.corrects)
+            return
+        key, held = None, judge.FLAT
+        if corrected.position is not None:
+            key = self._key(corrected.account_id, corrected.position.instrument_id)
+            held = self._positions.get(key)
+        for what, tape, other in judge.correction(entry, corrected, held):
+            self._find(where, entry.account_id, what, tape, other)
+        if key is not None:
+            self._set(where, key, entry.account_id, judge.corrected_holding(corrected, held))
+
+    def _remember(self, batch: Batch, found: Columns, rows: Ints) -> None:
+        """Where each entry stands, for a correction of it."""
+        text = found.text("entry_id")
+        hashes = fingerprints(batch.wire, text.of(rows))
+        self._ids.append((hashes, batch.offsets[batch.rows["EntryBooked"][rows]]))
+
+    def _corrects(self, entry_id: str) -> m.EntryBooked | None:
+        """The entry of this id, read again; None when there is none, or when it is corrected already."""
+        if entry_id in self._corrected:
+            return None
+        self._corrected.add(entry_id)
+        wire = Wire([entry_id.encode()])
+        [wanted] = fingerprints(wire, Text(wire.starts, wire.ends - wire.starts)).tolist()
+        part = Part(CLEARING_ENTRIES.name, self.partition)
+        for hashes, offsets in self._ids:
+            for offset in offsets[hashes == wanted].tolist():
+                for record in self._log.read({part: (offset, offset + 1)}, self._timeout):
+                    found = decode(record.value or b"")
+                    if isinstance(found, m.EntryBooked) and found.entry_id == entry_id and found.kind != "CORRECTION":
+                        return found
+        return None
+
+    def _parked(self, batch: Batch, start: int, stop: int) -> None:
+        """What clearing set aside is missing in the books until somebody repairs it."""
+        for place in batch.rows.get("InputParked", np.zeros(0, np.int64)).tolist():
+            if batch.accepted[place] and start <= place < stop:
+                self._set_aside(batch.message(place), self._where(batch, place))
+
+    def _set_aside(self, parked: m.InputParked, where: str) -> None:
+        cause = parked.meta.cause
+        row = (
+            int(self.fills.at(np.array([cause.offset], np.int64))[0])
+            if cause.source == ORDERS_EXECUTIONS.name
+            else NULL
+        )
+        if row >= 0:
+            self._answers[row] += 1
+            self._last_answer = max(self._last_answer, cause.offset)
+            self._find(where, parked.account_id, "fill", "booked", f"parked: {parked.reason}")
+        elif cause.source == ORDERS_DECISIONS.name and self._transfers.pop(cause.offset, None) is not None:
+            self._find(where, parked.account_id, "transfer", "booked", f"parked: {parked.reason}")
+
+    def finish(self) -> None:
+        """Fills passed over: a later one was answered, so these never will be."""
+        if self.gaps:
+            return
+        for row in np.flatnonzero((self._answers == 0) & (self.fills.offsets < self._last_answer)).tolist():
+            where = f"{ORDERS_EXECUTIONS.name}/{self.partition}@{self.fills.offsets[row]}"
+            self._find(where, self.fills.one(row).account_id, "fill", "booked", "no entry books it")
+
+    @property
+    def pending(self) -> int:
+        """Fills at the end of the tape that are not booked yet."""
+        return int(((self._answers == 0) & (self.fills.offsets >= self._last_answer)).sum())
+
+    # -- fees ------------------------------------------------------------------------------------------------
+
+    def _rates_of(self, account_id: str, liquidity: str) -> frozenset[int]:
+        at = LIQUIDITIES.index(liquidity)
+        empty: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+        return self._rates.get(account_id, empty)[at] | self._rates.get("*", empty)[at] | {0}
+
+    def _in_force(self, accounts: Ints, liquidities: Ints, rates: Ints) -> Bools:
+        """Whether each rate was ever set for its account, or for everybody."""
+        triples = np.stack([accounts.astype(np.int64), liquidities, rates])
+        unique, inverse = np.unique(triples, axis=1, return_inverse=True)
+        allowed = [
+            liquidity >= 0 and rate in self._rates_of(self.words.accounts.texts[account], LIQUIDITIES[liquidity])
+            for account, liquidity, rate in unique.T.tolist()
+        ]
+        return np.array(allowed, np.bool_)[inverse.reshape(-1)]
+
+    # -- what came out ---------------------------------------------------------------------------------------
+
+    def ledger(self) -> dict[str, dict[str, int]]:
+        """Balances that are not zero, by ledger account and asset."""
+        found: dict[str, dict[str, int]] = {}
+        for account, asset, amount_e8 in self.balances.items():
+            found.setdefault(self.words.ledger.texts[account], {})[self.words.assets.texts[asset]] = amount_e8
+        return found
+
+    def positions(self) -> dict[tuple[str, str], Holding]:
+        """Positions by account and instrument."""
+        accounts, instruments = self.words.accounts.texts, self.words.instruments.texts
+        return {
+            (accounts[key >> INSTRUMENT_BITS], instruments[key & ((1 << INSTRUMENT_BITS) - 1)]): held
+            for key, held in self._positions.items()
+        }
+
+    @property
+    def bytes(self) -> int:
+        """Memory of balances and positions."""
+        return self.balances.bytes + self._positions.bytes
+
+    def _where(self, batch: Batch, place: int) -> str:
+        return f"{CLEARING_ENTRIES.name}/{self.partition}@{batch.offsets[place]}"
+
+    def _find(self, where: str, account_id: str, what: str, tape: object, other: object) -> None:
+        self._findings.add(Difference("invariant", where, account_id, what, str(tape), str(other)))
+
+
+def _first(values: Ints) -> Bools:
+    """Which of these are the first of their value."""
+    found = np.zeros(len(values), np.bool_)
+    found[np.unique(values, return_index=True)[1]] = True
+    return found
