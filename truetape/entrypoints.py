@@ -1,4 +1,4 @@
-"""What is installed: services and views by their entry points. The library itself imports no service."""
+"""What is installed: services, views and what rebuilds them, by their entry points. The library imports no service."""
 
 from importlib.metadata import entry_points
 from typing import Any
@@ -7,6 +7,7 @@ from truetape.errors import SetupError
 
 SERVICES = "truetape.services"
 VIEWS = "truetape.views"
+REBUILDS = "truetape.rebuilds"
 
 
 def installed(group: str) -> dict[str, Any]:

@@ -84,9 +84,10 @@ class Log(Protocol):
         """What happened, in order; waits only while there is nothing. records=False holds records back."""
 
     def append(
-        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+        self, part: Part, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
-        """Write a record; its report comes by poll, unless token is None."""
+        """Write a record (value None takes its key's records off a compacted topic); its report comes by poll, unless
+        token is None."""
 
     def renew_producer(self) -> None:
         """Purge what waits to be sent and use a fresh idempotent producer; reports of the old one never come."""

@@ -105,7 +105,7 @@ class KafkaLog:
         self._rejoined: list[float] = []
         self._generation = 0
         self._busy = False
-        self._outbox: list[tuple[Part, bytes | None, bytes, Sequence[tuple[str, bytes]], Any]] = []
+        self._outbox: list[tuple[Part, bytes | None, bytes | None, Sequence[tuple[str, bytes]], Any]] = []
         self._refusals: dict[Part, str] = {}
         self._producer = self._fresh_producer()
         self._pumps = [
@@ -320,7 +320,7 @@ class KafkaLog:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def append(
-        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+        self, part: Part, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
         self._outbox.append((part, key, value, headers, token))
         if not self._busy or len(self._outbox) >= OUTBOX_MAX:
@@ -337,7 +337,7 @@ class KafkaLog:
                     self._events.put(Report(part, None, refusal, (self._generation, token)))
 
     def _produce(
-        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+        self, part: Part, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> str:
         """Why librdkafka did not take the record; empty when it did."""
         delivered = self._delivered(part, token) if token is not None else None
@@ -418,7 +418,7 @@ def try_produce(
     producer: Producer,
     part: Part,
     key: bytes | None,
-    value: bytes,
+    value: bytes | None,
     headers: Sequence[tuple[str, bytes]],
     delivered: Callable[[KafkaError | None, Message], None] | None,
 ) -> str:

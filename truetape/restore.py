@@ -98,8 +98,7 @@ class Restorer(Generic[S]):
     def _snapshots(self, partitions: list[int]) -> dict[int, snapshots.Kept]:
         parts = [Part(snapshots_of(self.service.owns).name, p) for p in partitions]
         spans = self.log.ends(parts)
-        values = [record.value for record in self.log.read(spans, self.settings.restore_timeout_seconds)]
-        return snapshots.newest(values, self.version)
+        return snapshots.newest(self.log.read(spans, self.settings.restore_timeout_seconds), self.version)
 
     def _begin_with(self, partition: int, kept: snapshots.Kept | None, end: int) -> Restored[S]:
         name = self.service.owns.name

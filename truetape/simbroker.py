@@ -203,7 +203,7 @@ class SimBroker:
         self._tell(partition)
         return offset
 
-    def write(self, part: Part, key: bytes | None, value: bytes, headers: Any, producer: SimProducer) -> int:
+    def write(self, part: Part, key: bytes | None, value: bytes | None, headers: Any, producer: SimProducer) -> int:
         """A producer's packet arrived; returns the offset."""
         partition = self.partition(part)
         offset = partition.write(self.now_us, key, value, headers, producer)

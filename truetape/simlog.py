@@ -245,7 +245,7 @@ class SimLog:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def append(
-        self, part: Part, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]], token: Any
+        self, part: Part, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], token: Any
     ) -> None:
         self.broker.partition(part)
         self._spark()

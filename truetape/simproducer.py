@@ -20,7 +20,7 @@ class Packet(NamedTuple):
     """A record under way."""
 
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: Any
     token: Any
 
@@ -49,7 +49,7 @@ class SimProducer:
         self._frozen = False
         self._alive = True
 
-    def append(self, part: Part, key: bytes | None, value: bytes, headers: Any, token: Any) -> None:
+    def append(self, part: Part, key: bytes | None, value: bytes | None, headers: Any, token: Any) -> None:
         """Send a record; its report follows, also when it failed."""
         pipe = self._pipes.setdefault(part, Pipe(part))
         packet = Packet(key, value, headers, token)

@@ -9,6 +9,7 @@ import msgspec
 
 from truetape.codec import Message, decode
 from truetape.errors import SchemaError
+from truetape.happenings import Record
 from truetape.messages import Snapshot
 from truetape.tape import Place
 
@@ -54,11 +55,16 @@ def cut(service: str, partition: int, version: str, kept: Kept) -> Iterator[tupl
         yield f"{partition}:{index}".encode(), record
 
 
-def newest(values: Iterable[bytes | None], version: str) -> dict[int, Kept]:
-    """The newest complete snapshot of each partition; parts of others, damaged or older-shaped ones are passed over."""
+def newest(records: Iterable[Record], version: str) -> dict[int, Kept]:
+    """The newest complete snapshot of each partition; parts of others, damaged or older-shaped ones are passed over.
+
+    A record without a value says that a rebuild took everything before it off the shelf.
+    """
     parts: dict[tuple[int, int], dict[int, Snapshot]] = {}
-    for record in map(_readable, values):
-        if record is not None and record.state_version == version:
+    for read in records:
+        if read.value is None:
+            parts = {key: group for key, group in parts.items() if key[0] != read.partition}
+        elif (record := _readable(read.value)) is not None and record.state_version == version:
             parts.setdefault((record.partition, record.offset), {})[record.index] = record
     found: dict[int, Kept] = {}
     for (partition, _), group in sorted(parts.items()):
@@ -68,9 +74,9 @@ def newest(values: Iterable[bytes | None], version: str) -> dict[int, Kept]:
     return found
 
 
-def _readable(value: bytes | None) -> Snapshot | None:
+def _readable(value: bytes) -> Snapshot | None:
     try:
-        record = decode(value) if value else None
+        record = decode(value)
     except SchemaError:
         return None
     return record if isinstance(record, Snapshot) else None

@@ -212,7 +212,7 @@ def rewrite_snapshot(tape: Tape, service: str, change: Callable[[Any], Any]) -> 
     owner, partition = SERVICES[service], tape.partition(ANN)
     part = Part(snapshots_of(owner.owns).name, partition)
     version = snapshots.version_of(owner.state_type)
-    kept = snapshots.newest([record.value for record in tape.broker.records(part)], version)[partition]
+    kept = snapshots.newest(tape.broker.records(part), version)[partition]
     state = msgspec.msgpack.decode(kept.state, type=owner.state_type)
     change(state)
     false = snapshots.Kept(kept.place, kept.offset, kept.positions, snapshots.pack(state))

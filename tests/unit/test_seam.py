@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(
     r"truetape/(clock|chance|log|process|health|client|writer|operator|demo|telemetry)\.py"
-    r"|truetape/venue/thread\.py|truetape/(dev|commands|audit|rebuild|seal)/.*|venues/(process|replay)\.py|.*/__main__\.py"
+    r"|truetape/columns\.py|services/gateway/projection/(hot)?rebuild\.py|truetape/venue/thread\.py"
+    r"|truetape/(dev|commands|audit|books|rebuild|seal)/.*|venues/(process|replay)\.py|.*/__main__\.py"
 )
 """The machine itself, and what never runs in a simulated process."""
 SOURCES = [

@@ -39,6 +39,13 @@ class Shelf:
         if [part.index for part in parts] == list(range(record.count)):
             self._complete(self._growing.pop(record.partition))
 
+    def empty(self, partition: int) -> None:
+        """A rebuild took everything of a partition off the shelf."""
+        self._growing.pop(partition, None)
+        self.newest.pop(partition, None)
+        self.damaged.pop(partition, None)
+        self.outdated.discard(partition)
+
     def _complete(self, parts: list[Snapshot]) -> None:
         first, state = parts[0], b"".join(part.state for part in parts)
         before = self.newest.get(first.partition)
@@ -59,8 +66,11 @@ def read(log: Log, service: Service[Any], timeout_seconds: float) -> Shelf:
     shelf = Shelf()
     spans = log.ends([Part(topic.name, partition) for partition in range(topic.partitions)])
     for record in log.read(spans, timeout_seconds):
+        if record.value is None:
+            shelf.empty(record.partition)
+            continue
         try:
-            message = decode(record.value or b"")
+            message = decode(record.value)
         except SchemaError:
             shelf.strange += 1
             continue

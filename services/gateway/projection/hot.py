@@ -42,6 +42,22 @@ def balances_key(account_id: str) -> str:
     return f"truetape:balances:{account_id}"
 
 
+def amounts(row: Credit) -> str:
+    """A credit row as the value of its field."""
+    return f"{row.balance_e8} {row.reserved_e8}"
+
+
+def fill(client: Any, rows: Iterable[Credit], positions: Mapping[Part, int], stale: Iterable[str] = ()) -> None:
+    """Write all hot keys at once, in the place of the stale ones. Raises redis.RedisError."""
+    with client.pipeline(transaction=True) as pipe:
+        for key in stale:
+            pipe.delete(key)
+        for row in rows:
+            pipe.hset(balances_key(row.account_id), row.asset, amounts(row))
+        pipe.hset(VIEW_KEY, mapping={"complete": 1} | {str(part): end for part, end in positions.items()})
+        pipe.execute()
+
+
 @dataclass
 class HotKeys:
     """The hot keys of one Redis. Never raises: what fails is tried again."""
@@ -62,7 +78,7 @@ class HotKeys:
         for move in moves:
             arguments += [str(move.part), move.from_offset, move.next_offset]
         for row in changed:
-            arguments += [balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}"]
+            arguments += [balances_key(row.account_id), row.asset, amounts(row)]
         try:
             self.complete = bool(self.client.eval(UPDATE, 1, VIEW_KEY, *arguments))
         except redis.RedisError as error:
@@ -77,11 +93,7 @@ class HotKeys:
             if self.complete and self.client.exists(VIEW_KEY):
                 return
             rows, positions = self.everything()
-            with self.client.pipeline(transaction=True) as pipe:
-                for row in rows:
-                    pipe.hset(balances_key(row.account_id), row.asset, f"{row.balance_e8} {row.reserved_e8}")
-                pipe.hset(VIEW_KEY, mapping={"complete": 1} | {str(part): end for part, end in positions.items()})
-                pipe.execute()
+            fill(self.client, rows, positions)
             self.complete = True
             _log.info("hot keys filled", positions=len(positions))
         except redis.RedisError as error:

@@ -1,7 +1,9 @@
 """The projection's loop: read, apply the reader's rule, write rows and positions, tell Redis."""
 
+import itertools
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,6 +42,9 @@ SOURCES: Final = (
 PARTS: Final = tuple(Part(topic.name, partition) for topic in SOURCES for partition in range(topic.partitions))
 BATCH_MAX: Final = 2_000
 RETRY_SECONDS: Final = 0.5
+FILL_BATCH: Final = 5_000
+FILL_CHUNK: Final = 50_000
+"""Records that a rebuild writes in one transaction, and those of each partition that it reads with one deadline."""
 _log = structlog.get_logger()
 
 
@@ -56,6 +61,7 @@ class Projector:
         self._readers: dict[Part, Reader] = {}
         self._reached: dict[Part, Reached] = {}
         self._behind: dict[Part, int] = {}
+        self._next: dict[Part, int] = {}
         self._waits_for = "PostgreSQL"
         self._retry_at = 0.0
         self.turned_at = clock.monotonic()
@@ -107,7 +113,7 @@ class Projector:
         except (SetupError, psycopg.OperationalError) as error:
             return self._still_away(error)
         try:
-            self._follow(self.store.reached())
+            self.log.follow(self._begin(self.store.reached()))
         except (psycopg.OperationalError, BrokerUnavailable, TopicMissing) as error:
             self.store.close()  # The session may live, and would keep the lock from the next one.
             return self._still_away(error)
@@ -131,8 +137,8 @@ class Projector:
         self.log.unfollow(PARTS)
         self.store.close()
 
-    def _follow(self, reached: dict[Part, Reached]) -> None:
-        """Read every partition from where its rows end; of marks only the newest count."""
+    def _begin(self, reached: dict[Part, Reached]) -> dict[Part, int]:
+        """Where to read each partition on: from where its rows end; of marks only the newest count."""
         starts: dict[Part, int] = {}
         self._behind = {}
         for part, (low, high) in self.log.ends(PARTS).items():
@@ -149,8 +155,38 @@ class Projector:
             if starts[part] < high:
                 self._behind[part] = high
         self._reached = reached
-        self.log.follow(starts)
-        _log.info("following", behind=sum(high - starts[part] for part, high in self._behind.items()))
+        _log.info("begins", behind=sum(high - starts[part] for part, high in self._behind.items()))
+        return starts
+
+    # -- a rebuild -------------------------------------------------------------------------------------------
+
+    def open_beside(self) -> None:
+        """Begin to fill a schema that nobody reads yet, by `fill` instead of `turn`. Raises SetupError or TapeGap."""
+        if not self.store.open(PARTS):
+            raise SetupError("another `truetape rebuild` is at work on this database: wait for it to end")
+        self._next = self._begin(self.store.reached())
+        self._waits_for = ""
+
+    def fill(self, ends: Mapping[Part, int], timeout_seconds: float, told: Callable[[int], None]) -> None:
+        """Project up to exactly these next offsets, and tell how many records that were, now and then.
+
+        Raises RestoreTimedOut when some records do not come in time, and what `turn` raises.
+        """
+        while spans := self._spans(ends):
+            records = self.log.read(spans, timeout_seconds)
+            while batch := list(itertools.islice(records, FILL_BATCH)):
+                self._project(batch)
+                told(len(batch))
+            self._next |= {part: end for part, (_, end) in spans.items()}
+
+    def _spans(self, ends: Mapping[Part, int]) -> dict[Part, tuple[int, int]]:
+        """What to read next of each partition."""
+        left = {part: (self._next[part], end) for part, end in ends.items() if self._next[part] < end}
+        return {part: (start, min(end, start + FILL_CHUNK)) for part, (start, end) in left.items()}
+
+    def standing(self, part: Part) -> int:
+        """The next offset that `fill` would read."""
+        return self._next[part]
 
     # -- records ---------------------------------------------------------------------------------------------
 

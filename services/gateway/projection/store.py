@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import psycopg
 
 from services.gateway.projection.rows import Batch, OrderRow, columns, encode, orders_needed
-from services.gateway.projection.tables import Connection, migrate
+from services.gateway.projection.tables import SCHEMA, Connection, in_schema, migrate
 from truetape.errors import SetupError, TapeError
 from truetape.log import Part
 from truetape.tape import Place
@@ -172,10 +172,18 @@ class Store(Protocol):
 
 @dataclass
 class PostgresStore:
-    """The `Store` on PostgreSQL."""
+    """The `Store` on PostgreSQL: of the active projector, or of a rebuild that fills another schema beside it."""
 
     dsn: str
+    schema: str = SCHEMA
+    lock: int = PROJECTOR_LOCK
     connection: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._statements = [(in_schema(text, self.schema), rows) for text, rows in STATEMENTS]
+        self._write_credit = in_schema(_WRITE_CREDIT, self.schema)
+        self._move = in_schema(_MOVE, self.schema)
+        self._known_orders = in_schema(_KNOWN_ORDERS, self.schema)
 
     def open(self, parts: Iterable[Part]) -> bool:
         try:
@@ -192,21 +200,19 @@ class PostgresStore:
         return active
 
     def _prepare(self, parts: Iterable[Part]) -> bool:
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", (PROJECTOR_LOCK,)).fetchone()
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", (self.lock,)).fetchone()
         if not (row and row[0]):
             return False
-        migrate(self.connection)
+        migrate(self.connection, self.schema)
         self.connection.execute("SET synchronous_commit = off")  # A lost view is replayed, positions go with rows.
         with self.connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO view.tape_positions VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING", list(parts)
-            )
+            insert = b"INSERT INTO view.tape_positions VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING"
+            cursor.executemany(in_schema(insert, self.schema), list(parts))
         return True
 
     def reached(self) -> dict[Part, Reached]:
-        rows = self.connection.execute(
-            "SELECT topic, partition, next_offset, epoch, sequence FROM view.tape_positions"
-        ).fetchall()
+        query = b"SELECT topic, partition, next_offset, epoch, sequence FROM view.tape_positions"
+        rows = self.connection.execute(in_schema(query, self.schema)).fetchall()
         return {
             Part(topic, partition): Reached(next_offset, Place(epoch, sequence))
             for topic, partition, next_offset, epoch, sequence in rows
@@ -216,7 +222,7 @@ class PostgresStore:
         wanted = orders_needed(messages)
         if not wanted:
             return {}
-        rows = self.connection.execute(_KNOWN_ORDERS, (wanted,)).fetchall()
+        rows = self.connection.execute(self._known_orders, (wanted,)).fetchall()
         return {
             order_id: OrderRow(order_id, status, filled_e8, int(quote_filled), ended_reason, updated_at_us)
             for order_id, status, filled_e8, quote_filled, ended_reason, updated_at_us in rows
@@ -229,18 +235,18 @@ class PostgresStore:
         ]
         with self.connection.transaction():
             with self.connection.pipeline():
-                moved = self.connection.execute(_MOVE, (encode(map(_move, moves)),))
-                for statement, rows in STATEMENTS:
+                moved = self.connection.execute(self._move, (encode(map(_move, moves)),))
+                for statement, rows in self._statements:
                     if found := list(rows(batch)):
                         self.connection.execute(statement, (encode(found),))
-                changed = self.connection.execute(_WRITE_CREDIT, (encode(credit),)) if credit else None
+                changed = self.connection.execute(self._write_credit, (encode(credit),)) if credit else None
             if moved.rowcount != len(moves):
                 raise TapeError("another projector moved a position of the view; is one running without its lock?")
             found_credit = changed.fetchall() if changed is not None else []
         return [Credit(account_id, asset, int(balance), int(held)) for account_id, asset, balance, held in found_credit]
 
     def everything(self) -> tuple[list[Credit], dict[Part, int]]:
-        query = "SELECT account_id, asset, balance_e8, reserved_e8 FROM view.credit"
+        query = in_schema(b"SELECT account_id, asset, balance_e8, reserved_e8 FROM view.credit", self.schema)
         with self.connection.transaction():
             self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             credit = [

@@ -1,5 +1,7 @@
 """The schema `view`: its migrations, applied in order under a lock when the projection starts."""
 
+import re
+from functools import cache
 from typing import Any, Final
 
 import psycopg
@@ -8,6 +10,8 @@ import structlog
 from truetape.errors import SetupError
 
 Connection = psycopg.Connection[Any]
+SCHEMA: Final = "view"
+"""Where everybody reads. A rebuild fills another schema beside it, and gives that this name in the end."""
 MIGRATION_LOCK: Final = 7_405_001
 _log = structlog.get_logger()
 
@@ -134,28 +138,37 @@ MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
 """Applied once each, in this order; a released one is never edited."""
 
 
-def migrate(connection: Connection) -> int:
-    """Bring the schema `view` up to date, under a lock; returns how many migrations were applied.
+@cache
+def in_schema(statement: bytes, schema: str) -> bytes:
+    """A statement that names tables of `view`, for another schema of the same tables."""
+    return statement if schema == SCHEMA else re.sub(rb"\bview\.", schema.encode() + b".", statement)
+
+
+def migrate(connection: Connection, schema: str = SCHEMA) -> int:
+    """Bring the schema up to date, under a lock; returns how many migrations were applied.
 
     Raises SetupError when the database is newer than this program.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        connection.execute("CREATE SCHEMA IF NOT EXISTS view")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        table = f"{schema}.migrations".encode()
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS view.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)"
+            b"CREATE TABLE IF NOT EXISTS %b (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)" % table
         )
-        row = connection.execute("SELECT coalesce(max(version), 0) FROM view.migrations").fetchone()
+        row = connection.execute(b"SELECT coalesce(max(version), 0) FROM %b" % table).fetchone()
         version: int = row[0] if row else 0
         if version > len(MIGRATIONS):
-            raise SetupError(f"schema view is at version {version}, this program knows {len(MIGRATIONS)}: upgrade it")
+            raise SetupError(
+                f"schema {schema} is at version {version}, this program knows {len(MIGRATIONS)}: upgrade it"
+            )
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            connection.execute(statements.encode())
-            connection.execute("INSERT INTO view.migrations VALUES (%s, now())", (number,))
-            _log.info("migrated", version=number)
+            connection.execute(in_schema(statements.encode(), schema))
+            connection.execute(b"INSERT INTO %b VALUES (%%s, now())" % table, (number,))
+            _log.info("migrated", schema=schema, version=number)
     return len(MIGRATIONS) - version
 
 
-def drop(connection: Connection) -> None:
-    """Forget every view; the next start replays the tape."""
-    connection.execute("DROP SCHEMA IF EXISTS view CASCADE")
+def drop(connection: Connection, schema: str = SCHEMA) -> None:
+    """Forget every view of a schema; the next start replays the tape."""
+    connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
