@@ -24,7 +24,7 @@ from truetape.audit.findings import Findings
 from truetape.books import judge
 from truetape.books.partition import Books
 from truetape.books.reading import BATCH_RECORDS, Batch, Source
-from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS
+from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS, Journal
 from truetape.codec import decode, encode
 from truetape.happenings import Part
 from truetape.service import Input, Tables
@@ -80,15 +80,20 @@ def batches(topic: str, values: list[bytes], wanted: Mapping[str, frozenset[str]
     assert not source.gap and source.records == len(values)
 
 
-def audit(executions: list[Batch], entries: list[Batch]) -> Books:
-    """The audit path over decoded columns."""
-    findings = Findings()
-    books = Books(0, RATES, findings)
-    for batch in executions:
+def columns(books: Books, executions: list[bytes], entries: list[bytes]) -> list[tuple[Batch, Journal | None]]:
+    """Decode: bytes to numbers, fills into the books."""
+    for batch in batches(ORDERS_EXECUTIONS.name, executions, {"OrderFilled": FILL_FIELDS}):
         books.take_fills(batch)
+    return [
+        (batch, books.number(batch)) for batch in batches(CLEARING_ENTRIES.name, entries, {"EntryBooked": ENTRY_FIELDS})
+    ]
+
+
+def audit(books: Books, findings: Findings, decoded: list[tuple[Batch, Journal | None]]) -> Books:
+    """The audit path over decoded columns."""
     books.fills_done()
-    for batch in entries:
-        books.take(batch, 0, len(batch.offsets))
+    for batch, journal in decoded:
+        books.take(batch, journal, 0, len(batch.offsets))
     books.finish()
     assert not findings.total and not books.judged and not books.pending, findings.kept[:3]
     return books
@@ -144,15 +149,11 @@ def main() -> None:
     plain_per_second = 20_000 / plain_seconds
     say(f"audit in a plain loop, decoding included: {plain_per_second:.0f}/s")
     before = resident_bytes()
-    fill_columns, fills_seconds = timed(
-        lambda: list(batches(ORDERS_EXECUTIONS.name, executions, {"OrderFilled": FILL_FIELDS}))
-    )
-    entry_columns, entries_seconds = timed(
-        lambda: list(batches(CLEARING_ENTRIES.name, entries, {"EntryBooked": ENTRY_FIELDS}))
-    )
-    decode_seconds = fills_seconds + entries_seconds
+    findings = Findings()
+    books = Books(0, RATES, findings)
+    decoded, decode_seconds = timed(lambda: columns(books, executions, entries))
     say(f"columns: {fills / decode_seconds:.0f} fills with their entries per second")
-    books, audit_seconds = timed(lambda: audit(fill_columns, entry_columns))
+    _, audit_seconds = timed(lambda: audit(books, findings, decoded))
     say(f"audit over columns: {fills / audit_seconds:.0f}/s")
     theirs = {
         (account_id, instrument): (one.quantity_e8, one.cost_e8, one.realised_e8)

@@ -1,5 +1,6 @@
 """The books of one partition, computed again from its fills, its transfers and its journal."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
@@ -12,9 +13,9 @@ from truetape.books import judge
 from truetape.books.judge import Holding
 from truetape.books.reading import Batch, Readable, Source
 from truetape.books.sums import Balances, Positions
-from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS, LIQUIDITIES, Entries, Fills, Vocabulary
+from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS, LIQUIDITIES, Entries, Fills, Journal, Vocabulary
 from truetape.codec import decode
-from truetape.columns import NULL, Bools, Columns, Ints, Text, Wire, Words, fingerprints
+from truetape.columns import NULL, Bools, Ints, Text, Wire, Words, fingerprints
 from truetape.happenings import Part
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
@@ -69,7 +70,7 @@ class Books:
         self.words = Vocabulary()
         self.fills = Fills(self.words)
         self.balances, self._positions = Balances(), Positions()
-        self.lines, self.entries, self.trades, self.judged = 0, 0, 0, 0
+        self.entries = self.judged = 0
         self.records: Counter[str] = Counter()
         self.voids = self.strange = 0
         self.gaps: list[str] = []
@@ -96,14 +97,16 @@ class Books:
         waiting = [cut for cut in cuts if not cut.meets(self, 0)]
         source = self._source(CLEARING_ENTRIES.name, ends[CLEARING_ENTRIES.name], {"EntryBooked": ENTRY_FIELDS})
         for batch in source.batches(log, timeout_seconds):
-            start = 0
+            began, start = time.perf_counter(), 0
+            journal = self.number(batch)
+            self.decode_seconds += time.perf_counter() - began
             for place, cut in sorted((cut.place(batch), number) for number, cut in enumerate(waiting)):
                 if place != NOWHERE:
-                    self.take(batch, start, place)
+                    self.take(batch, journal, start, place)
                     waiting[cut].told(self)
                     start = place
             waiting = [cut for cut in waiting if not cut.done]
-            self.take(batch, start, len(batch.offsets))
+            self.take(batch, journal, start, len(batch.offsets))
             told(len(batch.offsets))
         self._ended(source)
         self.finish()
@@ -122,7 +125,9 @@ class Books:
     def _read_fills(self, log: Readable, end: int, timeout_seconds: float, told: Told) -> None:
         source = self._source(ORDERS_EXECUTIONS.name, end, {"OrderFilled": FILL_FIELDS})
         for batch in source.batches(log, timeout_seconds):
+            began = time.perf_counter()
             self.take_fills(batch)
+            self.decode_seconds += time.perf_counter() - began
             told(len(batch.offsets))
         self.fills_done()
         self._ended(source)
@@ -152,72 +157,62 @@ class Books:
 
     # -- the journal -----------------------------------------------------------------------------------------
 
-    def take(self, batch: Batch, start: int, stop: int) -> None:
+    def number(self, batch: Batch) -> Journal | None:
+        """The entries of a batch, strings as numbers: the last step of decoding."""
+        return Journal(self.words, batch) if "EntryBooked" in batch.groups else None
+
+    def take(self, batch: Batch, journal: Journal | None, start: int, stop: int) -> None:
         """Records of the journal: these of a batch."""
         self._parked(batch, start, stop)
-        found = batch.groups.get("EntryBooked")
-        if found is None:
+        if journal is None:
             return
-        places = batch.rows["EntryBooked"]
-        rows = np.flatnonzero(batch.accepted[places] & (places >= start) & (places < stop))
+        rows = np.flatnonzero((journal.places >= start) & (journal.places < stop))
         self.entries += len(rows)
-        self._remember(batch, found, rows)
-        self._post(batch, found, rows)
-        kinds = found.number("kind")[rows]
-        start = 0
+        self._ids.append((journal.hashes["entry_id0"][rows], batch.offsets[journal.places[rows]]))
+        self.balances.add(*journal.lines(rows))
+        kinds = journal.ints["kind"][rows]
+        first = 0
         for alone in [*np.flatnonzero(kinds != TRADE).tolist(), len(rows)]:  # Few: each is judged by itself.
-            if alone > start:
-                self._trade(batch, found, rows[start:alone])
+            if alone > first:
+                self._trade(batch, journal, rows[first:alone])
             if alone < len(rows):
-                self._other(batch, int(places[rows[alone]]))
-            start = alone + 1
+                self._other(batch, int(journal.places[rows[alone]]))
+            first = alone + 1
 
-    def _post(self, batch: Batch, found: Columns, rows: Ints) -> None:
-        amounts = found.number("lines.amount_e8")
-        accounts, assets = found.text("lines.account"), found.text("lines.asset")
-        for place in range(len(amounts)):
-            some = rows[found.counts["lines"][rows] > place]
-            whose = self.words.ledger.numbers(batch.wire, accounts.at(place, some))
-            what = self.words.assets.numbers(batch.wire, assets.at(place, some))
-            self.balances.add(whose, what, amounts[place][some])
-            self.lines += len(some)
-
-    def _trade(self, batch: Batch, found: Columns, rows: Ints) -> None:
+    def _trade(self, batch: Batch, journal: Journal, rows: Ints) -> None:
         """Trades that follow each other."""
-        places = batch.rows["EntryBooked"][rows]
-        fill_rows = self._answered(batch, found, rows, places)
+        fill_rows = self._answered(batch, journal, rows)
         known = fill_rows >= 0
-        rows, places, fill_rows = rows[known], places[known], fill_rows[known]
+        rows, fill_rows = rows[known], fill_rows[known]
         if not len(rows):
             return
-        self.trades += len(rows)
-        trades = Entries(self.words, self.fills, batch.wire, found, rows, fill_rows)
+        trades = Entries(self.words, self.fills, journal, rows, fill_rows)
         doubtful = trades.doubtful(self._in_force)
         accounts, instruments = trades.fill["account_id"], trades.fill["instrument_id"]
         keys = (accounts.astype(np.int64) << INSTRUMENT_BITS) | instruments
         right = self._positions.verify(keys, trades, doubtful)
         for at in np.flatnonzero(~right).tolist():
-            self._judge(batch, int(places[at]), int(fill_rows[at]), int(keys[at]))
+            self._judge(batch, int(journal.places[rows[at]]), int(fill_rows[at]), int(keys[at]))
 
-    def _answered(self, batch: Batch, found: Columns, rows: Ints, places: Ints) -> Ints:
+    def _answered(self, batch: Batch, journal: Journal, rows: Ints) -> Ints:
         """The fill that each trade answers by its cause; NULL where there is none."""
-        texts = found.text("meta.cause.source")
-        sources = self.words.sources.numbers(batch.wire, texts.of(rows))
-        causes = found.number("meta.cause.offset")[rows]
-        ours = sources == self.words.sources.number(ORDERS_EXECUTIONS.name)
-        ours &= found.number("meta.cause.partition")[rows] == self.partition
-        fills = np.where(ours, self.fills.at(causes), NULL)
-        for at in np.flatnonzero(fills < 0).tolist():
-            entry, where = batch.message(int(places[at])), self._where(batch, int(places[at]))
+        ours = journal.ints["meta.cause.source"][rows] == self.words.sources.number(ORDERS_EXECUTIONS.name)
+        ours &= journal.ints["meta.cause.partition"][rows] == self.partition
+        fills = np.where(ours, self.fills.at(journal.ints["meta.cause.offset"][rows]), NULL)
+        for row in rows[fills < 0].tolist():
+            place = int(journal.places[row])
+            entry, where = batch.message(place), self._where(batch, place)
             self._find(where, entry.account_id, "fill", f"one at {entry.meta.cause}", f"entry {entry.entry_id}")
             self._believe(where, entry)
         booked = fills[fills >= 0]
         before = self._answers[booked]
         np.add.at(self._answers, booked, 1)
-        again = (before > 0) | (self._answers[booked] > 1) & ~_first(booked)
-        for at in np.flatnonzero(fills >= 0)[again].tolist():
-            entry, where = batch.message(int(places[at])), self._where(batch, int(places[at]))
-            self._find(where, entry.account_id, "fill", f"booked once: {entry.execution_id}", "booked again")
+        if np.any(before) or np.any(self._answers[booked] > 1):
+            again = (before > 0) | (self._answers[booked] > 1) & ~_first(booked)
+            for row in rows[fills >= 0][again].tolist():
+                place = int(journal.places[row])
+                entry, where = batch.message(place), self._where(batch, place)
+                self._find(where, entry.account_id, "fill", f"booked once: {entry.execution_id}", "booked again")
         if len(booked):
             self._last_answer = max(self._last_answer, int(self.fills.offsets[booked].max()))
         return fills
@@ -279,12 +274,6 @@ class Books:
         if key is not None:
             self._set(where, key, entry.account_id, judge.corrected_holding(corrected, held))
 
-    def _remember(self, batch: Batch, found: Columns, rows: Ints) -> None:
-        """Where each entry stands, for a correction of it."""
-        text = found.text("entry_id")
-        hashes = fingerprints(batch.wire, text.of(rows))
-        self._ids.append((hashes, batch.offsets[batch.rows["EntryBooked"][rows]]))
-
     def _corrects(self, entry_id: str) -> m.EntryBooked | None:
         """The entry of this id, read again; None when there is none, or when it is corrected already."""
         if entry_id in self._corrected:
@@ -342,14 +331,15 @@ class Books:
         return self._rates.get(account_id, empty)[at] | self._rates.get("*", empty)[at] | {0}
 
     def _in_force(self, accounts: Ints, liquidities: Ints, rates: Ints) -> Bools:
-        """Whether each rate was ever set for its account, or for everybody."""
-        triples = np.stack([accounts.astype(np.int64), liquidities, rates])
-        unique, inverse = np.unique(triples, axis=1, return_inverse=True)
-        allowed = [
-            liquidity >= 0 and rate in self._rates_of(self.words.accounts.texts[account], LIQUIDITIES[liquidity])
-            for account, liquidity, rate in unique.T.tolist()
-        ]
-        return np.array(allowed, np.bool_)[inverse.reshape(-1)]
+        """Whether each rate was ever set for everybody, or for its account."""
+        found = np.zeros(len(rates), np.bool_)
+        for at, liquidity in enumerate(LIQUIDITIES):
+            usual = np.array(sorted(self._rates_of("*", liquidity)), np.int64)
+            found |= (liquidities == at) & np.isin(rates, usual)
+        for row in np.flatnonzero(~found & (liquidities >= 0)).tolist():
+            account, liquidity = self.words.accounts.texts[int(accounts[row])], LIQUIDITIES[int(liquidities[row])]
+            found[row] = int(rates[row]) in self._rates_of(account, liquidity)
+        return found
 
     # -- what came out ---------------------------------------------------------------------------------------
 

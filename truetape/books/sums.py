@@ -65,10 +65,11 @@ class Positions:
         A trade's position before is what the trade before it says: where every step is right, so is the whole. Keys
         with a step that is not, or a doubtful one, are left as they were: their trades must be judged in turn.
         """
-        unique, inverse = np.unique(keys, return_inverse=True)
-        places = self._places(unique)
-        order = np.argsort(inverse, kind="stable")
-        starts = np.searchsorted(inverse[order], np.arange(len(unique)))
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        places = self._places(ordered[starts])
+        groups = np.cumsum(np.concatenate([[0], (ordered[1:] != ordered[:-1]).astype(np.int64)]))
         said = np.stack([trades.said[name] for name in ("quantity_e8", "cost_e8", "realised_e8")])[:, order]
         before = np.empty_like(said)
         before[:, 1:] = said[:, :-1]
@@ -77,8 +78,7 @@ class Positions:
         right &= trades.said["realised_now_e8"][order] == said[2] - before[2]
         small = np.all(np.abs(before) < 1 << 61, axis=0)
         bad = ~right | ~small | doubtful[order]
-        groups = inverse[order]
-        wrong_groups = np.zeros(len(unique), np.bool_)
+        wrong_groups = np.zeros(len(starts), np.bool_)
         wrong_groups[groups[bad]] = True
         ends = np.append(starts[1:], len(order)) - 1
         good = np.flatnonzero(~wrong_groups)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from truetape.books.judge import ONE_E8, QUOTE_MAX_E8, RULE, Fill
+from truetape.books.reading import Batch
 from truetape.books.wide import is_ceiling, is_floor, is_half_even
 from truetape.columns import NULL, Bools, Columns, Ints, Names, Text, Wire, fingerprints
 
@@ -26,6 +27,13 @@ ENTRY_FIELDS = frozenset(
 _NUMBERS = ("quantity_e8", "price_e8", "quote_amount_e8", "fee_e8", "side", "liquidity")
 _NAMES = {"account_id": "accounts", "venue": "venues", "instrument_id": "instruments", "base": "assets",
           "quote": "assets", "fee_asset": "assets"}  # fmt: skip
+_ENTRY_NUMBERS = (
+    "kind", "meta.cause.partition", "meta.cause.offset", "position.quantity_e8", "position.cost_e8",
+    "position.realised_e8", "realised_e8", "filled_e8",
+)  # fmt: skip
+_ENTRY_NAMES = {
+    "account_id": "accounts", "rule": "rules", "meta.cause.source": "sources", "position.instrument_id": "instruments",
+}  # fmt: skip
 LIQUIDITIES = ("MAKER", "TAKER")
 
 
@@ -153,40 +161,58 @@ def _sums(numbers: Ints, amounts: Ints) -> list[int]:
     return [(one << 32) + other for one, other in zip(high.tolist(), low.tolist(), strict=True)]
 
 
-class Entries:
-    """Trade entries of a batch beside the fills that they book."""
+class Journal:
+    """The accepted entries of a batch, strings as numbers and hashes. `places` are their places in the batch."""
 
-    def __init__(
-        self, words: Vocabulary, fills: Fills, wire: Wire, found: Columns, rows: Ints, fill_rows: Ints
-    ) -> None:
-        """`rows` of `found` are accepted trades; `fill_rows` says which fill each books."""
-        self.words, self.wire, self.rows = words, wire, rows
+    def __init__(self, words: Vocabulary, batch: Batch) -> None:
+        found, wire, places = batch.groups["EntryBooked"], batch.wire, batch.rows["EntryBooked"]
+        rows = np.flatnonzero(batch.accepted[places])
+        self.places: Ints = places[rows]
+        self.ints = {name: found.number(name)[rows] for name in _ENTRY_NUMBERS}
+        for name, kind in _ENTRY_NAMES.items():
+            self.ints[name] = getattr(words, kind).numbers(wire, found.text(name).of(rows))
+        self.hashes = {
+            f"{name}{which}": fingerprints(wire, found.text(name).of(rows), which)
+            for name in ("entry_id", "execution_id")
+            for which in (0, 1)
+        }
+        self.count: Ints = found.counts["lines"][rows] if "lines" in found.counts else np.zeros(len(rows), np.int64)
+        self.amounts: Ints = found.number("lines.amount_e8")[:, rows]
+        self.accounts = _numbered(words.ledger, wire, found.text("lines.account"), rows)
+        self.assets = _numbered(words.assets, wire, found.text("lines.asset"), rows)
+        self.purposes = _numbered(words.purposes, wire, found.text("lines.purpose"), rows)
+
+    def lines(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """(account, asset, amount) of every line of these entries."""
+        there = np.arange(len(self.amounts))[:, None] < self.count[rows]
+        return self.accounts[:, rows][there], self.assets[:, rows][there], self.amounts[:, rows][there]
+
+
+def _numbered(names: Names, wire: Wire, text: Text, rows: Ints) -> Ints:
+    found = np.empty((len(text.starts), len(rows)), np.int64)
+    for place in range(len(found)):
+        found[place] = names.numbers(wire, text.at(place, rows))
+    return found
+
+
+class Entries:
+    """Trades of a journal beside the fills that they book."""
+
+    def __init__(self, words: Vocabulary, fills: Fills, journal: Journal, rows: Ints, fill_rows: Ints) -> None:
+        """`rows` of the journal are trades; `fill_rows` says which fill each books."""
+        self.words = words
         self.fill: dict[str, Any] = {name: column[fill_rows] for name, column in fills.columns.items()}
-        self.found = found
-        self.said = {name: found.number(name)[rows] for name in ("realised_e8", "filled_e8")}
-        self.said |= {
-            name: found.number(f"position.{name}")[rows] for name in ("quantity_e8", "cost_e8", "realised_e8")
-        } | {"realised_now_e8": found.number("realised_e8")[rows]}
+        self.ints = {name: column[rows] for name, column in journal.ints.items()}
+        self.hashes = {name: column[rows] for name, column in journal.hashes.items()}
+        self.said = {name: self.ints[f"position.{name}"] for name in ("quantity_e8", "cost_e8", "realised_e8")}
+        self.said |= {"realised_now_e8": self.ints["realised_e8"], "filled_e8": self.ints["filled_e8"]}
         self.moved_e8: Ints = np.where(self.fill["side"] == 0, self.fill["quantity_e8"], -self.fill["quantity_e8"])
         """Signed quantity."""
-        self._lines()
-
-    def _lines(self) -> None:
-        """The lines in the order in which clearing writes them; entries in another order are judged by themselves."""
-        amounts = self.found.number("lines.amount_e8")[:, self.rows]
-        self.count: Ints = self.found.counts["lines"][self.rows]
-        self.amounts = amounts
-        self.accounts = self._numbered(self.words.ledger, self.found.text("lines.account"))
-        self.assets = self._numbered(self.words.assets, self.found.text("lines.asset"))
-        self.purposes = self._numbered(self.words.purposes, self.found.text("lines.purpose"))
-        self.paid_e8: Ints = -amounts[1] if len(amounts) > 1 else np.zeros(len(self.rows), np.int64)
+        self.count, self.amounts = journal.count[rows], journal.amounts[:, rows]
+        self.accounts, self.assets = journal.accounts[:, rows], journal.assets[:, rows]
+        self.purposes = journal.purposes[:, rows]
+        self.paid_e8: Ints = -self.amounts[1] if len(self.amounts) > 1 else np.zeros(len(rows), np.int64)
         """What the client paid in the quote asset, as the entry says."""
-
-    def _numbered(self, names: Names, text: Text) -> Ints:
-        found = np.empty((len(text.starts), len(self.rows)), np.int64)
-        for place in range(len(found)):
-            found[place] = names.numbers(self.wire, text.at(place, self.rows))
-        return found
 
     def doubtful(self, rates: Any) -> Bools:
         """Entries that differ from what their fill demands, or whose numbers are too large for columns.
@@ -194,17 +220,12 @@ class Entries:
         `rates(account number, liquidity)` gives the fee rates ever in force.
         """
         if len(self.amounts) < 4:
-            return np.ones(len(self.rows), np.bool_)
+            return np.ones(len(self.moved_e8), np.bool_)
         fill, said = self.fill, self.said
-        numbers = self.words.accounts.numbers(self.wire, self.found.text("account_id").of(self.rows))
-        wrong: Bools = (numbers != fill["account_id"]) | (said["filled_e8"] != fill["quantity_e8"]) | (self.count < 4)
-        for column in ("entry_id", "execution_id"):
-            for which in (0, 1):
-                hashes = fingerprints(self.wire, self.found.text(column).of(self.rows), which)
-                wrong |= hashes != fill[f"execution{which}"]
-        instruments = self.found.text("position.instrument_id")
-        held = self.words.instruments.numbers(self.wire, instruments.of(self.rows))
-        wrong |= held != fill["instrument_id"]
+        wrong: Bools = (self.ints["account_id"] != fill["account_id"]) | (said["filled_e8"] != fill["quantity_e8"])
+        wrong |= (self.count < 4) | (self.ints["position.instrument_id"] != fill["instrument_id"])
+        for name, hashes in self.hashes.items():
+            wrong |= hashes != fill[f"execution{name[-1]}"]
         for amounts in (*self.amounts, fill["quantity_e8"], fill["price_e8"], fill["quote_amount_e8"], fill["fee_e8"],
                         *said.values()):  # fmt: skip
             wrong |= (amounts > SAFE_E8) | (amounts < -SAFE_E8)
@@ -223,7 +244,7 @@ class Entries:
         return found
 
     def _fee_wrong(self, rates: Any) -> Bools:
-        rules = self.words.rules.numbers(self.wire, self.found.text("rule").of(self.rows))
+        rules = self.ints["rule"]
         liquidities, rated = self.words.rated()
         liquidity, self.rate_e8 = liquidities[rules], rated[rules]
         wrong: Bools = liquidity != self.fill["liquidity"]
@@ -232,7 +253,7 @@ class Entries:
 
     def _lines_wrong(self) -> Bools:
         """Whether the lines are not these: principal of client and venue, rounding, venue's fee, house's fee."""
-        fill, words, rows = self.fill, self.words, np.arange(len(self.rows))
+        fill, words, rows = self.fill, self.words, np.arange(len(self.moved_e8))
         client, venue = words.clients()[fill["account_id"]], words.mirrors()[fill["venue"]]
         rounding, house = words.ledger.number("house:rounding"), words.ledger.number("house:fees")
         purpose = {name: words.purposes.number(name) for name in ("principal", "rounding", "venue_fee", "house_fee")}
