@@ -1,0 +1,60 @@
+"""`truetape ledger`: the journal for other programs."""
+
+import sys
+from contextlib import closing, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from truetape import journal
+from truetape.errors import SetupError
+from truetape.log import KafkaLog, check_topics
+from truetape.settings import Settings
+from truetape.telemetry import configure_logging
+from truetape.topics import ALL
+
+app = typer.Typer(help="The journal, for other programs.", no_args_is_help=True)
+FORMATS = ("hledger", "beancount")
+TOLD_TRANSACTIONS = 10_000
+
+
+@app.callback()
+def ledger() -> None:
+    """The journal, for other programs."""
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Option("--format", help="hledger or beancount")] = "hledger",
+    account: Annotated[str | None, typer.Option(help="Entries of this client alone")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Entries booked before this time, ISO 8601, UTC if it says none")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="A file [stdout]", dir_okay=False)] = None,
+) -> None:
+    """Write every entry of the journal as a transaction that hledger or beancount can read and check."""
+    if form not in FORMATS:
+        raise SetupError(f"{form[:40]!r} is no format; there are {' and '.join(FORMATS)}")
+    settings = Settings()
+    configure_logging(settings.model_copy(update={"log_level": "error"}), "ledger")
+    check_topics(settings.kafka, ALL)
+    with (
+        closing(KafkaLog(settings.kafka)) as log,
+        output.open("w") if output is not None else nullcontext(sys.stdout) as target,
+    ):
+        found = journal.entries(log, settings.restore_timeout_seconds, account, microseconds(until) if until else None)
+        for count, text in enumerate(journal.written(found, cast(journal.Format, form)), 1):
+            target.write(text)
+            if count % TOLD_TRANSACTIONS == 0:
+                print(f"{count} transactions and declarations written", file=sys.stderr)
+
+
+def microseconds(text: str) -> int:
+    """A time as microseconds UTC. Raises SetupError for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SetupError(f"{text[:40]!r} is no time such as 2026-11-26 or 2026-11-26T14:30:00+00:00") from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
