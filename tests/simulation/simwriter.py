@@ -13,7 +13,7 @@ class CommandProducer(SimProducer):
 
     timeout_us = 5_000_000
 
-    def append(self, part: Part, key: bytes | None, value: bytes, headers: Any, token: Any) -> None:
+    def append(self, part: Part, key: bytes | None, value: bytes | None, headers: Any, token: Any) -> None:
         super().append(part, key, value, headers, token)
         pipe = self._pipes[part]
         packet = pipe.packets[-1]

@@ -244,14 +244,14 @@ def test_a_missing_record_is_a_gap(copied: Tape) -> None:
     assert not report.equal and len(report.gaps) == 1 and str(ENTRIES) in report.gaps[0]
 
 
-def test_void_records_and_strange_bytes_are_counted_and_passed_over(copied: Tape) -> None:
+def test_void_records_and_stray_bytes_are_counted_and_passed_over(copied: Tape) -> None:
     last = copied.messages(ENTRIES)[-1]
     stale = msgspec.structs.replace(last, meta=msgspec.structs.replace(last.meta, epoch=0))
     copied.broker.produce(ENTRIES, b"", encode(stale))
     copied.broker.produce(ENTRIES, b"", b"hello")
     copied.broker.produce(ENTRIES, b"", encode(last)[:-2])
     report = opinion(copied)
-    assert (report.equal, report.voids, report.strange) == (True, 1, 2)
+    assert (report.equal, report.voids, report.stray) == (True, 1, 2)
 
 
 def test_a_snapshot_with_one_unit_more_is_named(stage: Stage, copied: Tape, monkeypatch: pytest.MonkeyPatch) -> None:

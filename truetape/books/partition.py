@@ -72,7 +72,7 @@ class Books:
         self.balances, self._positions = Balances(), Positions()
         self.entries = self.judged = 0
         self.records: Counter[str] = Counter()
-        self.voids = self.strange = 0
+        self.voids = self.stray = 0
         self.gaps: list[str] = []
         self._transfers: dict[int, m.TransferTerms] = {}
         self._answers: Ints = np.zeros(0, np.int64)
@@ -117,7 +117,7 @@ class Books:
     def _ended(self, source: Source) -> None:
         self.records[source.part.topic] = source.records
         self.voids += source.rule.voids
-        self.strange += source.strange
+        self.stray += source.stray
         self.decode_seconds += source.decode_seconds
         if source.gap:
             self.gaps.append(source.gap)

@@ -64,7 +64,7 @@ class Source:
     def __init__(self, part: Part, end: int, wanted: dict[str, frozenset[str]]) -> None:
         self.part, self.end = part, end
         self.rule = Rule()
-        self.records = self.strange = 0
+        self.records = self.stray = 0
         self.decode_seconds = 0.0
         self.gap = ""
         self._wanted = wanted
@@ -121,7 +121,7 @@ class Source:
         real = np.flatnonzero(readable)
         found.accepted[real] = self.rule.accept(epochs[real], sequences[real], began[real])
         self.records += int(found.accepted.sum())
-        self.strange += len(values) - len(real)
+        self.stray += len(values) - len(real)
         if self.rule.gap:
             self.gap = f"{self.part}: {self.rule.gap}"
         return found

@@ -21,7 +21,7 @@ class BooksReport(Struct, frozen=True):
     """Trades judged one by one, because the columns found something or the numbers are too large for them."""
     records: int
     voids: int
-    strange: int
+    stray: int
     pending: int
     """Fills at the end of the tape that are not booked yet: no difference."""
     gaps: list[str]

@@ -78,7 +78,7 @@ class _Summary:
         self.accounts = len(books.ledger())
         self.positions = len(books.positions())
         self.fills, self.entries, self.judged = len(books.fills), books.entries, books.judged
-        self.records, self.voids, self.strange = sum(books.records.values()), books.voids, books.strange
+        self.records, self.voids, self.stray = sum(books.records.values()), books.voids, books.stray
         self.pending, self.gaps, self.decode_seconds = books.pending, books.gaps, books.decode_seconds
 
 
@@ -142,7 +142,7 @@ def _report(
         judged=sum(one.judged for one in books),
         records=sum(one.records for one in books),
         voids=sum(one.voids for one in books),
-        strange=sum(one.strange for one in books),
+        stray=sum(one.stray for one in books),
         pending=sum(one.pending for one in books),
         gaps=gaps,
         differences=findings.kept,
