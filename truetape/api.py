@@ -107,7 +107,8 @@ class Position(Struct, frozen=True):
     cost: Decimal
     average_price: Decimal | None
     realised: Decimal
-    updated_at: Time
+    updated_at: Time | None
+    """Null in an answer about the past, where later records were unwound."""
 
 
 class Positions(Struct, frozen=True):

@@ -29,9 +29,9 @@ def build() -> typer.Typer:
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
         noun = importlib.import_module(f"{commands.__name__}.{found.name}")
         if hasattr(noun, "app"):
-            app.add_typer(noun.app, name=found.name)
+            app.add_typer(noun.app, name=found.name.replace("_", "-"))
         else:
-            app.command(name=found.name)(noun.command)
+            app.command(name=found.name.replace("_", "-"))(noun.command)
     return app
 
 

@@ -12,7 +12,12 @@
     │   ├── TapeGap             records are missing
     │   ├── TopicMissing
     │   ├── PartitionCountWrong
-    │   └── RestoreTimedOut
+    │   ├── RestoreTimedOut
+    │   └── CorruptRecord       bytes on the broker's disk have changed
+    ├── MomentUnknown           a place or time that the tape does not have
+    ├── AccountUnknown          no such account
+    ├── EvidenceError           signed evidence is missing, forged, or of another tape
+    │   └── ProofInvalid
     ├── BrokerUnavailable       Kafka does not answer
     ├── Overloaded              a bound is reached; come back later
     ├── VenueError              the venue refused, or cannot be understood
@@ -73,6 +78,32 @@ class PartitionCountWrong(TapeError):
 
 class RestoreTimedOut(TapeError):
     """The end of a partition was not reached before the deadline."""
+
+
+class CorruptRecord(TapeError):
+    """A record's bytes on the broker's disk no longer have their checksum."""
+
+    def __init__(self, place: str, detail: str) -> None:
+        super().__init__(
+            f"{place}: {detail}: the bytes on the broker's disk have changed. Restore the topic from a replica or "
+            "backup before anything reads on."
+        )
+
+
+class MomentUnknown(TruetapeError):
+    """A place beyond the end of the tape, or a time before its beginning or in the future."""
+
+
+class AccountUnknown(TruetapeError):
+    """An account that nobody has opened."""
+
+
+class EvidenceError(TruetapeError):
+    """Signed evidence is missing, forged, or does not belong to this tape."""
+
+
+class ProofInvalid(EvidenceError):
+    """A proof does not lead from the record to the signed root."""
 
 
 class BrokerUnavailable(TruetapeError):

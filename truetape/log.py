@@ -17,7 +17,14 @@ import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
-from truetape.errors import BrokerUnavailable, PartitionCountWrong, RestoreTimedOut, TapeGap, TopicMissing
+from truetape.errors import (
+    BrokerUnavailable,
+    CorruptRecord,
+    PartitionCountWrong,
+    RestoreTimedOut,
+    TapeGap,
+    TopicMissing,
+)
 from truetape.happenings import Assigned, Happening, Log, Offered, Part, Record, Report, Revoked
 from truetape.topics import Topic
 
@@ -69,6 +76,7 @@ def consumer_config(bootstrap: str, group: str) -> dict[str, Any]:
         "group.id": group,
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
+        "check.crcs": True,  # Else librdkafka gives changed bytes as if they were the record.
         "fetch.queue.backoff.ms": 10,
         "fetch.error.backoff.ms": 50,
         "isolation.level": "read_uncommitted",
@@ -195,6 +203,8 @@ class KafkaLog:
                 raise TapeGap(
                     f"{where}: {error.str()}: records are missing; restore the topic before anything reads on"
                 )
+            case KafkaError._BAD_MSG:
+                raise CorruptRecord(f"{where} at offset {message.offset()}", error.str())
             case _ if error.fatal() or error.code() == KafkaError._FATAL:  # A member's; readers have no such errors.
                 self._rejoin(error)
             case _:
@@ -499,6 +509,8 @@ def _one(message: Message, missing: dict[Part, tuple[int, int]]) -> Iterator[Rec
     if (error := message.error()) is not None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise TapeGap(f"{message.topic()}/{message.partition()}: {error.str()}; the wanted records are gone")
+        if error.code() == KafkaError._BAD_MSG:
+            raise CorruptRecord(f"{message.topic()}/{message.partition()} at offset {message.offset()}", error.str())
         return
     part = Part(message.topic() or "", message.partition() or 0)
     offset = message.offset() or 0

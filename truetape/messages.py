@@ -133,6 +133,23 @@ class InputParked(Struct, frozen=True, gc=False):
     """The input: a record's bytes, or a venue's report as JSON; null when longer than a record may be, then only its own topic has it."""
 
 
+class CheckpointSigned(Struct, frozen=True, gc=False):
+    """What the tape was at one moment, signed: nobody can change it later without being found out."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    number: int
+    """1, 2, 3 and so on without gaps."""
+    digest: str
+    """SHA-256 of the note in hex; the next checkpoint names it."""
+    note: str
+    """The signed text: size, Merkle root and chain of each partition that grew (truetape/evidence/checkpoint.py)."""
+    signature: str
+    """Ed25519 signature of the note in hex."""
+    public_key: str
+    """The key that signed it in hex."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -1143,6 +1160,7 @@ class Snapshot(Struct, frozen=True, gc=False):
 ROOTS: tuple[type[Struct], ...] = (
     Began,
     InputParked,
+    CheckpointSigned,
     EntryBooked,
     MarkPublished,
     SubmitOrder,

@@ -16,7 +16,7 @@ from truetape.errors import TruetapeError
 from truetape.health import Health, serve
 from truetape.log import KafkaLog, check_topics
 from truetape.runner import Runner
-from truetape.service import Effects, Service
+from truetape.service import Effects, Service, Waits
 from truetape.settings import Settings, settings
 from truetape.telemetry import CountsCollector, configure_logging
 from truetape.topics import ALL
@@ -67,7 +67,10 @@ def health_of(runner: Runner[Any]) -> Health:
     service = runner.service.name
     return Health(
         alive=lambda: runner.log.monotonic() - runner.turned_at < runner.settings.watchdog_seconds,
-        missing=runner.missing,
+        missing=lambda: [
+            *runner.missing(),
+            *(effects.missing() if isinstance(effects := runner.effects, Waits) else ()),
+        ],
         digests=lambda full: {"service": service, "partitions": runner.digests(full)},
         metrics=CountsCollector(service, lambda: runner.counts, runner.gauges),
     )

@@ -7,7 +7,7 @@ act(partition, event)                    after the event's delivery report was r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
@@ -72,6 +72,14 @@ class Effects(Protocol):
 
     def release(self, partition: int) -> None:
         """This process no longer owns the partition: do nothing more for it."""
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """Effects that have something of their own to do before the process is ready."""
+
+    def missing(self) -> list[str]:
+        """What they wait for; empty when nothing."""
 
 
 class NoEffects:

@@ -2,9 +2,9 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PORT_BASES: Final = (1024, 60_000)
@@ -23,6 +23,7 @@ PORT_OFFSETS: dict[str, int] = {
     "clearing": 203,
     "pricing": 204,
     "reconciler": 205,
+    "notary": 206,
 }
 """A process's port is TRUETAPE_PORT_BASE plus this."""
 
@@ -98,6 +99,16 @@ class Settings(BaseSettings):
         5.0, ge=0, description="How long a difference may be mere timing before it is a break"
     )
     mark_interval_ms: int = Field(250, ge=10, description="Shortest time between two marks of an instrument")
+
+    notary_folder: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = Field(
+        None,
+        description="Where the notary keeps its key, the witness file and the trees; audits and proofs use them too",
+    )
+    notary_public_key: str = Field(
+        "", pattern="^([0-9a-f]{64})?$", description="The notary's public key that audits and proofs trust, in hex"
+    )
+    checkpoint_seconds: float = Field(10.0, gt=0, description="Longest time between checkpoints of a tape that grows")
+    checkpoint_records: int = Field(10_000, ge=1, description="Most records between two checkpoints")
 
     def port(self, name: str) -> int:
         """The port of a process: port_base plus its offset."""

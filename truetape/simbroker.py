@@ -196,10 +196,10 @@ class SimBroker:
         partition = self.partition(part)
         return partition.slice(partition.low, partition.end)
 
-    def produce(self, part: Part, key: bytes | None, value: bytes | None) -> int:
+    def produce(self, part: Part, key: bytes | None, value: bytes | None, headers: Any = None) -> int:
         """Write at once, as somebody outside the simulated nodes; returns the offset."""
         partition = self.partition(part)
-        offset = partition.show(partition.write(self.now_us, key, value, None, None) + 1) - 1
+        offset = partition.show(partition.write(self.now_us, key, value, headers, None) + 1) - 1
         self._tell(partition)
         return offset
 

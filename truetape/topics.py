@@ -118,6 +118,14 @@ RECONCILIATION_BREAKS = Topic(
     owner="reconciler",
     doc="Comparisons with the venues; breaks opened and closed",
 )
+AUDIT_CHECKPOINTS = Topic(
+    "audit.checkpoints",
+    (*_OWNED, m.CheckpointSigned),
+    partitions=1,
+    key="none",
+    owner="notary",
+    doc="Signed checkpoints: size, Merkle root and hash chain of every partition of the tape",
+)
 PARKED = Topic(
     "parked",
     (m.ParkedRecord,),
@@ -128,6 +136,7 @@ PARKED = Topic(
 
 OWNED = (
     REFERENCE_EVENTS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES, MARKET_MARKS, RECONCILIATION_BREAKS,
+    AUDIT_CHECKPOINTS,
 )  # fmt: skip
 """Every topic with an owner: together they are the tape."""
 
@@ -147,8 +156,11 @@ def snapshots_of(owned: Topic) -> Topic:
 
 ALL: tuple[Topic, ...] = (
     REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES,
-    MARKET_MARKS, RECONCILIATION_BREAKS, PARKED, *(snapshots_of(owned) for owned in OWNED),
+    MARKET_MARKS, RECONCILIATION_BREAKS, AUDIT_CHECKPOINTS, PARKED, *(snapshots_of(owned) for owned in OWNED),
 )  # fmt: skip
+SEALED = tuple(topic for topic in ALL if topic.cleanup == "delete" and topic not in (AUDIT_CHECKPOINTS, PARKED))
+"""What checkpoints cover: every record that a decision was made from or is. Checkpoints cover each other by their
+chain, and `parked` holds copies."""
 BY_NAME: Mapping[str, Topic] = {topic.name: topic for topic in ALL}
 
 

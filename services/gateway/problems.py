@@ -35,6 +35,8 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "client_order_id_reused": (422, "The client order id belongs to an order with other terms"),
     "external_reference_reused": (422, "The external reference belongs to a transfer with other terms"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another command"),
+    "time_in_future": (422, "The time has not come yet"),
+    "past_too_far": (422, "Too many records came later"),
     "reference_rejected": (422, "The reference command was refused"),
     "rate_limited": (429, "Too many requests"),
     "command_set_aside": (500, "The command could not be decided and was set aside"),

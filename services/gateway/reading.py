@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 from msgspec import UNSET
 from starlette.responses import Response
 
-from services.gateway import rendering
+from services.gateway import past, rendering
 from services.gateway import requests as r
 from services.gateway.history import history_of
 from services.gateway.limits import HOT_BALANCES
@@ -21,9 +21,12 @@ from services.gateway.trading import order_id_of, order_not_found
 from truetape import api as a
 from truetape import ids
 from truetape.messages import OrderStatus
+from truetape.orders import TERMINAL
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 routes = Routes("reading")
 VIEWS: Final = ("view_behind", "view_unavailable")
+PAST: Final = (*VIEWS, "time_in_future", "past_too_far")
 
 
 @routes.add("GET", "/v1/orders/{order_id}", "read", answers={200: a.Order}, problems=("order_not_found", *VIEWS),
@@ -41,10 +44,15 @@ async def get_order(call: Call) -> Response:
     return reply(rendering.undecided(submitted[0]))
 
 
-@routes.add("GET", "/v1/orders", "read", query=r.OrdersQuery, answers={200: a.Orders}, problems=VIEWS, waits=True)
+@routes.add("GET", "/v1/orders", "read", query=r.OrdersQuery, answers={200: a.Orders}, problems=PAST, waits=True)
 async def list_orders(call: Call) -> Response:
-    """The account's orders, newest first."""
+    """The account's orders, newest first.
+
+    With `as_of` or `at`, the orders that were open then, as they were; no other filter goes with these.
+    """
     query = call.query(r.OrdersQuery)
+    if past.is_past(query):
+        return await _open_then(call, query)
     await call.see_answers()
     page = _first("orders", call, query).only(**_given(instrument_id=query.instrument_id, side=query.side))
     if query.status is not UNSET:
@@ -53,6 +61,19 @@ async def list_orders(call: Call) -> Response:
         page = page.only(order_id=ids.order_id(call.account_id, query.client_order_id))
     rows, cursor = await _read(call, page)
     return reply(a.Orders([rendering.order(row) for row in rows], cursor))
+
+
+async def _open_then(call: Call, query: r.OrdersQuery) -> Response:
+    for name in ("instrument_id", "status", "side", "client_order_id"):
+        if getattr(query, name) is not UNSET:
+            raise field_problem(name, "cannot be asked together with as_of or at")
+    cut = await past.cuts(call, query, ORDERS_DECISIONS, ORDERS_EXECUTIONS)
+    before = 2**63 - 1 if query.cursor is UNSET else min(int(query.cursor), 2**63 - 1)
+    rows = await past.open_orders(call, cut, before, query.limit + 1)
+    page = rows[: query.limit]
+    cursor = str(page[-1]["decision_offset"]) if len(rows) > query.limit else None
+    orders = [rendering.order(row) for row in page if row["status"] not in TERMINAL]
+    return reply(a.Orders(orders, cursor), headers=past.header(cut))
 
 
 @routes.add("GET", "/v1/fills", "read", query=r.FillsQuery, answers={200: a.Fills}, problems=VIEWS, waits=True)
@@ -65,17 +86,30 @@ async def list_fills(call: Call) -> Response:
     return reply(a.Fills([rendering.fill(row) for row in rows], cursor))
 
 
-@routes.add("GET", "/v1/positions", "read", answers={200: a.Positions}, problems=VIEWS, waits=True)
+@routes.add("GET", "/v1/positions", "read", query=r.PastQuery, answers={200: a.Positions}, problems=PAST, waits=True)
 async def list_positions(call: Call) -> Response:
-    """The account's positions, with average cost and realised profit."""
+    """The account's positions, with average cost and realised profit; with `as_of` or `at`, as they were then."""
+    query = call.query(r.PastQuery)
+    if past.is_past(query):
+        cut = await past.cuts(call, query, CLEARING_ENTRIES)
+        found = await past.positions(call, cut)
+        return reply(a.Positions([rendering.position(row) for row in found]), headers=past.header(cut))
     await call.see_answers()
     rows = await call.gateway.reads.rows(HOLDINGS, call.account_id)
     return reply(a.Positions([rendering.position(row) for row in rows]))
 
 
-@routes.add("GET", "/v1/balances", "read", answers={200: a.Balances}, problems=VIEWS, waits=True)
+@routes.add("GET", "/v1/balances", "read", query=r.PastQuery, answers={200: a.Balances}, problems=PAST, waits=True)
 async def list_balances(call: Call) -> Response:
-    """The account's balances: cleared, reserved by open orders, and available."""
+    """The account's balances: cleared, reserved by open orders, and available.
+
+    With `as_of` or `at`, what they were then, as risk counted: `at` a place on orders.decisions is exact.
+    """
+    query = call.query(r.PastQuery)
+    if past.is_past(query):
+        cut = await past.cuts(call, query, ORDERS_DECISIONS)
+        then = await past.balances(call, cut)
+        return reply(a.Balances([rendering.balance(*row) for row in then]), headers=past.header(cut))
     found = await _hot_balances(call)
     if found is None:
         await call.see_answers()

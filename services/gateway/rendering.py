@@ -133,7 +133,7 @@ def position(row: Row) -> a.Position:
     average_e8 = divide(sign * cost_e8 * ONE_E8, abs(quantity_e8), "half_even")[0] if quantity_e8 else None
     return a.Position(
         row["instrument_id"], from_e8(quantity_e8), from_e8(cost_e8), maybe_decimal(average_e8),
-        from_e8(row["realised_e8"]), moment(row["updated_at_us"]),
+        from_e8(row["realised_e8"]), maybe_moment(row["updated_at_us"]),
     )  # fmt: skip
 
 

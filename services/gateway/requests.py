@@ -30,6 +30,17 @@ AccountOrAll = Annotated[
 ]
 Asset = Annotated[str, Meta(pattern=ASSET_PATTERN, examples=["USDT"])]
 Cursor = Annotated[str, Meta(pattern=r"^[0-9]{1,19}" + END, description="next_cursor of the page before")]
+AsOf = Annotated[
+    str, Meta(max_length=40, description="As it was at this time, RFC 3339", examples=["2026-11-26T12:00:00Z"])
+]
+At = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        description="As it was after these records: topic/partition@offset, comma-separated",
+        examples=["orders.decisions/3@1200"],
+    ),
+]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Rows per page")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -163,8 +174,15 @@ class CancelAllQuery(Struct, frozen=True, forbid_unknown_fields=True):
     instrument_id: InstrumentId | UnsetType = UNSET
 
 
-class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which orders, newest first."""
+class PastQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which moment; now when neither is given."""
+
+    as_of: AsOf | UnsetType = UNSET
+    at: At | UnsetType = UNSET
+
+
+class OrdersQuery(PastQuery, frozen=True, forbid_unknown_fields=True):
+    """Which orders, newest first; of the past, those that were open then."""
 
     instrument_id: InstrumentId | UnsetType = UNSET
     status: Annotated[str, Meta(max_length=120, description="One or more states, comma-separated")] | UnsetType = UNSET

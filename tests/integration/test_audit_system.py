@@ -156,13 +156,17 @@ def copied(traded: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def copy(source: str, target: str) -> None:
-    """Every record of the tape and of its snapshots."""
-    wanted = [*topics.OWNED, *(topics.snapshots_of(topic) for topic in topics.OWNED)]
+    """Every record of the tape, of what its checkpoints cover, and of its snapshots."""
+    tape = dict.fromkeys([*topics.OWNED, *topics.SEALED])
+    wanted = [*tape, *(topics.snapshots_of(topic) for topic in topics.OWNED)]
     producer = Producer({"bootstrap.servers": target, "acks": "all", "enable.idempotence": True, "log_level": 2})
     with closing(KafkaLog(source)) as log:
+        # Checkpoints first: they go on, and cover no more than what is read after them.
         parts = [Part(topic.name, partition) for topic in wanted for partition in range(topic.partitions)]
-        for record in log.read(log.ends(parts), 60):
-            producer.produce(record.topic, record.value, record.key, partition=record.partition)
+        checkpoints = [part for part in parts if part.topic == topics.AUDIT_CHECKPOINTS.name]
+        first = log.ends(checkpoints)
+        for record in log.read(log.ends(parts) | first, 60):
+            producer.produce(record.topic, record.value, record.key, partition=record.partition, headers=record.headers)
             producer.poll(0)
     assert producer.flush(60) == 0
 

@@ -9,6 +9,7 @@ import msgspec
 
 from services.clearing.core import SERVICE as CLEARING
 from services.gateway.core import SERVICE as GATEWAY
+from services.notary.core import SERVICE as NOTARY
 from services.pricing.core import SERVICE as PRICING
 from services.pricing.core import Top, TopsSeen
 from services.reconciler.core import SERVICE as RECONCILER
@@ -31,7 +32,7 @@ from truetape.venue.book import BookView
 
 TURN_US = 5_000
 QUIET_TURNS = 40
-SERVICES = {one.name: one for one in (GATEWAY, RISK, ROUTER, CLEARING, PRICING, RECONCILER)}
+SERVICES = {one.name: one for one in (GATEWAY, RISK, ROUTER, CLEARING, PRICING, RECONCILER, NOTARY)}
 ONE_VENUE = msgspec.structs.replace(BTC, listings=(ALPHA,))
 
 
@@ -98,7 +99,7 @@ class Tape:
         broker = SimBroker(1)
         for part, partition in self.broker._partitions.items():
             for record in partition.slice(0, partition.end):
-                broker.produce(part, record.key, record.value)
+                broker.produce(part, record.key, record.value, record.headers)
         return Tape(broker)
 
     def ask(self, names: list[str]) -> Mapping[str, Live | Silent]:
@@ -135,7 +136,7 @@ class Tape:
 
 
 class Stage(Tape):
-    """Six services, two accounts with funds, one instrument at one venue."""
+    """All services, two accounts with funds, one instrument at one venue."""
 
     def __init__(self) -> None:
         super().__init__(SimBroker(1))

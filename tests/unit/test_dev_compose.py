@@ -89,7 +89,7 @@ def test_every_secret_is_demanded_and_none_has_a_default() -> None:
 
 def test_every_published_port_is_on_loopback() -> None:
     published = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
-    assert len(published) == 12
+    assert len(published) == 13
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 

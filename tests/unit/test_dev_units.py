@@ -26,7 +26,7 @@ def test_every_need_of_the_stack_is_one_of_its_units(tmp_path: Path) -> None:
     units = Stack(tmp_path / "home").units
     assert {need for unit in units for need in unit.needs} <= {unit.name for unit in units}
     ports = [port for unit in units for port in unit.ports]
-    assert len(ports) == len(set(ports)) == 13
+    assert len(ports) == len(set(ports)) == 14
 
 
 def test_an_unknown_unit_is_refused_with_the_known_ones(tmp_path: Path) -> None:

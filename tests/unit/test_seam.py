@@ -36,6 +36,7 @@ ALLOWED = {
     "services/gateway/gateway.py": "threading.Thread",
     "services/gateway/tail.py": "threading.Thread",
     "services/gateway/projection/projector.py": "time.sleep",
+    "services/notary/session.py": "threading.Thread",
 }
 """Threads and waits that the simulation replaces by turns."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Check = Literal["tape", "invariant", "snapshot", "live", "view"]
+Check = Literal["tape", "evidence", "invariant", "snapshot", "live", "view"]
 NOTHING = "nothing"
 SHOWN_CHARS = 200
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from truetape.errors import TapeGap
+from truetape.errors import CorruptRecord, TapeGap
 from truetape.happenings import Log, Part, Record
 from truetape.messages import InputParked, Meta
 from truetape.restore import accepted
@@ -74,11 +74,15 @@ class Cursor:
         return given
 
     def _pull(self, log: Log, timeout_seconds: float) -> Record | None:
-        record = next(self._source, None)
-        if record is None and self._fetched < self.end:
-            until = min(self.end, self._fetched + CHUNK_RECORDS)
-            self._source, self._fetched = log.read({self.part: (self._fetched, until)}, timeout_seconds), until
+        try:
             record = next(self._source, None)
+            if record is None and self._fetched < self.end:
+                until = min(self.end, self._fetched + CHUNK_RECORDS)
+                self._source, self._fetched = log.read({self.part: (self._fetched, until)}, timeout_seconds), until
+                record = next(self._source, None)
+        except CorruptRecord as corrupt:
+            self.gap = str(corrupt)
+            return None
         return record
 
     def _judged(self, record: Record) -> Given | None:
@@ -99,7 +103,10 @@ class Tape:
         self.cursors = {part: Cursor(part, low, high) for part, (low, high) in ends.items()}
         self._gaps = [part for part, cursor in self.cursors.items() if cursor.gap]
         heads = {p: (0, min(c.end, HEAD_RECORDS)) for p, c in self.cursors.items() if not c.gap}
-        found = sorted(log.read(heads, timeout_seconds), key=lambda record: (record.topic, record.partition))
+        try:
+            found = sorted(log.read(heads, timeout_seconds), key=lambda record: (record.topic, record.partition))
+        except CorruptRecord:
+            found = []  # Each cursor reads its own head, and the one concerned says so.
         for at, records in itertools.groupby(found, key=lambda record: Part(record.topic, record.partition)):
             self.cursors[at].feed(records)
 

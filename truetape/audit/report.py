@@ -37,6 +37,26 @@ class ViewReport(Struct, frozen=True):
     rows: int
 
 
+class EvidenceReport(Struct, frozen=True):
+    """The tape against its signed checkpoints."""
+
+    verdict: str
+    """equal, differs, none (no checkpoint anywhere)."""
+    checkpoints: int
+    """Checkpoints on the topic."""
+    witnessed: int
+    """Testimonies of witnesses: lines of the notary's file, and of others that were given."""
+    public_key: str
+    """The key that all must be signed with."""
+    pinned: bool
+    """Whether that key was known before; else it is the first checkpoint's own word."""
+    covered: int
+    """Records that checkpoints cover."""
+    uncovered: int
+    """Records after the last checkpoint: nothing is proven of them yet."""
+    seconds: float
+
+
 class Report(Struct, frozen=True):
     """One audit."""
 
@@ -48,6 +68,8 @@ class Report(Struct, frozen=True):
     differences: list[Difference]
     """The first of each kind."""
     differences_total: int
+    evidence: EvidenceReport | None
+    """What the signed checkpoints say; None when they were not asked."""
     silent: dict[str, str]
     """Services that did not answer, and why."""
     pending: dict[str, int]

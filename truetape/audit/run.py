@@ -8,12 +8,13 @@ from typing import Any
 from truetape.audit import kept
 from truetape.audit.archive import Seen
 from truetape.audit.difference import Difference
+from truetape.audit.evidence import EvidenceAudit
 from truetape.audit.findings import Findings
 from truetape.audit.fold import DAMAGED, DIFFERS, EQUAL, NONE, Fold
 from truetape.audit.killswitch import KillSwitch
 from truetape.audit.live import Live, Silent
 from truetape.audit.merge import Given, Tape
-from truetape.audit.report import PartitionReport, Report, ViewReport
+from truetape.audit.report import EvidenceReport, PartitionReport, Report, ViewReport
 from truetape.audit.rules import ACCOUNT_TOPICS, AnswerRules, PartitionRules
 from truetape.audit.view import Expected, OpenView, View
 from truetape.errors import TruetapeError
@@ -57,11 +58,13 @@ class Audit:
         views: Mapping[str, OpenView],
         *,
         require_live: bool = False,
+        evidence: EvidenceAudit | None = None,
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
         self._log, self._settings, self._ask, self._open_views = log, settings, ask, views
         self._services = {service.owns.name: service for service in services.values()}
-        self._require_live, self._progress = require_live, progress
+        self._require_live, self._progress, self._check_evidence = require_live, progress, evidence
+        self._evidence: EvidenceReport | None = None
         self._findings = Findings()
         self._executions = Seen()
         self._kill_switch = KillSwitch()
@@ -79,6 +82,9 @@ class Audit:
     def run(self) -> Report:
         """Read, fold, compare. What claims to know is asked before the tape is read, so that the tape has it all."""
         began = time.monotonic()
+        if self._check_evidence is not None:
+            timeout_seconds = self._settings.restore_timeout_seconds
+            self._evidence = self._check_evidence.run(self._log, self._findings, timeout_seconds)
         with contextlib.ExitStack() as opened:
             self._open(opened)
             claims = self._ask([service.name for service in self._services.values()])
@@ -239,6 +245,7 @@ class Audit:
             gaps=gaps,
             differences=self._findings.kept,
             differences_total=self._findings.total,
+            evidence=self._evidence,
             silent=self._silent,
             pending={what: number for what, number in pending.items() if number},
             rules=dict(sorted(self._findings.checked.items())),

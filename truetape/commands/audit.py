@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from truetape.audit import Audit, PartitionReport, Report
+from truetape.audit import Audit, EvidenceAudit, PartitionReport, Report
 from truetape.audit.difference import Difference
+from truetape.audit.findings import Findings
 from truetape.audit.live import Live, Silent, ask
+from truetape.audit.report import EvidenceReport
 from truetape.books import BooksReport, audit_books
 from truetape.books.run import CLEARING
 from truetape.entrypoints import SERVICES, VIEWS, installed
@@ -40,13 +43,25 @@ def command(
         bool,
         typer.Option("--fast", help="The books alone, by columns: ten times as fast, with none of the services' code"),
     ] = False,
+    evidence_only: Annotated[
+        bool, typer.Option("--evidence-only", help="Only the tape against its signed checkpoints: fast, folds nothing")
+    ] = False,
+    require_checkpoints: Annotated[
+        bool, typer.Option("--require-checkpoints", help="No checkpoint at all is a difference")
+    ] = False,
+    witness: Annotated[
+        list[Path] | None, typer.Option(help="A copy of checkpoints.jsonl, or the notary's JSON log, kept elsewhere")
+    ] = None,
 ) -> None:
     """Read the whole tape, fold every state again, and compare. Exit status 1 on any difference or gap."""
     settings = Settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}), "audit")  # What matters, the report says.
     if fast:
         _fast(settings, views, as_json)
-    report = _run(settings, require_live, views)
+    evidence = partial(EvidenceAudit, settings.notary_folder, settings.notary_public_key, witness or ())
+    if evidence_only:
+        _evidence_alone(settings, partial(evidence, require_checkpoints), as_json)
+    report = _run(settings, require_live, views, partial(evidence, require_checkpoints))
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
@@ -54,7 +69,37 @@ def command(
     raise typer.Exit(0 if report.equal else 1)
 
 
-def _run(settings: Settings, require_live: bool, views: bool) -> Report:
+MakeEvidence = Callable[[Callable[[int, int], None]], EvidenceAudit]
+"""The audit of the evidence, given what hears of its progress."""
+
+
+def _evidence_alone(settings: Settings, make: MakeEvidence, as_json: bool) -> None:
+    """The tape against its checkpoints."""
+    check_topics(settings.kafka, ALL, ASK_SECONDS)
+    findings = Findings()
+    with closing(KafkaLog(settings.kafka)) as log, progress_bar() as progress:
+        found = make(progress).run(log, findings, settings.restore_timeout_seconds)
+    if as_json:
+        report = {"equal": not findings.total, "evidence": found, "differences": findings.kept}
+        print(msgspec.json.encode(report | {"differences_total": findings.total}).decode())
+    else:
+        console = Console(highlight=False)
+        _show_evidence(found, console)
+        if findings.kept:
+            console.print(differences_table(findings.kept, findings.total))
+        wrong = _worded([(findings.total, "difference")])
+        console.print(f"[bold red]{wrong}[/]" if findings.total else "[bold green]equal[/]")
+    raise typer.Exit(1 if findings.total else 0)
+
+
+def _show_evidence(found: EvidenceReport, console: Console) -> None:
+    trust = "" if found.pinned or not found.public_key else ", [yellow]key known by the checkpoints' own word alone[/]"
+    proven = f"{found.covered} records proven, {found.uncovered} not yet in {found.seconds:.1f} s"
+    seen = f"{found.checkpoints} checkpoints, {found.witnessed} testimonies"
+    console.print(f"evidence: {_coloured(found.verdict)}, {seen}, {proven}{trust}")
+
+
+def _run(settings: Settings, require_live: bool, views: bool, evidence: MakeEvidence) -> Report:
     services: dict[str, Service[Any]] = installed(SERVICES)
     if not services:
         raise SetupError("no service is registered: run `pip install -e .` in the checkout, then audit again")
@@ -68,6 +113,7 @@ def _run(settings: Settings, require_live: bool, views: bool) -> Report:
             partial(_asked, settings),
             installed(VIEWS) if views else {},
             require_live=require_live,
+            evidence=evidence(progress),
             progress=progress,
         )
         return audit.run()
@@ -129,6 +175,8 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
 def show(report: Report, console: Console) -> None:
     """The report for a person: a table per service and partition, the views, the differences, one last line."""
     console.print(_partitions(report.partitions))
+    if report.evidence is not None:
+        _show_evidence(report.evidence, console)
     for view in report.views:
         console.print(f"view {view.view}: {_coloured(view.verdict)}, {view.rows} rows")
     for service, reason in sorted(report.silent.items()):

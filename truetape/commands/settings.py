@@ -103,6 +103,8 @@ def _default(field: FieldInfo) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "set" if value.get_secret_value() else "unset"
+    if value is None:
+        return ""
     return value.model_dump_json() if isinstance(value, BaseModel) else str(value)
 
 

@@ -47,6 +47,7 @@ def host_environment(folder: Path) -> dict[str, str]:
         here[f"TRUETAPE_VENUES__{venue.upper()}__STREAM_URL"] = f"ws://{address}"
     postgres = f"truetape:{known['POSTGRES_PASSWORD']}@127.0.0.1:{known['POSTGRES_PORT']}"
     return here | {
+        "TRUETAPE_NOTARY_FOLDER": "",  # It is in the notary's volume, not on this host.
         "TRUETAPE_KAFKA": f"127.0.0.1:{known['KAFKA_PORT']}",
         "TRUETAPE_POSTGRES": f"postgresql://{postgres}/truetape",
         "TRUETAPE_REDIS": f"redis://:{known['REDIS_PASSWORD']}@127.0.0.1:{known['REDIS_PORT']}/0",

@@ -38,6 +38,7 @@ SERVICES = (
     Service("clearing", "services.clearing"),
     Service("pricing", "services.pricing", venue_fields=_VENUE_ADDRESSES),
     Service("reconciler", "services.reconciler", venue_fields=_READING),
+    Service("notary", "services.notary"),
 )
 
 

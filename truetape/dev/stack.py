@@ -65,6 +65,7 @@ class Stack:
         self.port_base = _checked(port_base) or int(known.get("TRUETAPE_PORT_BASE", _DEFAULT_BASE))
         self._known_base = int(known.get("TRUETAPE_PORT_BASE", self.port_base))
         self._environment = environment(self.port_base, secrets_of(known))
+        self._environment["TRUETAPE_NOTARY_FOLDER"] = str(self.home.data("notary"))
         self._units = {unit.name: unit for unit in self._all_units(downloads or _downloads(), replay)}
         self._chosen = self._choose(only)
         self._added: list[Unit] = []
@@ -141,7 +142,7 @@ class Stack:
         postgres.remove(self.home)
         for name in ("env", "lock"):
             (self.home.path / name).unlink(missing_ok=True)
-        for name in ("kafka", "postgres", "redis", "venues", "logs", "run"):
+        for name in ("kafka", "postgres", "redis", "venues", "notary", "logs", "run"):
             shutil.rmtree(self.home.path / name, ignore_errors=True)
         if self.home.path.exists() and not any(self.home.path.iterdir()):
             self.home.path.rmdir()

@@ -1337,6 +1337,23 @@ def decode_45(data: bytes) -> Any:
     return message
 
 
+def read_CheckpointSigned(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.CheckpointSigned(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_46(data: bytes) -> Any:
+    message, at = read_CheckpointSigned(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -2343,6 +2360,21 @@ def encode_45(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_CheckpointSigned(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_long(out, value.number)
+    p.write_string(out, value.digest)
+    p.write_string(out, value.note)
+    p.write_string(out, value.signature)
+    p.write_string(out, value.public_key)
+
+
+def encode_46(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00."]
+    write_CheckpointSigned(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -2389,6 +2421,7 @@ DECODERS: dict[int, Any] = {
     43: decode_43,
     44: decode_44,
     45: decode_45,
+    46: decode_46,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -2436,4 +2469,5 @@ ENCODERS: dict[Any, Any] = {
     m.ApiKeyRevoked: encode_43,
     m.ReferenceRejected: encode_44,
     m.Snapshot: encode_45,
+    m.CheckpointSigned: encode_46,
 }
