@@ -166,8 +166,8 @@ class History:
 
     def _snapshot(self, service: Service[Any]) -> snapshots.Kept | None:
         part = Part(snapshots_of(service.owns).name, self._partition)
-        values = [record.value for record in self._read(part, *self.log.ends([part])[part])]
-        return snapshots.newest(values, snapshots.version_of(service.state_type)).get(self._partition)
+        found = self._read(part, *self.log.ends([part])[part])
+        return snapshots.newest(found, snapshots.version_of(service.state_type)).get(self._partition)
 
     def _read(self, part: Part, start: int, end: int) -> Iterable[Record]:
         return self.log.read({part: (start, end)}, self.timeout_seconds) if start < end else ()
