@@ -244,7 +244,10 @@ class KafkaLog:
     def _pump_records(self) -> None:
         """While the loop has little to do, wait for records and wake it; a busy loop takes its batches itself."""
         while not self._stopping.is_set():
-            if not self._wants_records.wait(0.1) or not self._followed:
+            if not self._followed:
+                self._stopping.wait(0.1)  # A service without inputs has nothing to wait for, and must not spin.
+                continue
+            if not self._wants_records.wait(0.1):
                 continue
             with self._reading:
                 first = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
