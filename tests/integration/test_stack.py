@@ -127,6 +127,14 @@ def test_a_killed_database_comes_back_with_its_data(databases: Stack) -> None:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
 
+def test_a_database_killed_in_the_middle_of_a_query_starts_again(databases: Stack) -> None:
+    """Its session ends only after the query, and until then PostgreSQL refuses to start beside it."""
+    with contextlib.closing(psycopg.connect(databases.environment()["TRUETAPE_POSTGRES"])) as connection:
+        connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 5000000)")
+        databases.kill("postgres", signal.SIGKILL)
+        databases.start("postgres")
+
+
 def test_a_killed_kafka_comes_back_with_its_topics(home: Path) -> None:
     stack = Stack(home, free_base(), only=("kafka",))
     bootstrap = stack.environment()["TRUETAPE_KAFKA"]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from truetape.dev.unit import Unit
 from truetape.errors import SetupError
 
 _SHARED_TEMPORARY = Path("/var/tmp")
+_ORPHAN_SECONDS = 10.0
 
 # Views can be replayed from the tape, so a crash of the whole machine may lose them; kill -9 may not, and
 # does not: what was written stays in the operating system's cache.
@@ -39,6 +41,7 @@ def unit(home: Home, dsn: str) -> Unit:
 
     def prepare() -> None:
         place = _place(home)
+        _await_orphans(place / "data" / "postmaster.pid")
         if not (place / "data").exists():
             _initialise(home, place, where.username or "", where.password or "")
 
@@ -57,6 +60,25 @@ def unit(home: Home, dsn: str) -> Unit:
         stop_seconds=30,
         advice="data of another PostgreSQL version: `truetape dev reset` starts anew, and the views are replayed",
     )
+
+
+def _await_orphans(pid_file: Path) -> None:
+    """After kill -9 of the server its sessions end by themselves, but only after their query, and PostgreSQL refuses
+    to start while one of them holds the shared memory. Later than the deadline, its own log says so."""
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while _attached(pid_file) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _attached(pid_file: Path) -> bool:
+    """Whether processes hold the shared memory that a former server's pid file names in its seventh line."""
+    table = Path("/proc/sysvipc/shm")
+    if not pid_file.exists() or not table.exists():
+        return False
+    lines = pid_file.read_text().splitlines()
+    memory = lines[6].split()[-1] if len(lines) > 6 and lines[6].strip() else ""
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    return any(row[1] == memory and int(row[6]) > 0 for row in rows)
 
 
 def remove(home: Home) -> None:
