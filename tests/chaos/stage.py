@@ -85,7 +85,7 @@ class Stage:
             through[unit] = through.get(unit, {}) | dict(values)
         stack = Stack(home, base, extra=SETTINGS | dict(extra or {}), by_unit=through)
         try:
-            _bring_up(stack)
+            bring_up(stack)
             stage = cls(stack, proxies, through)
             stage.introduce()
             yield stage
@@ -203,7 +203,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SE
         time.sleep(0.1)
 
 
-def _bring_up(stack: Stack) -> None:
+def bring_up(stack: Stack) -> None:
     """Start, once more when a machine that is too busy let something give up: to start is not what is tested here."""
     for _ in range(2):
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.proxy import Direction, Verdict
 from tests.chaos.scenario import Run, scenario
-from tests.chaos.stage import Stage, wait_until
+from tests.chaos.stage import Stage, bring_up, wait_until
 
 pytestmark = pytest.mark.timeout(900)
 SERVICES = ("gateway", "risk", "router", "clearing", "projection", "reconciler", "pricing")
@@ -138,7 +138,7 @@ def everything_at_once(stage: Stage, rounds: int, rate: str) -> None:
                 for victim in chance.sample((*SERVICES, *SERVERS), len(SERVICES) + len(SERVERS)):
                     if stage.stack.pid(victim) is not None:  # What lost its server may have ended by itself.
                         stage.stack.kill(victim)
-                stage.stack.up()
+                bring_up(stage.stack)
 
 
 def test_everything_is_killed_at_once(stage: Stage) -> None:
