@@ -10,9 +10,10 @@ import pytest
 from tests.chaos.proxy import Direction, Verdict
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, bring_up, wait_until
+from truetape.dev import services
 
 pytestmark = pytest.mark.timeout(900)
-SERVICES = ("gateway", "risk", "router", "clearing", "projection", "reconciler", "pricing")
+SERVICES = tuple(service.name for service in services.SERVICES)
 SERVERS = ("kafka", "postgres", "redis")
 """The venues are not ours: nobody promises what they remember after a kill."""
 RATES = ("idle", "light", "full")
