@@ -88,11 +88,12 @@ class Proxy:
         self._started.set()
         await self._stopping.wait()
         server.close()
+        for event in self._free.values():
+            event.set()
         self._cut_all()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others, timeout=START_SECONDS / 2)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
