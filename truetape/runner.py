@@ -15,14 +15,14 @@ import structlog
 
 from truetape import ids, marks, reference, snapshots
 from truetape.codec import encode
-from truetape.errors import BrokerUnavailable, SchemaError, TapeError, TapeGap, TopicMissing, TruetapeError
+from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
 from truetape.restore import Restored, Restorer, accepted, typed
 from truetape.service import Effects, Input, NoEffects, Service, Tables, Tick
 from truetape.settings import Settings
 from truetape.tables import TableReader
-from truetape.tape import Doubt, Ownership, Reader
+from truetape.tape import PASSING, Doubt, Ownership, Reader
 from truetape.topics import BY_NAME, PARKED, key_of, snapshots_of
 
 S = TypeVar("S")
@@ -30,9 +30,6 @@ RETAKE_SECONDS = 0.2
 PARKED_BYTES_MAX = 512 * 1024
 """Longer inputs stay on their own topic alone: a record that holds one must still fit."""
 COMMIT_SECONDS = 5.0
-_PASSING = (Doubt, BrokerUnavailable, TopicMissing)
-"""Reasons to forget, and to take over again. A broker that is away, or just back and without its topics (they were
-there at our start), is no reason to end: the process has nothing wrong with it."""
 _log = structlog.get_logger()
 
 
@@ -172,7 +169,7 @@ class Runner(Generic[S]):
                 case Revoked(partitions=partitions):
                     self._assigned -= partitions
                     self._forget(partitions)
-        except _PASSING as doubt:
+        except PASSING as doubt:
             self._step_down(str(doubt))
 
     # -- inputs ----------------------------------------------------------------------------------------------
@@ -361,7 +358,7 @@ class Runner(Generic[S]):
             self._retake_at = None
             try:
                 self._take_over(self._assigned - self._owned.keys() - self._beginning.keys())
-            except _PASSING as doubt:
+            except PASSING as doubt:
                 self._step_down(str(doubt))
 
     # -- housekeeping ----------------------------------------------------------------------------------------

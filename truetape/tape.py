@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from truetape.errors import TapeGap
+from truetape.errors import BrokerUnavailable, TapeGap, TopicMissing
 from truetape.messages import Began, Meta
 
 S = TypeVar("S")
@@ -105,6 +105,11 @@ class Reader:
 
 class Doubt(Exception):
     """A delivery report was not what it must be: the writer no longer knows where it stands, and steps down."""
+
+
+PASSING: Final = (Doubt, BrokerUnavailable, TopicMissing)
+"""What makes a writer forget, and take over again. A broker that is away, or just back and without its topics (they
+were there at our start), is no reason to end: the process has nothing wrong with it."""
 
 
 @dataclass(slots=True, eq=False)
