@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,35 @@ def test_a_person_sees_a_table_and_a_verdict(traded: dict[str, str]) -> None:
     assert done.stdout.strip().splitlines()[-1] == "equal"
 
 
+def test_the_second_opinion_is_equal_to_services_snapshots_and_views(traded: dict[str, str]) -> None:
+    found = audit(traded, "--fast")
+    assert (found.status, found.differences(), found.report["gaps"]) == (0, [], [])
+    assert (found.report["compared"]["live"], found.report["compared"]["postgres"]) == ("equal", "equal")
+    assert found.report["fills"] > 20 and found.report["positions"] > 0 and found.report["judged"] == 0
+    shown = run(traded, "--fast")
+    assert shown.returncode == 0 and shown.stdout.strip().splitlines()[-1] == "equal"
+
+
+def test_all_is_rebuilt_and_the_audits_agree(traded: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "truetape.cli", "rebuild", "all", "--json"]
+    done = subprocess.run(command, env=traded, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rebuilt = {one["target"]: one["verdict"] for one in json.loads(done.stdout)}
+    assert set(rebuilt.values()) <= {"equal", "none"} and {"postgres", "redis", "clearing"} < rebuilt.keys()
+    assert (audit(traded, "--require-live").status, audit(traded, "--fast").status) == (0, 0)
+
+
+def test_the_journal_is_exported_and_hledger_checks_it(traded: dict[str, str], tmp_path: Path) -> None:
+    target = tmp_path / "tape.journal"
+    command = [sys.executable, "-m", "truetape.cli", "ledger", "export", "--output", str(target)]
+    done = subprocess.run(command, env=traded, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert f"{CLIENT}  " in target.read_text()
+    if shutil.which("hledger") is None:
+        pytest.skip("hledger is not installed: scripts/setup")
+    subprocess.run(["hledger", "check", "--strict", "-f", str(target)], check=True, timeout=60)
+
+
 FIRST_FILL = f"execution_id = (SELECT min(execution_id) FROM view.fills WHERE account_id = '{ACCOUNT}')"
 
 
@@ -129,6 +159,18 @@ def test_a_changed_row_is_named(traded: dict[str, str], table: str, column: str,
     [one] = found.report["differences"]
     assert int(one["other"]) - int(one["tape"]) == 1
     assert audit(traded).status == 0
+
+
+def test_the_second_opinion_names_a_changed_balance(traded: dict[str, str]) -> None:
+    change = f"UPDATE view.balances SET amount_e8 = amount_e8 + %s WHERE account = '{CLIENT}' AND asset = 'USDT'"
+    with psycopg.connect(traded["TRUETAPE_POSTGRES"], autocommit=True) as connection:
+        connection.execute(change % 1)
+        try:
+            found = audit(traded, "--fast")
+        finally:
+            connection.execute(change % -1)
+    where = f"postgres clearing.entries/{PARTITION}"
+    assert (found.status, found.differences()) == (1, [("view", where, ACCOUNT, f"balance {CLIENT} USDT")])
 
 
 def test_without_a_broker_the_error_is_named(traded: dict[str, str]) -> None:

@@ -14,6 +14,12 @@ def result(*arguments: str, seconds: float = 240) -> dict[str, object]:
     return found
 
 
+def test_the_fold_and_the_columns_come_to_one_digest() -> None:
+    found = result("bench.rebuild", "--fills", "3000", "--accounts", "40")
+    figures: dict[str, object] = found["figures"]  # type: ignore[assignment]
+    assert (found["name"], figures["fills"], figures["positions"]) == ("rebuild", 3000, 40)
+
+
 def test_matching_says_what_the_naive_book_says() -> None:
     found = result("bench.matching", "--operations", "600")
     assert found["name"] == "matching"

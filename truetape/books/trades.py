@@ -148,6 +148,9 @@ class Fills:
         if not len(self):
             return np.zeros(0, np.int64)
         first, second = self.columns["execution0"], self.columns["execution1"]
+        ascending = np.sort(first)
+        if not np.any(ascending[1:] == ascending[:-1]):
+            return np.zeros(0, np.int64)
         order = np.lexsort((self.offsets, second, first))
         same = (np.diff(first[order]) == 0) & (np.diff(second[order]) == 0)
         return np.sort(order[1:][same])
@@ -185,6 +188,8 @@ class Journal:
     def lines(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
         """(account, asset, amount) of every line of these entries."""
         there = np.arange(len(self.amounts))[:, None] < self.count[rows]
+        if len(rows) == len(self.places):
+            return self.accounts[there], self.assets[there], self.amounts[there]
         return self.accounts[:, rows][there], self.assets[:, rows][there], self.amounts[:, rows][there]
 
 
@@ -202,15 +207,16 @@ class Entries:
         """`rows` of the journal are trades; `fill_rows` says which fill each books."""
         self.words = words
         self.fill: dict[str, Any] = {name: column[fill_rows] for name, column in fills.columns.items()}
-        self.ints = {name: column[rows] for name, column in journal.ints.items()}
-        self.hashes = {name: column[rows] for name, column in journal.hashes.items()}
+        some = slice(None) if len(rows) == len(journal.places) else rows  # All of them need no copy.
+        self.ints = {name: column[some] for name, column in journal.ints.items()}
+        self.hashes = {name: column[some] for name, column in journal.hashes.items()}
         self.said = {name: self.ints[f"position.{name}"] for name in ("quantity_e8", "cost_e8", "realised_e8")}
         self.said |= {"realised_now_e8": self.ints["realised_e8"], "filled_e8": self.ints["filled_e8"]}
         self.moved_e8: Ints = np.where(self.fill["side"] == 0, self.fill["quantity_e8"], -self.fill["quantity_e8"])
         """Signed quantity."""
-        self.count, self.amounts = journal.count[rows], journal.amounts[:, rows]
-        self.accounts, self.assets = journal.accounts[:, rows], journal.assets[:, rows]
-        self.purposes = journal.purposes[:, rows]
+        self.count, self.amounts = journal.count[some], journal.amounts[:, some]
+        self.accounts, self.assets = journal.accounts[:, some], journal.assets[:, some]
+        self.purposes = journal.purposes[:, some]
         self.paid_e8: Ints = -self.amounts[1] if len(self.amounts) > 1 else np.zeros(len(rows), np.int64)
         """What the client paid in the quote asset, as the entry says."""
 
@@ -262,9 +268,9 @@ class Entries:
         wrong: Bools = np.zeros(len(rows), np.bool_)
 
         def line(at: Any, account: Any, asset: Any, amount: Any, why: str, where: Any = True) -> None:
-            at = np.minimum(at, len(self.amounts) - 1)
-            same = (self.accounts[at, rows] == account) & (self.assets[at, rows] == asset)
-            same &= (self.amounts[at, rows] == amount) & (self.purposes[at, rows] == purpose[why])
+            cell = at if isinstance(at, int) else (np.minimum(at, len(self.amounts) - 1), rows)
+            same = (self.accounts[cell] == account) & (self.assets[cell] == asset)
+            same &= (self.amounts[cell] == amount) & (self.purposes[cell] == purpose[why])
             wrong[...] |= ~same & where
 
         line(0, client, fill["base"], self.moved_e8, "principal")
