@@ -143,7 +143,7 @@ def _asked(settings: Settings, names: list[str]) -> Mapping[str, Live | Silent]:
 def show_books(report: BooksReport, console: Console) -> None:
     """The second opinion for a person."""
     console.print(
-        f"{report.fills} fills, {report.entries} entries; {report.accounts} balances' accounts, "
+        f"{report.fills} fills, {report.entries} entries; {report.accounts} ledger accounts, "
         f"{report.positions} positions; {report.judged} trades judged one by one"
     )
     for name, verdict in report.compared.items():
