@@ -406,17 +406,15 @@ class Runner(Generic[S]):
         assert clock.waiting is not None
         kept = snapshots.Kept(clock.waiting.place, own.in_place, clock.waiting.positions, clock.waiting.state)
         clock.waiting = None
-        part = Part(snapshots_of(self.service.owns).name, own.partition)
         for key, record in snapshots.cut(self.service.name, own.partition, self._restorer.version, kept):
-            self.log.append(part, key, encode(record), [], None)
+            self.log.append(Part(snapshots_of(self.service.owns).name, own.partition), key, encode(record), [], None)
         self.counts["snapshots"] += 1
 
     def _digest(self, request: DigestRequest) -> None:
         for own in self._owned.values():
             accounts = self.service.accounts(own.state)
             request.found[own.partition] = {
-                "epoch": own.place.epoch,
-                "sequence": own.place.sequence,
+                **own.place._asdict(),
                 "digest": snapshots.digest(own.state),
                 "accounts": msgspec.to_builtins(accounts) if request.full else {},
             }
