@@ -9,14 +9,14 @@ import os
 import sys
 import tempfile
 import time
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import faust
 
 from services.clearing import ledger, positions
 from truetape import ids
 from truetape.codec import decode, encode
-from truetape.messages import Cause, EntryBooked, Meta, OrderFilled
+from truetape.messages import Cause, EntryBooked, Meta, OrderFilled, Position
 from truetape.reference import NO_FEES
 from truetape.settings import settings
 from truetape.topics import ORDERS_EXECUTIONS, PARTITIONS
@@ -25,15 +25,16 @@ WARM_UP: Final = 500
 
 
 def book(account: dict[str, Any], fill: OrderFilled, sequence: int) -> EntryBooked:
-    """The entry of a fill, and the account after it: balances and position."""
+    """The entry of a fill, and the account after it: balances and position, as JSON can hold them."""
     quote_e8 = ledger.client_quote_e8(fill)
     lines = ledger.trade_lines(fill, quote_e8, ledger.house_fee_e8(quote_e8, NO_FEES, fill.liquidity))
     ledger.assert_balanced(lines)
     ledger.assert_fitting(account["balances"], lines)
-    before = account["positions"].get(fill.instrument_id) or positions.flat(fill.instrument_id)
+    kept = account["positions"].get(fill.instrument_id)
+    before = Position(fill.instrument_id, *kept) if kept else positions.flat(fill.instrument_id)
     after = positions.trade(before, lines[0].amount_e8, -lines[1].amount_e8)
     ledger.post(account["balances"], lines)
-    account["positions"][fill.instrument_id] = after
+    account["positions"][fill.instrument_id] = [after.quantity_e8, after.cost_e8, after.realised_e8]
     cause = Cause(ORDERS_EXECUTIONS.name, 0, sequence, "")
     return EntryBooked(
         meta=Meta(1, sequence, cause, time.time_ns() // 1000, ids.event_id("entries", cause), fill.order_id),
@@ -44,8 +45,8 @@ def book(account: dict[str, Any], fill: OrderFilled, sequence: int) -> EntryBook
     )  # fmt: skip
 
 
-def build(target: str, fills: int) -> Any:
-    """The Faust application."""
+def build(target: str, fills: int, say: TextIO) -> Any:
+    """The Faust application; `say` is where the benchmark listens."""
     app = faust.App(
         "bench-faust", broker=f"kafka://{settings().kafka}", store="memory://", topic_partitions=PARTITIONS,
         processing_guarantee="exactly_once", web_enabled=False, consumer_auto_offset_reset="earliest",
@@ -53,7 +54,7 @@ def build(target: str, fills: int) -> Any:
     )  # fmt: skip
     source = app.topic(ORDERS_EXECUTIONS.name, key_serializer="raw", value_serializer="raw")
     entries = app.topic(target, key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
-    accounts = app.Table("accounts", partitions=PARTITIONS, value_serializer="pickle")
+    accounts = app.Table("accounts", partitions=PARTITIONS)
     began: list[tuple[float, float]] = []
 
     async def clear(stream: Any) -> None:
@@ -68,11 +69,11 @@ def build(target: str, fills: int) -> Any:
             await entries.send(key=fill.account_id.encode(), value=encode(entry))
             done += 1
             if done == WARM_UP:
-                print("ready", flush=True)
+                print("ready", file=say, flush=True)
                 began.append((time.perf_counter(), time.process_time()))
             if done == WARM_UP + fills:
                 wall, cpu = began[0]
-                print(f"{time.perf_counter() - wall} {time.process_time() - cpu}", flush=True)
+                print(f"{time.perf_counter() - wall} {time.process_time() - cpu}", file=say, flush=True)
                 os._exit(0)
 
     app.agent(source)(clear)
@@ -82,7 +83,9 @@ def build(target: str, fills: int) -> Any:
 def main() -> None:
     """Run the worker."""
     target, fills = sys.argv[1], int(sys.argv[2])
-    faust.Worker(build(target, fills), loglevel="error", redirect_stdouts=False).execute_from_commandline()
+    say = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Faust draws on stdout.
+    faust.Worker(build(target, fills, say), loglevel="error", redirect_stdouts=False).execute_from_commandline()
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ class KafkaLog:
     def _opened(self, item: Any) -> Happening | None:
         if type(item) is Report:
             generation, token = item.token
-            return item._replace(token=token) if generation == self._generation else None
+            return Report(item.part, item.offset, item.error, token) if generation == self._generation else None
         if isinstance(item, Message):
             self._raise_if_serious(item)
             return None
