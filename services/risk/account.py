@@ -32,7 +32,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     numbers: dict[str, int] | None = None
 
 
-class Reservation(Struct, array_like=True):
+class Reservation(Struct, array_like=True, gc=False):
     """What an accepted order holds until it has ended and its fills are cleared."""
 
     number: int
@@ -49,7 +49,7 @@ class Reservation(Struct, array_like=True):
     ended: bool = False
 
 
-class Withdrawal(Struct, array_like=True):
+class Withdrawal(Struct, array_like=True, gc=False):
     """An approved withdrawal that clearing has not booked yet."""
 
     asset: str
