@@ -22,8 +22,10 @@ class SimClock:
 
     def monotonic_us(self) -> int:
         """The monotonic clock; it stands while the machine is suspended."""
-        ticked_us = self._ticked_us() if self._standing_us is None else self._standing_us
-        return ticked_us - self._stood_us
+        if self._drift_ppm or self._standing_us is not None:
+            ticked_us = self._ticked_us() if self._standing_us is None else self._standing_us
+            return ticked_us - self._stood_us
+        return self._virtual_us() - self._stood_us
 
     def monotonic(self) -> float:
         """The monotonic clock in seconds."""

@@ -67,6 +67,8 @@ class Network:
         self.broker, self.line = broker, line
         self.chance = Random(f"{seed}:network")
         self.hosts: dict[str, Host] = {}
+        self.orders_sent: dict[str, None] = {}
+        """Client order ids of all order requests that some client tried to send."""
         self.broken = 0
         """Connections and exchanges that something happened to."""
         self._cut_until_us: dict[tuple[str, str], int] = {}
@@ -173,6 +175,8 @@ class Exchanged:
 
     async def __aenter__(self) -> "Exchanged":
         """Send, and wait for the answer."""
+        if self.request.method == "POST":
+            self.network.orders_sent[_parameter(self.request.raw_path, "newClientOrderId")] = None
         if self.network.parted(self.http.name, self.host.name):
             self._fail_at(self.network.broker.now_us + CONNECT_US, aiohttp.ConnectionTimeoutError("connect"))
         elif self.network.strikes(self.network.line.lost_request):
@@ -380,6 +384,12 @@ class SimHttp:
         """End all connections."""
         for socket in self._sockets:
             await socket.close()
+
+
+def _parameter(raw_path: str, name: str) -> str:
+    """A parameter of an address; empty when it has none."""
+    _, _, rest = raw_path.partition(f"{name}=")
+    return rest.partition("&")[0]
 
 
 def _enter(host: Host, far: SimSocket, request: SimRequest) -> None:

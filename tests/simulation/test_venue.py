@@ -89,7 +89,9 @@ def test_an_order_goes_the_real_way_there_and_back() -> None:
     assert kinds(desk.events) == ["connected", "VenueAcknowledged", "VenueFilled"]
     [(execution_id, (name, true))] = desk.exchange.fills().items()
     assert (execution_id, name, true.quantity_e8) == (fill.execution_id, "TT000-a-00", fill.quantity_e8)
-    assert desk.exchange.moved_e8() == {"BTC": 10**6 - fill.fee_e8, "USDT": -fill.quote_amount_e8}
+    had = dict(desk.exchange.options.deposits_e8)
+    moved = {"BTC": 10**6 - fill.fee_e8, "USDT": -fill.quote_amount_e8}
+    assert desk.exchange.balances_e8() == {asset: had[asset] + moved[asset] for asset in had}
     assert [name for _, name in desk.exchange.received] == ["TT000-a-00"]
 
 
@@ -132,7 +134,7 @@ def test_a_restarted_exchange_has_forgotten_nothing() -> None:
     desk = Desk()
     desk.buy("TT000-a-00", -(10**10))
     desk.buy("TT000-b-00", 10 * TICK_E8)
-    truth, moved = desk.exchange.fills(), desk.exchange.moved_e8()
+    truth, balances = desk.exchange.fills(), desk.exchange.balances_e8()
     desk.exchange.kill()
     desk.broker.advance(2 * SECOND)
     assert kinds(desk.events)[-1] == "lost"
@@ -142,7 +144,7 @@ def test_a_restarted_exchange_has_forgotten_nothing() -> None:
     desk.broker.advance(15 * SECOND)
     assert kinds(desk.events)[-1] == "connected"
     assert desk.views[-1].usable
-    assert (desk.exchange.fills(), desk.exchange.moved_e8()) == (truth, moved)
+    assert (desk.exchange.fills(), desk.exchange.balances_e8()) == (truth, balances)
     assert desk.exchange.open_orders() == {"TT000-a-00"}
     desk.exchange.cancel_all()
     desk.broker.advance(SECOND)

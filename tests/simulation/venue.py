@@ -1,5 +1,6 @@
 """The real simulated exchange in a simulated process: started, killed, restarted, and asked for the truth."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -59,7 +60,8 @@ class VenueOptions:
     """Of the generated order flow, for each symbol."""
     depth_orders: int = 12
     tick_seconds: float = 0.2
-    deposits_e8: tuple[tuple[str, int], ...] = (("USDT", 10**8 * 10**8), ("BTC", 10**5 * 10**8))
+    rates: Rates = Rates()  # noqa: RUF009 - frozen
+    deposits_e8: tuple[tuple[str, int], ...] = (("USDT", 5 * 10**6 * 10**8), ("BTC", 100 * 10**8))
     limits: Limits = field(default_factory=Limits)
     rules: tuple[Rule, ...] = ()
     """Planted faults of the exchange's own."""
@@ -82,6 +84,8 @@ class SimVenue:
         self.clock = clock or SimClock(lambda: network.broker.now_us)
         self.received: list[tuple[int, str]] = []
         """(virtual time, client order id) of each order request that arrived, of all incarnations."""
+        self.told: Counter[str] = Counter()
+        """How often each fill was told by the account's stream, by execution id."""
         self.starts = 0
         self.process: Process | None = None
         self.venue = self._build(None)
@@ -136,13 +140,21 @@ class SimVenue:
             self.name,
             KEYS,
             symbols=tuple(self.options.symbols),
-            rates=Rates(),
+            rates=self.options.rates,
             limits=self.options.limits,
             seed=self.seed + self.starts,
             first_id=first_id,
         )
         venue.open_socket = _socket_of
         venue.note_received = self._note_received  # type: ignore[method-assign,assignment]
+        deliver = venue.users._deliver
+
+        def note(account_id: int, event: dict[str, Any]) -> None:
+            if event.get("x") == "TRADE":
+                self.told[execution_id(self.name, event["s"], event["t"], event["S"])] += 1
+            deliver(account_id, event)
+
+        venue.users._deliver = note  # type: ignore[method-assign]
         if kept is not None:
             state.restore(venue.exchange, kept)
         return venue
@@ -185,13 +197,18 @@ class SimVenue:
                 found[name] = (registry.orders[fill.order_id].client_order_id, fill)
         return found
 
+    def balances_e8(self) -> dict[str, int]:
+        """What the firm has there, by asset; never zero."""
+        account = self.venue.exchange.accounts[ACCOUNT]
+        assets = sorted(account.free.keys() | account.locked.keys())
+        held = {asset: account.free.get(asset, 0) + account.locked.get(asset, 0) for asset in assets}
+        return {asset: amount_e8 for asset, amount_e8 in held.items() if amount_e8}
+
     def moved_e8(self) -> dict[str, int]:
         """What trading did to the firm's account, by asset; never zero."""
-        account = self.venue.exchange.accounts[ACCOUNT]
-        deposited = dict(self.options.deposits_e8)
-        assets = sorted(account.free.keys() | account.locked.keys())
-        moved = {asset: account.free.get(asset, 0) + account.locked.get(asset, 0) for asset in assets}
-        return {asset: e8 - deposited.get(asset, 0) for asset, e8 in moved.items() if e8 != deposited.get(asset, 0)}
+        moved = Counter(self.balances_e8())
+        moved.subtract(dict(self.options.deposits_e8))
+        return {asset: amount_e8 for asset, amount_e8 in moved.items() if amount_e8}
 
     def cancel_all(self) -> None:
         """Somebody at the exchange ends every open order: for the end of a run."""
