@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ def digest(state: Any) -> str:
     return hashlib.sha256(pack(state)).hexdigest()
 
 
+@cache
 def version_of(state_type: Any) -> str:
     """Fingerprint of a state's type: a snapshot of another shape is not used."""
     schema = msgspec.json.schema(state_type)
