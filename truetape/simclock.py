@@ -34,7 +34,10 @@ class SimClock:
     def virtual_us(self, monotonic_us: int) -> int:
         """The virtual time at which the monotonic clock will have come that far, at the earliest."""
         ticked_us = monotonic_us + self._stood_us
-        return ticked_us if not self._drift_ppm else -(-ticked_us * 10**6 // (10**6 + self._drift_ppm))
+        virtual_us = -(-ticked_us * 10**6 // (10**6 + self._drift_ppm))
+        while virtual_us + virtual_us * self._drift_ppm // 10**6 < ticked_us:
+            virtual_us += 1  # Of two roundings, the second may have lost a microsecond.
+        return virtual_us
 
     def jump(self, by_us: int) -> None:
         """Somebody sets the wall clock."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.reference import ACCOUNTS, BTC
+from tests.simulation.reference import ACCOUNTS, BTC, VENUE
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import encode
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.evidence import Evidence
 
 TICK_E8: Final = 10**6
+FUNDS: Final = {"USDT": 200_000 * ONE_E8, "BTC": 3 * ONE_E8}
+"""What every client begins with, at the venue."""
 
 
 class Clients:
@@ -32,8 +34,8 @@ class Clients:
     def fund(self) -> None:
         """Everybody begins with some money and some coins."""
         for account in ACCOUNTS:
-            for asset, amount in (("USDT", 200_000), ("BTC", 3)):
-                self.transfer(account, asset, amount * ONE_E8)
+            for asset, amount_e8 in FUNDS.items():
+                self.transfer(account, asset, amount_e8, f"venue:{VENUE}")
 
     def act(self, price_e8: int) -> None:
         """One client does something."""
@@ -68,12 +70,11 @@ class Clients:
         self.orders.append(order)
         self._submit(order)
 
-    def transfer(self, account: str, asset: str, amount_e8: int) -> None:
+    def transfer(self, account: str, asset: str, amount_e8: int, location: str = "bank:settlement") -> None:
         """A deposit, or a withdrawal when negative."""
         reference = self._id()
-        terms = m.TransferTerms(
-            ids.transfer_id(account, reference), account, asset, amount_e8, "bank:settlement", reference
-        )
+        transfer_id = ids.transfer_id(account, reference)
+        terms = m.TransferTerms(transfer_id, account, asset, amount_e8, location, reference)
         self.transfers.append(terms)
         self._ask(account, m.RequestTransfer(terms, "key", self._broker.wall_us()))
 

@@ -12,6 +12,7 @@ from functools import partial
 from random import Random
 from typing import Any, ClassVar, Final
 
+from tests.simulation import loop
 from tests.simulation.node import Node, Process, RunLoop
 from tests.simulation.swarm import MS, SECOND, Plan
 from tests.simulation.tape import Tape
@@ -27,8 +28,15 @@ QUIET_SECONDS: Final = 60
 UNOWNED_SECONDS: Final = 10
 LOOK_US: Final = 500 * MS
 """Between two looks at what must always hold."""
-SETTINGS: Final = Settings(snapshot_every_records=12, snapshot_every_seconds=6, in_flight_max=20)
-"""Small bounds, so that they are met."""
+SETTINGS: Final = Settings(
+    snapshot_every_records=12,
+    snapshot_every_seconds=6,
+    in_flight_max=20,
+    mark_interval_ms=700,
+    reconcile_seconds=4,
+    break_grace_seconds=3,
+)
+"""Small bounds, so that they are met; and intervals that leave time for other things."""
 RunnerType = Callable[..., Runner[Any]]
 
 
@@ -46,6 +54,9 @@ class Cluster:
     services: ClassVar[Sequence[Service[Any]]]
     registry: ClassVar[Sequence[Topic]] = ALL
     runner_type: ClassVar[RunnerType] = Runner
+    single: ClassVar[Sequence[str]] = ()
+    """Services of which there is one instance, whatever the plan says."""
+    settings: Settings = SETTINGS
 
     def __init__(self, seed: int, plan: Plan, verbose: bool = False) -> None:
         self.seed, self.plan, self.verbose = seed, plan, verbose
@@ -61,7 +72,7 @@ class Cluster:
         self.nodes = [
             Node(self, service.name, f"{service.name}{n}", partial(self.run_loop, service))
             for service in self.services
-            for n in range(plan.nodes)
+            for n in range(1 if service.name in self.single else plan.nodes)
         ]
         owned = [Part(s.owns.name, p) for s in self.services for p in range(s.owns.partitions)]
         by_topic = {service.owns.name: service for service in self.services}
@@ -70,9 +81,12 @@ class Cluster:
 
     # -- what a subclass says --------------------------------------------------------------------------------
 
-    def effects(self, node: Node, runner: Runner[Any]) -> Effects:
+    def effects(self, node: Node, simulated: loop.Process, runner: Runner[Any]) -> Effects:
         """Effects of a new process."""
         raise NotImplementedError
+
+    def begin(self) -> None:
+        """The run begins: what goes on beside the nodes."""
 
     def quiet(self) -> None:
         """Faults have stopped, and inputs too."""
@@ -92,11 +106,13 @@ class Cluster:
 
     def run_loop(self, service: Service[Any], node: Node) -> Process:
         """A new process of a service."""
-        configured = SETTINGS.model_copy(update={"instance": node.name})
-        node.log = self.broker.log(node.name, configured.session_timeout_ms)
+        configured = self.settings.model_copy(update={"instance": node.name})
+        simulated = node.simulated = loop.Process(self.broker, node.name, self.seed, node.clock)
+        simulated.ended = partial(node.failed, simulated)
+        node.log = self.broker.log(node.name, configured.session_timeout_ms, node.clock)
         node.runner = self.runner_type(service, node.log, configured)
-        node.runner.effects = self.effects(node, node.runner)
-        return RunLoop(node.runner, node.log)
+        node.runner.effects = self.effects(node, simulated, node.runner)
+        return RunLoop(node.runner, node.log, simulated)
 
     def pace_us(self) -> int:
         """How long a turn takes."""
@@ -131,6 +147,10 @@ class Cluster:
 
     def run(self) -> None:
         """Raises Broken."""
+        with loop.simulated():
+            self._run()
+
+    def _run(self) -> None:
         try:
             self._trouble()
             self._calm_down()
@@ -150,6 +170,7 @@ class Cluster:
         self.seen["void takeover"] += sum(tape.void_begans for tape in self.tapes.values())
 
     def _trouble(self) -> None:
+        self.begin()
         for node in self.nodes:
             node.start()
         for kind, rate in self.plan.events.items():
@@ -264,10 +285,9 @@ class Cluster:
     def _clock(self, node: Node) -> None:
         """A clock jumps and drifts, until something sets it right. It does not run ahead by more than seconds: what
         is sent has a deadline by the clock of whoever decided it, and no doubt is resolved before that."""
-        if node.log is not None:
-            log, jump_us = node.log, self.chance.choice((-3600, -300, -5, -1, 1, 4)) * SECOND
-            log.jump_clock(jump_us)
-            self.later(int(10 ** self.chance.uniform(5.5, 7)), partial(log.jump_clock, -jump_us))
+        jump_us = self.chance.choice((-3600, -300, -5, -1, 1, 4)) * SECOND
+        node.clock.jump(jump_us)
+        self.later(int(10 ** self.chance.uniform(5.5, 7)), partial(node.clock.jump, -jump_us))
 
     def _truncate(self) -> None:
         """Records that somebody has read or had acknowledged are lost, as by an unclean election. A reader that had

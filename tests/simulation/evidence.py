@@ -30,6 +30,7 @@ class TrueFill(NamedTuple):
     quote_e8: int
     fee_asset: str
     fee_e8: int
+    maker: bool
 
 
 class Arrival(NamedTuple):
@@ -51,7 +52,7 @@ class Truth(NamedTuple):
     """Client order ids of all orders that the venue ever took."""
     arrivals: list[Arrival]
     balances_e8: dict[str, int]
-    """What trading changed, by asset; nothing that is zero."""
+    """What the firm has there by our own doing: deposits and trades, without gifts; nothing that is zero."""
 
 
 class Evidence:
@@ -139,7 +140,7 @@ class Evidence:
     @cached_property
     def truth(self) -> Truth:
         """The venue's side."""
-        return self.system.truth()
+        return self.system.market.truth()
 
     @cached_property
     def live(self) -> dict[str, Live]:

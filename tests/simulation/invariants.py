@@ -90,7 +90,7 @@ def fees_are_those_of_the_fills(found: Evidence) -> Wrong:
 
 def _house_fee(found: Evidence, name: str, entry: m.EntryBooked) -> Wrong:
     fees = found.system.reference.fees_of(entry.account_id)
-    rate_e8 = fees.maker_rate_e8 if " MAKER " in f" {entry.rule} " else fees.taker_rate_e8
+    rate_e8 = fees.maker_rate_e8 if found.truth.fills[name].maker else fees.taker_rate_e8
     client = f"client:{entry.account_id}"
     quote_e8 = sum(abs(x.amount_e8) for x in entry.lines if (x.account, x.purpose) == (client, "principal")
                    and x.asset == "USDT")  # fmt: skip
@@ -241,7 +241,7 @@ def nothing_is_accepted_while_halted(found: Evidence) -> Wrong:
 
 def nothing_at_a_venue_without_intent(found: Evidence) -> Wrong:
     """15, 22: what reaches a venue is an accepted record of an order that risk accepted; a zombie's is not."""
-    arrivals, accepted = found.system.arrivals(), found.accepted
+    arrivals, accepted = found.system.market.arrivals(), found.accepted
     for arrival in arrivals:
         order_id = found.routed.get(arrival.client_order_id)
         if order_id is None:
@@ -253,7 +253,7 @@ def nothing_at_a_venue_without_intent(found: Evidence) -> Wrong:
 
 def nothing_reaches_a_venue_twice(found: Evidence) -> Wrong:
     """15: a venue order is sent once, and under the id that is derived from its order."""
-    counts = Counter(arrival.client_order_id for arrival in found.system.arrivals())
+    counts = Counter(arrival.client_order_id for arrival in found.system.market.arrivals())
     if twice := [name for name, count in counts.items() if count > 1]:
         yield f"reached the venue twice: {twice}"
     for name, order_id in found.routed.items():
@@ -346,6 +346,16 @@ def old_tapes_are_prefixes(found: Evidence) -> Wrong:
             yield f"{part}: the first {count} records are not what they were"
 
 
+def breaks_are_the_real_differences(found: Evidence) -> Wrong:
+    """24: once all is quiet, what the reconciler holds open is what truly differs: nothing false, nothing missing."""
+    breaks = Counter((one.break_class, one.key) for one in found.system.open_breaks())
+    if breaks != Counter(found.system.real_differences()):
+        yield f"open are {dict(breaks)}, real is {found.system.real_differences()}"
+    for one in found.system.open_breaks():
+        if one.theirs_e8 - one.ours_e8 != found.system.market.gift_e8:
+            yield f"{one} should be {found.system.market.gift_e8}"
+
+
 def nothing_is_parked(found: Evidence) -> Wrong:
     """20: no input was set aside: all of them are sound here, so that a parked one is an invariant that broke."""
     yield from found.parked
@@ -385,6 +395,7 @@ IN_THE_END: Final[Mapping[str, Invariant]] = {
         sequences_have_no_gap,
         snapshot_and_tail_are_full_replay,
         rebuilt_state_is_live_state,
+        breaks_are_the_real_differences,
         old_tapes_are_prefixes,
     )
 }

@@ -4,13 +4,15 @@ Nothing here polls in small steps: each process says when it wants its next turn
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tests.simulation import loop
 from tests.simulation.swarm import MS, SECOND
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
 from truetape.runner import Runner
+from truetape.simclock import SimClock
 from truetape.simlog import Killed, SimLog
 
 if TYPE_CHECKING:
@@ -45,32 +47,36 @@ class Process(Protocol):
 
 @dataclass
 class RunLoop:
-    """A service: the real run loop over the simulated log."""
+    """A service: the real run loop over the simulated log, and the event loops of its sessions."""
 
     runner: Runner[Any]
     log: SimLog
+    simulated: loop.Process
 
     def begin(self) -> None:
-        self.runner.start()
+        self.simulated.run(self.runner.start)
 
     def turn(self) -> int:
         now_us = self.log.broker.now_us
         if self.log.busy_until_us > now_us:
             return self.log.busy_until_us
-        self.runner.turn(0.0)
+        self.simulated.run(self.runner.turn, 0.0)
         return now_us + IDLE_US
 
     def crash(self) -> None:
+        self.simulated.kill()
         self.log.crash()
 
     def pause(self, suspend: bool) -> None:
+        self.simulated.pause(suspend)
         self.log.pause(suspend)
 
     def resume(self) -> None:
+        self.simulated.resume()
         self.log.resume()
 
     def stop(self) -> None:
-        self.runner._drain()
+        self.simulated.run(self.runner._drain)
 
 
 @dataclass
@@ -86,11 +92,20 @@ class Node:
     """Its process's way to Kafka, if it has one."""
     runner: Runner[Any] | None = None
     """Its process's run loop, if it is one."""
+    simulated: loop.Process | None = None
+    """Its process's event loops, if it has some."""
     paused: bool = False
     starts: int = 0
+    clock: SimClock = field(init=False)
+    """The machine's: it goes on when a process dies."""
     _due_us: int = NEVER
     _not_before_us: int = 0
     _working: bool = False
+
+    def __post_init__(self) -> None:
+        chance, broker = self.cluster.chance, self.cluster.broker
+        drift_ppm = chance.randint(-500, 500) if "clock" in self.cluster.plan.events else 0
+        self.clock = SimClock(lambda: broker.now_us, drift_ppm=drift_ppm)
 
     # -- turns -----------------------------------------------------------------------------------------------
 
@@ -141,7 +156,8 @@ class Node:
         if self.process is not None:
             return
         self.starts += 1
-        self.log = self.runner = None
+        self.clock.wake()
+        self.log = self.runner = self.simulated = None
         self.paused = False
         self.process = self.make(self)
         if self.log is not None:
@@ -159,13 +175,31 @@ class Node:
         self.cluster.seen["process killed"] += 1
         self.cluster.gather(self)
         self.process.crash()
-        self.process, self.log, self.runner, self.paused = None, None, None, False
+        self.process = self.log = self.runner = self.simulated = None
+        self.paused = False
         self.cluster.later(for_us, self.start)
 
     def crash_in_mid_work(self, calls: int) -> None:
         """Kill the process inside one of its next calls, whatever it then does."""
-        if self.log is not None:
+        if self.simulated is not None and self.cluster.chance.random() < 0.5:
+            self.simulated.after_steps(calls, partial(self._die, self.simulated))
+        elif self.log is not None:
             self.log.fuse, self.log.blow = calls, self._kill
+
+    def _die(self, simulated: loop.Process) -> None:
+        """Inside a step of its event loops."""
+        simulated.kill()
+        if self.simulated is simulated and self.process is not None:
+            self.cluster.seen["killed in mid-work"] += 1
+            self.crash(self.cluster.downtime_us())
+
+    def failed(self, process: loop.Process, error: BaseException) -> None:
+        """Work in its event loops failed in a way that ends a real process."""
+        if isinstance(error, AssertionError):
+            raise error
+        self.cluster.say(f"{self.name} ends: {error!r}")
+        self.cluster.seen["process ended itself"] += 1
+        self._die(process)
 
     def freeze_in_mid_work(self, calls: int, for_us: int) -> None:
         """Stop the process inside one of its next calls; the world goes on, and then it goes on."""

@@ -8,7 +8,7 @@ from truetape import messages as m
 from truetape.codec import decode
 from truetape.happenings import Part
 from truetape.messages import Began
-from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS, snapshots_of
+from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS, RECONCILIATION_BREAKS, snapshots_of
 
 if TYPE_CHECKING:
     from tests.simulation.system import System
@@ -28,6 +28,8 @@ COUNTED: Final[Mapping[str, str]] = {
     "cluster away": "outage",
     "acknowledgements cut off": "lose_replies",
     "clock set back or ahead": "clock",
+    "venue restarted": "venue_crash",
+    "venue cut off from a node": "venue_cut",
 }
 """Met when the run counted this."""
 
@@ -99,9 +101,11 @@ def fill_before_acknowledgement(system: "System") -> Iterator[str]:
 
 
 def intent_never_sent(system: "System") -> Iterator[str]:
-    """The router died, or lost the partition, between the acknowledgement of an intent and the sending of its order."""
-    sent = system.sent()
-    yield from (name for name in system.evidence.routed if name not in sent)
+    """The router died, or lost the partition, between the acknowledgement of an intent and the sending of its order:
+    it never arrived, although nothing on the way to the venue loses anything in this run."""
+    if not (system.plan.line or system.plan.venue or system.plan.venue_events):
+        arrived = {one.client_order_id for one in system.market.arrivals()}
+        yield from (name for name in system.evidence.routed if name not in arrived)
 
 
 def snapshot_older_than_a_takeover(system: "System") -> Iterator[str]:
@@ -145,10 +149,25 @@ def too_late(system: "System") -> Iterator[str]:
             yield event.order_id
 
 
-def repeated_fill_dropped(system: "System") -> Iterator[str]:
-    """The venue told a fill twice, and it is on the tape once."""
-    told = system.repeated_fills()
-    yield from (name for name in told if name in system.evidence.trades)
+def struck(kind: str) -> Callable[["System"], Iterator[str]]:
+    """A fault of the venue's own happened."""
+    return lambda system: iter([kind] * system.market.struck[kind])
+
+
+def late_fill(system: "System") -> Iterator[str]:
+    """A fill came after the end of its order."""
+    return followed(system, (m.OrderCancelled, m.OrderExpired), lambda event: isinstance(event, m.OrderFilled))
+
+
+def break_opened_and_closed(system: "System") -> Iterator[str]:
+    """The reconciler saw a difference that lasted, and later that it was gone."""
+    for event in system.tape(RECONCILIATION_BREAKS, 0).events():
+        yield from (one.break_id for one in getattr(event, "closed", ()))
+
+
+def real_break(system: "System") -> Iterator[str]:
+    """The reconciler found what somebody had changed at the venue."""
+    return (one.break_id for one in system.open_breaks())
 
 
 JUDGED: Final[Mapping[str, Callable[["System"], Iterator[str]]]] = {
@@ -156,7 +175,13 @@ JUDGED: Final[Mapping[str, Callable[["System"], Iterator[str]]]] = {
     "outcome unknown, proved never received": unknown_then_absent,
     "crash between acknowledgement and effect": intent_never_sent,
     "snapshot older than a takeover": snapshot_older_than_a_takeover,
-    "duplicate fill dropped": repeated_fill_dropped,
+    "duplicate event told by the venue": struck("duplicate_event"),
+    "event of the venue late": struck("late_event"),
+    "event of the venue lost": struck("drop_event"),
+    "order executed, its answer lost": struck("drop_reply"),
+    "fill after the end of its order": late_fill,
+    "break opened and closed again": break_opened_and_closed,
+    "real break found": real_break,
     "fill before acknowledgement": fill_before_acknowledgement,
     "cancel overtaken by the last fill": cancel_overtaken,
     "decision repeated": repeated_decision,

@@ -16,7 +16,7 @@ PARTITIONS: Final = 2
 """Of the topics keyed by account: takeovers of eight say no more than those of two."""
 ACCOUNTS: Final = {"leo": 0, "ivy": 0, "kim": 1, "tom": 1}
 """Account -> its partition, by the real partitioner over all eight."""
-LISTING: Final = m.Listing(VENUE, SYMBOL, 10**6, 10_000, 10_000, 5 * ONE_E8, 75_000, 100_000)
+LISTING: Final = m.Listing(VENUE, SYMBOL, 10**6, 10_000, 10_000, 5 * ONE_E8, 100_000, 100_000)
 BTC: Final = m.Instrument(
     "BTC-USDT", "BTC", "USDT", 10**6, 10_000, 10_000, 100 * ONE_E8, 10 * ONE_E8, 2_000_000 * ONE_E8, True, (LISTING,)
 )

@@ -14,7 +14,6 @@ from tests.simulation.cluster import SETTINGS, Broken
 from tests.simulation.gateway_clients import GatewayClients
 from tests.simulation.gateway_clients import Line as ClientLine
 from tests.simulation.gateways import gateway, projection
-from tests.simulation.loop import simulated
 from tests.simulation.node import Node, Process
 from tests.simulation.simpostgres import PostgresFaults, SimPostgres
 from tests.simulation.simredis import RedisFaults, SimRedis
@@ -72,8 +71,7 @@ class Served(System):
         return projection(node, self.seed, self.postgres, self.redis)
 
     def run(self) -> None:
-        with simulated():
-            super().run()
+        super().run()
         self.seen.update(self.traders.counts)
         self.seen.update(self.postgres.seen)
         self.seen.update(self.redis.seen)

@@ -38,13 +38,29 @@ EVENTS: Final = {
 }
 """What happens to a node or to the cluster: greatest rate of each, per virtual second over all nodes."""
 LINE: Final = {
-    "lost_requests": 0.2,
-    "lost_replies": 0.2,
-    "lost_events": 0.4,
-    "repeated_events": 0.3,
+    "slow": 0.2,
+    "lost_request": 0.15,
+    "lost_reply": 0.15,
+    "silent": 0.1,
+    "reset": 0.02,
+    "half_open": 0.01,
 }
-"""The way to the venue: greatest probability of each."""
-KINDS: Final = (*NETWORK, *EVENTS, *LINE)
+"""The way to the venue: greatest probability of each, per request or message."""
+VENUE: Final = {
+    "drop_request": 0.15,
+    "drop_reply": 0.15,
+    "error_after": 0.1,
+    "duplicate_event": 0.4,
+    "reorder_event": 0.3,
+    "late_event": 0.3,
+    "drop_event": 0.3,
+    "depth_gap": 0.05,
+    "rate_limit": 0.05,
+}
+"""The venue's own faults (venues/faults.py): greatest probability of each, per request or event."""
+VENUE_EVENTS: Final = {"venue_crash": 0.04, "venue_cut": 0.08, "venue_reset": 0.1}
+"""What happens to the venue as a whole: greatest rate of each, per virtual second."""
+KINDS: Final = (*NETWORK, *EVENTS, *LINE, *VENUE, *VENUE_EVENTS)
 LATENCIES_US: Final = (1_500, 20_000, 250_000)
 """Longest way through the network. A slow one has much under way when something happens."""
 PACES_US: Final = ((200, 1_500), (1_000, 10_000), (5_000, 80_000))
@@ -62,6 +78,10 @@ class Plan:
     """Kind -> how often per virtual second."""
     line: dict[str, float]
     """Kind -> probability; what is not here does not happen."""
+    venue: dict[str, float]
+    """Kind -> probability."""
+    venue_events: dict[str, float]
+    """Kind -> how often per virtual second."""
     venue_slowest_us: int
     nodes: int
     """Instances of each service."""
@@ -74,7 +94,7 @@ class Plan:
         on = ", ".join(f"{name} {rate:.2f}/s" for name, rate in self.events.items())
         return (
             f"{self.kind}: {self.nodes} nodes a service, {self.seconds:.0f} s, pace {self.pace_us} us, "
-            f"{on or 'no events'}, {self.line}, {self.network}"
+            f"{on or 'no events'}, {self.line}, {self.venue}, {self.venue_events}, {self.network}"
         )
 
 
@@ -91,7 +111,9 @@ def plan_of(seed: int) -> Plan:
         network=replace(CALM, latency_us=latency_us, **probabilities),
         events={name: EVENTS[name] * rates[name] for name in EVENTS if name in on},
         line={name: LINE[name] * rates[name] for name in LINE if name in on},
-        venue_slowest_us=chance.choice((20, 300, 2_500)) * MS if swarm else 20 * MS,
+        venue={name: VENUE[name] * rates[name] for name in VENUE if name in on},
+        venue_events={name: VENUE_EVENTS[name] * rates[name] for name in VENUE_EVENTS if name in on},
+        venue_slowest_us=chance.choice((3, 30, 400)) * MS if swarm else 3 * MS,
         nodes=chance.choice((1, 2, 2, 3)),
         pace_us=chance.choice(PACES_US) if swarm else PACES_US[0],
         seconds=chance.uniform(61, 65),

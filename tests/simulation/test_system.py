@@ -94,4 +94,4 @@ def test_a_run_without_faults_has_no_void_record_and_loses_no_effect() -> None:
     assert system.broker.now_us >= 60 * SECOND
     assert not system.seen["void record on the tape"]
     assert not system.seen["step_downs"]
-    assert system.sent() == set(system.evidence.routed)
+    assert {one.client_order_id for one in system.market.arrivals()} == set(system.evidence.routed)
