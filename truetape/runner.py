@@ -300,8 +300,7 @@ class Runner(Generic[S]):
             epoch = restored.reader.place.epoch + 1
             event_id = f"{self.service.owns.name}<began/{partition}/{epoch}"
             began = Began(Meta(epoch, 0, cause, self.log.now_us(), event_id, ""), self.settings.instance)
-            part = Part(self.service.owns.name, partition)
-            self.log.append(part, b"", encode(began), headers(began), restored)
+            self.log.append(Part(self.service.owns.name, partition), b"", encode(began), headers(began), restored)
         for clock in self._clocks.values():  # While we restored, their reports could not be heard.
             clock.waiting_since = self.log.monotonic()
 
@@ -315,9 +314,8 @@ class Runner(Generic[S]):
 
     def _follow(self, own: Ownership[S]) -> None:
         """Read the inputs from one past the highest cause."""
-        starts = {
-            Part(t.name, own.partition): own.positions.get(f"{t.name}/{own.partition}", 0) for t in self.service.inputs
-        }
+        parts = [Part(t.name, own.partition) for t in self.service.inputs]
+        starts = {part: own.positions.get(str(part), 0) for part in parts}
         for part, (_, high) in self.log.ends(starts).items():
             if starts[part] > high:
                 raise TapeGap(f"{part} ends at {high}, but offset {starts[part] - 1} was answered: records were lost")
