@@ -33,6 +33,17 @@ TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 EntryKind = Literal["TRADE", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CORRECTION"]
 """What an entry books."""
 
+ReleaseRefusal = Literal[
+    "PARKED_UNKNOWN",
+    "ALREADY_RESOLVED",
+    "COMMAND_REPEATED",
+    "NOT_THE_OLDEST",
+    "NOTHING_TO_BOOK",
+    "STILL_REFUSED",
+    "REASON_MISSING",
+]
+"""Why a parked input was not resolved."""
+
 RejectReason = Literal[
     "ACCOUNT_UNKNOWN",
     "INSTRUMENT_UNKNOWN",
@@ -150,6 +161,34 @@ class CheckpointSigned(Struct, frozen=True, gc=False):
     """The key that signed it in hex."""
 
 
+class ReleaseParked(Struct, frozen=True, gc=False):
+    """Book the oldest parked input of an account now."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    parked_event_id: str
+    """The InputParked that is meant."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class DismissParked(Struct, frozen=True, gc=False):
+    """Resolve a parked input without booking it."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    parked_event_id: str
+    """The InputParked that is meant."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    reason: str
+    """Why it needs no entry."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -174,6 +213,19 @@ class Position(Struct, frozen=True, gc=False):
     """Signed cost of the open quantity in the quote asset, fees excluded."""
     realised_e8: int
     """Realised profit in all, in the quote asset, fees excluded."""
+
+
+class Release(Struct, frozen=True, gc=False):
+    """A parked input is resolved, by an operator's command."""
+
+    command_id: str
+    """The command."""
+    parked_event_id: str
+    """The InputParked that is resolved."""
+    requested_by: str
+    """Who asked: an operator or an API key's id."""
+    left: int
+    """Inputs of the account that are still parked after this; 0 says that the account is no longer halted."""
 
 
 class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
@@ -207,6 +259,42 @@ class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
     """The entry that this reverses."""
     position: Position | None = None
     """The client's position after a trade."""
+    release: Release | None = None
+    """Set when this books an input that was parked; null for all others."""
+
+
+class ParkedDismissed(Struct, frozen=True, gc=False):
+    """A parked input will not be booked, by an operator's decision."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    reason: str
+    """Why, in the operator's words."""
+    release: Release
+    """Which input, and who decided."""
+
+
+class ReleaseRefused(Struct, frozen=True, gc=False):
+    """A command to book or dismiss a parked input changed nothing."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """The client's account."""
+    parked_event_id: str
+    """The InputParked that it names."""
+    requested_by: str
+    """Who asked: an operator or an API key's id."""
+    reason: ReleaseRefusal
+    """Why."""
+    detail: str
+    """What to do next."""
+    decision_event_id: str | None = None
+    """The event that resolved the input before; null when none did."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -458,6 +546,8 @@ class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
     """Quantity of the order that the entry cleared."""
     order_id: str | None = None
     """The order whose fill it was."""
+    reopens_account: bool = False
+    """Whether this entry was the account's last parked input: new orders pass again."""
 
 
 class ReservationReleased(Struct, frozen=True, gc=False):
@@ -501,6 +591,26 @@ class TransferRejected(Struct, frozen=True, gc=False):
     """Why."""
     numbers: dict[str, int]
     """The numbers that the refusal saw, by name."""
+
+
+class AccountHalted(Struct, frozen=True, gc=False):
+    """Clearing parked an input of this account: no new order and no withdrawal until the ledger has caught up; cancels pass."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    parked_event_id: str
+    """The InputParked of clearing."""
+
+
+class AccountReopened(Struct, frozen=True, gc=False):
+    """Clearing resolved the account's last parked input without an entry: new orders pass again."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
 
 
 class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
@@ -1161,7 +1271,11 @@ ROOTS: tuple[type[Struct], ...] = (
     Began,
     InputParked,
     CheckpointSigned,
+    ReleaseParked,
+    DismissParked,
     EntryBooked,
+    ParkedDismissed,
+    ReleaseRefused,
     MarkPublished,
     SubmitOrder,
     CancelOrder,
@@ -1176,6 +1290,8 @@ ROOTS: tuple[type[Struct], ...] = (
     ReservationReleased,
     TransferApproved,
     TransferRejected,
+    AccountHalted,
+    AccountReopened,
     OrderRouted,
     OrderNotRouted,
     OrderAcknowledged,

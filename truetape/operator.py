@@ -1,4 +1,5 @@
-"""What an operator does with access to Kafka alone: reference commands and deposits, before there is any API key."""
+"""What an operator does with access to Kafka alone, before there is any API key: reference commands, deposits, and
+decisions about parked inputs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,22 @@ from truetape.money import from_e8
 from truetape.reference import Reference
 from truetape.restore import accepted, readable
 from truetape.tape import Reader
-from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS, REFERENCE_EVENTS
+from truetape.topics import (
+    CLEARING_COMMANDS,
+    CLEARING_ENTRIES,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    REFERENCE_COMMANDS,
+    REFERENCE_EVENTS,
+)
 
 BY: Final = "operator"
 ANSWER_SECONDS: Final = 15.0
 READ_SECONDS: Final = 60.0
+WRITTEN: Final = (
+    REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS, CLEARING_COMMANDS, CLEARING_ENTRIES,
+)  # fmt: skip
+"""The topics of commands and of their answers."""
 
 
 class Refused(TruetapeError):
@@ -72,6 +84,22 @@ class Operator:
         approved: m.TransferApproved = event
         return approved
 
+    def resolve(self, command: m.ReleaseParked | m.DismissParked, seconds: float = ANSWER_SECONDS) -> Any:
+        """Send a command about a parked input; returns its EntryBooked or ParkedDismissed. Raises Refused or NoAnswer.
+
+        A command that comes twice finds the input resolved: that is an answer too, and it is Refused.
+        """
+        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
+        entries = Part(CLEARING_ENTRIES.name, partition)
+        self._log.follow({entries: self._log.ends([entries])[entries][1]})
+        self._append(Part(CLEARING_COMMANDS.name, partition), command.account_id.encode(), command)
+        event = self._wait(lambda found: resolving(found) == command.command_id, seconds)
+        if event is None:
+            raise NoAnswer("clearing did not answer; is it running (`truetape dev status`)? The command stays asked")
+        if isinstance(event, m.ReleaseRefused):
+            raise Refused(f"{event.reason}: {event.detail}")
+        return event
+
     def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved:
         reader = Reader(decisions.topic, decisions.partition)
         for record in self._log.read({decisions: self._log.ends([decisions])[decisions]}, READ_SECONDS):
@@ -113,6 +141,12 @@ def _same(approved: m.TransferApproved, asked: m.TransferTerms) -> m.TransferApp
     )
 
 
+def resolving(event: Any) -> str:
+    """Id of the command that an event about a parked input answers; empty for other events."""
+    release = getattr(event, "release", None)
+    return release.command_id if release is not None else getattr(event, "command_id", "")
+
+
 def _transfer_id(event: Any) -> str:
     return event.transfer.transfer_id if isinstance(event, m.TransferApproved | m.TransferRejected) else ""
 
@@ -120,7 +154,7 @@ def _transfer_id(event: Any) -> str:
 @contextmanager
 def operator(bootstrap: str) -> Iterator[Operator]:
     """An operator on the real broker. Raises TopicMissing, PartitionCountWrong or BrokerUnavailable."""
-    check_topics(bootstrap, [REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS])
+    check_topics(bootstrap, WRITTEN)
     log = KafkaLog(bootstrap)
     try:
         yield Operator(log)

@@ -76,7 +76,8 @@ ORDERS_DECISIONS = Topic(
     "orders.decisions",
     (
         *_OWNED, m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused,
-        m.CreditUpdated, m.ReservationReleased, m.TransferApproved, m.TransferRejected,
+        m.CreditUpdated, m.ReservationReleased, m.TransferApproved, m.TransferRejected, m.AccountHalted,
+        m.AccountReopened,
     ),
     PARTITIONS,
     key="account_id",
@@ -94,9 +95,16 @@ ORDERS_EXECUTIONS = Topic(
     owner="router",
     doc="Venue orders: intents, acknowledgements, fills, ends",
 )  # fmt: skip
+CLEARING_COMMANDS = Topic(
+    "clearing.commands",
+    (m.ReleaseParked, m.DismissParked),
+    PARTITIONS,
+    key="account_id",
+    doc="What operators ask of the ledger: book or dismiss a parked input",
+)
 CLEARING_ENTRIES = Topic(
     "clearing.entries",
-    (*_OWNED, m.EntryBooked),
+    (*_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused),
     PARTITIONS,
     key="account_id",
     owner="clearing",
@@ -155,8 +163,9 @@ def snapshots_of(owned: Topic) -> Topic:
 
 
 ALL: tuple[Topic, ...] = (
-    REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES,
-    MARKET_MARKS, RECONCILIATION_BREAKS, AUDIT_CHECKPOINTS, PARKED, *(snapshots_of(owned) for owned in OWNED),
+    REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_COMMANDS,
+    CLEARING_ENTRIES, MARKET_MARKS, RECONCILIATION_BREAKS, AUDIT_CHECKPOINTS, PARKED,
+    *(snapshots_of(owned) for owned in OWNED),
 )  # fmt: skip
 SEALED = tuple(topic for topic in ALL if topic.cleanup == "delete" and topic not in (AUDIT_CHECKPOINTS, PARKED))
 """What checkpoints cover: every record that a decision was made from or is. Checkpoints cover each other by their

@@ -4,14 +4,27 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from services.clearing import ledger, positions
 from services.clearing.ledger import AccountHalted, Balances, EntryRepeated
+from services.clearing.parked import Parked, Resolved, refused, release_of, unresolvable
 from truetape.codec import Message
-from truetape.messages import EntryBooked, InputParked, OrderFilled, Position, TransferApproved
+from truetape.errors import TruetapeError
+from truetape.messages import (
+    DismissParked,
+    EntryBooked,
+    InputParked,
+    OrderFilled,
+    ParkedDismissed,
+    Position,
+    ReleaseParked,
+    ReleaseRefused,
+    TransferApproved,
+)
 from truetape.recent import Recent
 from truetape.service import Input, Service
-from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
 
 FILLS_KEPT: Final = 4_096
 """Fills per account whose ids are remembered. The tape answers every input once and the router books every execution
@@ -48,8 +61,10 @@ class State(Struct):
     """By ledger account and asset."""
     accounts: dict[str, Account] = {}
     """By account id."""
-    halted: dict[str, str] = {}
-    """Accounts whose inputs park, with the event that halted them."""
+    halted: dict[str, list[Parked]] = {}
+    """Parked inputs by account, oldest first. An account that has some is halted: its later inputs park behind them.
+    Risk takes no new order of it, so what its open orders may still fill bounds how many there are."""
+    resolved: Resolved = field(default_factory=Resolved)
     entries: int = 0
     """Entries booked."""
 
@@ -58,21 +73,21 @@ _UNKNOWN: Final = Account()
 
 
 def accounts(state: State) -> dict[str, Any]:
-    """The books cut by account: clients with balances, positions and whether they are halted, then the others."""
+    """The books cut by account: clients with balances, positions and what is parked of them, then the others."""
     found: dict[str, Any] = {
         account_id: {
             "balances": state.balances.get(ledger.client(account_id), {}),
-            "positions": account.positions,
-            "halted_by": state.halted.get(account_id),
+            "positions": state.accounts.get(account_id, _UNKNOWN).positions,
+            "parked": [one.shown() for one in state.halted.get(account_id, ())],
         }
-        for account_id, account in state.accounts.items()
+        for account_id in state.accounts.keys() | state.halted.keys()
     }
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}
 
 
 def decide(state: State, given: Input) -> Message | None:
-    """The entry that books an input; None when there is nothing to book.
+    """The entry that books an input, or the answer to an operator's command; None when there is nothing to book.
 
     Raises AccountHalted, EntryRepeated, QuoteContradicted or MoneyError: the input is parked and the account halts.
     """
@@ -81,7 +96,7 @@ def decide(state: State, given: Input) -> Message | None:
 
 
 def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
-    account = _open(state, fill.account_id)
+    account = state.accounts.get(fill.account_id, _UNKNOWN)
     if fill.execution_id in account.fills.ids:
         raise EntryRepeated(f"fill {fill.execution_id} is booked already; find out who wrote it twice")
     assert fill.quantity_e8 > 0 and fill.price_e8 > 0, "a fill has a quantity and a price"
@@ -110,7 +125,7 @@ def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
 
 def _transfer(state: State, given: Input, approved: TransferApproved) -> EntryBooked:
     terms = approved.transfer
-    account = _open(state, terms.account_id)
+    account = state.accounts.get(terms.account_id, _UNKNOWN)
     if terms.transfer_id in account.transfers.ids:
         raise EntryRepeated(f"transfer {terms.transfer_id} is booked already; find out who approved it twice")
     lines = ledger.transfer_lines(terms)
@@ -130,20 +145,71 @@ def _transfer(state: State, given: Input, approved: TransferApproved) -> EntryBo
     )
 
 
-def _open(state: State, account_id: str) -> Account:
-    """The account as it is, empty when it is new."""
-    if account_id in state.halted:
-        raise AccountHalted(
-            f"account {account_id} is halted by {state.halted[account_id]}, and what comes later waits behind it; "
-            "docs/ledger.md says how to resolve a parked input"
-        )
-    return state.accounts.get(account_id, _UNKNOWN)
-
-
-_RULES: Final[dict[type, Callable[[State, Input, Any], EntryBooked]]] = {
+_BOOKING: Final[dict[type, Callable[[State, Input, Any], EntryBooked]]] = {
     OrderFilled: _fill,
     TransferApproved: _transfer,
 }
+
+
+def _next_fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
+    _assert_open(state, fill.account_id)
+    return _fill(state, given, fill)
+
+
+def _next_transfer(state: State, given: Input, approved: TransferApproved) -> EntryBooked:
+    _assert_open(state, approved.transfer.account_id)
+    return _transfer(state, given, approved)
+
+
+def _assert_open(state: State, account_id: str) -> None:
+    """Nothing overtakes what is parked."""
+    if account_id in state.halted:
+        raise AccountHalted(
+            f"account {account_id} is halted by {state.halted[account_id][0].event_id}, and what comes later waits "
+            f"behind it: see `truetape parked --account {account_id}`, then release or dismiss (docs/ledger.md)"
+        )
+
+
+# -- operators' commands ---------------------------------------------------------------------------------------------
+
+
+def _release(state: State, given: Input, command: ReleaseParked) -> EntryBooked | ReleaseRefused:
+    """Book the oldest parked input of an account, by the rules as they are now and at the fees in force now."""
+    queue = state.halted.get(command.account_id, [])
+    if (refusal := unresolvable(given, command, queue, state.resolved)) is not None:
+        return refusal
+    if command.parked_event_id != queue[0].event_id:
+        return refused(given, command, "NOT_THE_OLDEST", f"resolve {queue[0].event_id} first: inputs keep their order")
+    try:
+        message = queue[0].message()
+        if (book := _BOOKING.get(type(message))) is None:
+            return refused(given, command, "NOTHING_TO_BOOK", f"{type(message).__name__} needs no entry: dismiss it")
+        assert key_of(message) == command.account_id, f"it is {key_of(message)}'s, and came under another key"
+        entry = book(state, given, message)
+    except (TruetapeError, AssertionError) as error:
+        return refused(given, command, "STILL_REFUSED", f"{type(error).__name__}: {error}")
+    return replace(entry, release=release_of(command, queue))
+
+
+def _dismiss(state: State, given: Input, command: DismissParked) -> ParkedDismissed | ReleaseRefused:
+    queue = state.halted.get(command.account_id, [])
+    if (refusal := unresolvable(given, command, queue, state.resolved)) is not None:
+        return refusal
+    if not command.reason.strip():
+        return refused(given, command, "REASON_MISSING", "say why it needs no entry: it stands on the tape for ever")
+    meta = given.meta(command.command_id)
+    return ParkedDismissed(meta, command.account_id, command.reason, release_of(command, queue))
+
+
+_RULES: Final[dict[type, Callable[[State, Input, Any], Message]]] = {
+    OrderFilled: _next_fill,
+    TransferApproved: _next_transfer,
+    ReleaseParked: _release,
+    DismissParked: _dismiss,
+}
+
+
+# -- evolve ----------------------------------------------------------------------------------------------------------
 
 
 def evolve(state: State, event: Any) -> State:
@@ -151,7 +217,11 @@ def evolve(state: State, event: Any) -> State:
     if type(event) is EntryBooked:
         _book(state, event)
     elif type(event) is InputParked and event.halts_account:
-        state.halted.setdefault(event.account_id, event.meta.event_id)
+        meta, cause = event.meta, event.meta.cause
+        parked = Parked(meta.event_id, cause.source, cause.offset, event.reason, meta.decided_at_us, event.input)
+        state.halted.setdefault(event.account_id, []).append(parked)
+    elif type(event) is ParkedDismissed:
+        _resolve(state, event)
     return state
 
 
@@ -168,6 +238,21 @@ def _book(state: State, entry: EntryBooked) -> None:
     elif entry.kind != "CORRECTION":
         account.transfers.add(entry.entry_id, TRANSFERS_KEPT)
     state.entries += 1
+    if entry.release is not None:
+        _resolve(state, entry)
+
+
+def _resolve(state: State, event: EntryBooked | ParkedDismissed) -> None:
+    """One parked input less; without any the account is no longer halted."""
+    release, queue = event.release, state.halted[event.account_id]
+    assert release is not None, "it resolves something"
+    left = [one for one in queue if one.event_id != release.parked_event_id]
+    assert len(left) == len(queue) - 1 == release.left, "each parked input is resolved once"
+    if left:
+        state.halted[event.account_id] = left
+    else:
+        del state.halted[event.account_id]
+    state.resolved.add(release, event.meta.event_id)
 
 
 SERVICE: Final[Service[State]] = Service(
@@ -177,7 +262,7 @@ SERVICE: Final[Service[State]] = Service(
     decide=decide,
     evolve=evolve,
     state_type=State,
-    inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS),
+    inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
     tables=True,
     halts_account=True,
     accounts=accounts,

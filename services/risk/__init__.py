@@ -2,7 +2,8 @@
 
 Owns: `orders.decisions`; its fold is every account's credit: balances, reservations, open orders, decisions made.
 Reads: `orders.commands`, `orders.executions` (ends of orders), `clearing.entries` (balances), reference data and marks.
-Writes: the answer to each command, `CreditUpdated` for each entry, `ReservationReleased` when an order ends.
+Writes: the answer to each command, `CreditUpdated` for each entry, `ReservationReleased` when an order ends,
+`AccountHalted` and `AccountReopened` as clearing halts an account's ledger and has resolved what it parked.
 Keeps: per account the balances, open reservations, and the newest decisions and transfers, to answer a repeated one.
 
 Invariants:
@@ -10,5 +11,6 @@ Invariants:
 - what is reserved in an asset is the sum of the account's open reservations in it, and never negative;
 - an order's reservation is what its rest can still cost, and zero when it has ended and its fills are cleared;
 - balances move by clearing's entries alone;
-- cancels pass in every trading state.
+- an account whose ledger is halted takes no new order and no withdrawal;
+- cancels pass in every trading state, halted or not.
 """

@@ -79,6 +79,8 @@ class Account(Struct):
     second_began_us: int = 0
     messages: int = 0
     """Commands decided since second_began_us."""
+    halted_by: str = ""
+    """The InputParked by which clearing halted its ledger; empty while clearing keeps up."""
 
 
 class State(Struct):

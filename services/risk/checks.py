@@ -126,6 +126,11 @@ def trading_halted(one: Asked) -> Numbers | None:
     return {"account_halted": int(account), "everybody_halted": int(everybody)} if account or everybody else None
 
 
+def ledger_halted(one: Asked) -> Numbers | None:
+    """Clearing has parked an input of the account: until that is resolved, its books are behind its trades."""
+    return {"ledger_halted": 1} if one.account.halted_by else None
+
+
 def trading_reducing(one: Asked) -> Numbers | None:
     """The kill switch of either is REDUCING, and the order is not a sell of what the account holds free."""
     order = one.order
@@ -300,6 +305,7 @@ ORDER_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | Non
     ("COMMAND_EXPIRED", command_expired),
     ("MESSAGE_RATE_EXCEEDED", message_rate_exceeded),
     ("TRADING_HALTED", trading_halted),
+    ("TRADING_HALTED", ledger_halted),
     ("TRADING_REDUCING", trading_reducing),
     ("INSTRUMENT_NOT_TRADABLE", instrument_not_tradable),
     ("PRICE_MISSING", price_missing),
@@ -349,6 +355,8 @@ def examine_transfer(terms: TransferTerms, account: Account, given: Input) -> Re
 def _examine_withdrawal(terms: TransferTerms, account: Account, reference: Reference) -> Refusal | None:
     if reference.trading_state_of(terms.account_id) == "HALTED":
         return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8})
+    if account.halted_by:
+        return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8, "ledger_halted": 1})
     available_e8 = credit.available_e8(account, terms.asset)
     if -terms.amount_e8 > available_e8:
         numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}

@@ -175,7 +175,28 @@ def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated
         released_asset=asset,
         released_e8=released_e8,
         filled_e8=filled_e8,
+        reopens_account=_reopens(account, entry.release),
     )
+
+
+def _parked(state: State, given: Input, parked: m.InputParked) -> m.AccountHalted | None:
+    """Clearing halts the account: its later fills will not be booked either, so it takes no new risk."""
+    account = state.accounts.get(parked.account_id, NOBODY)
+    if not parked.halts_account or account.halted_by:
+        return None
+    return m.AccountHalted(given.meta(parked.account_id), parked.account_id, parked.meta.event_id)
+
+
+def _dismissed(state: State, given: Input, event: m.ParkedDismissed) -> m.AccountReopened | None:
+    account = state.accounts.get(event.account_id, NOBODY)
+    if not _reopens(account, event.release):
+        return None
+    return m.AccountReopened(given.meta(event.account_id), event.account_id)
+
+
+def _reopens(account: Account, release: m.Release | None) -> bool:
+    """Whether clearing has resolved the last parked input of the account."""
+    return release is not None and release.left == 0 and bool(account.halted_by)
 
 
 def _changes(entry: m.EntryBooked) -> tuple[m.AssetChange, ...]:
@@ -199,6 +220,8 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.OrderRejectedByVenue: _ended,
     m.OrderNotRouted: _not_routed,
     m.EntryBooked: _booked,
+    m.InputParked: _parked,
+    m.ParkedDismissed: _dismissed,
 }
 
 
@@ -242,6 +265,16 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
         credit.clear(account, event.order_id, event.filled_e8, event.released_e8)
     else:
         credit.book_withdrawal(account, event.entry_id)
+    if event.reopens_account:
+        account.halted_by = ""
+
+
+def _halted(state: State, event: m.AccountHalted) -> None:
+    state.account(event.account_id).halted_by = event.parked_event_id
+
+
+def _reopened(state: State, event: m.AccountReopened) -> None:
+    state.account(event.account_id).halted_by = ""
 
 
 def _released(state: State, event: m.ReservationReleased) -> None:
@@ -264,6 +297,8 @@ _CHANGES: Final[dict[type, Callable[[State, Any], None]]] = {
     m.CancelRequested: _answered,
     m.CancelRefused: _answered,
     m.CreditUpdated: _credited,
+    m.AccountHalted: _halted,
+    m.AccountReopened: _reopened,
     m.ReservationReleased: _released,
     m.TransferApproved: _approved,
 }

@@ -145,12 +145,12 @@ class Desk(Generic[S]):
         self.events.append(event)
         return event
 
-    def park(self, account_id: str, halts_account: bool = True) -> None:
-        """What the loop writes when an input was set aside."""
-        place = m.Meta(
-            1, len(self.events) + 1, m.Cause("inputs", 0, self._given, ""), self.at_us, f"parked-{self._given}", ""
-        )
-        self.keep(m.InputParked(place, account_id, "broken", halts_account))
+    def park(self, account_id: str, halts_account: bool = True, given: bytes | None = None) -> str:
+        """What the loop writes when an input was set aside; the event's id."""
+        name = f"parked-{len(self.events)}"
+        place = m.Meta(1, len(self.events) + 1, m.Cause("inputs", 0, self._given, ""), self.at_us, name, "")
+        self.keep(m.InputParked(place, account_id, "broken", halts_account, given))
+        return name
 
     def digest(self) -> str:
         """Of the state as it is."""

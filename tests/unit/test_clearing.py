@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.clearing import ledger
 from services.clearing.core import FILLS_KEPT, SERVICE, State, accounts
 from services.clearing.ledger import AccountHalted, EntryRepeated, NotCorrectable, QuoteContradicted
-from tests.unit.desk import ANN, BOB, Desk, approved, fill, some_meta, submit, tables, terms, transfer
+from tests.unit.desk import ANN, BOB, Desk, approved, fill, rows, some_meta, submit, tables, terms, transfer
 from truetape import messages as m
+from truetape import snapshots
+from truetape.codec import encode
 from truetape.errors import MoneyError
 from truetape.money import from_e8, to_e8
 
@@ -280,13 +283,109 @@ def test_a_parked_input_halts_its_account_and_no_other() -> None:
     assert desk.digest() == before
     assert desk.give(m.OrderAcknowledged(some_meta(), "o", ANN, 0, "alpha", "v", 0)) is None
     assert desk.give(fill("BUY", "1", "60000", "3", account_id=BOB)) is not None
-    assert accounts(desk.state)[ANN]["halted_by"] == "parked-1"
+    assert [one["event_id"] for one in accounts(desk.state)[ANN]["parked"]] == ["parked-1", "parked-2"]
 
 
 def test_a_parked_input_of_nobody_halts_nobody() -> None:
     desk = Desk(SERVICE)
     desk.park("", halts_account=False)
     assert desk.state.halted == {}
+
+
+def release(parked: str, command_id: str = "c", account_id: str = ANN) -> m.ReleaseParked:
+    return m.ReleaseParked(command_id, account_id, parked, "operator:eve")
+
+
+def dismiss(parked: str, reason: str = "booked by hand elsewhere", command_id: str = "d") -> m.DismissParked:
+    return m.DismissParked(command_id, ANN, parked, "operator:eve", reason)
+
+
+def test_parked_inputs_are_booked_in_their_order_and_then_the_account_goes_on() -> None:
+    desk, plain = book(approved(transfer("100000"))), book(approved(transfer("100000")))
+    inputs = [fill("BUY", "1", "60000", "1"), approved(transfer("5", reference="2")), fill("SELL", "1", "61000", "2")]
+    names = [desk.park(ANN, given=encode(one)) for one in inputs]
+    left = []
+    for name, one in zip(names, inputs, strict=True):
+        entry, as_if_never_parked = desk.give(release(name, name)), plain.give(one)
+        left.append(entry.release.left)
+        ours, theirs = (replace(found, meta=some_meta(), release=None) for found in (entry, as_if_never_parked))
+        assert ours == theirs
+    assert left == [2, 1, 0] and desk.state.halted == {}
+    assert desk.state.balances == plain.state.balances
+    assert desk.give(fill("BUY", "1", "60000", "3")) is not None
+    assert {desk.replayed(at) for at in range(len(desk.events) + 1)} == {desk.digest()}
+
+
+def test_a_named_input_is_dismissed_with_a_reason_and_books_nothing() -> None:
+    desk = book(fill("BUY", "1", "60000", "1"))
+    twice, other = desk.park(ANN, given=encode(fill("BUY", "1", "60000", "1"))), desk.park(ANN, given=b"junk")
+    balances = snapshots.pack(desk.state.balances)
+    first = desk.give(dismiss(other, command_id="d1"))
+    assert (first.release.left, first.reason, first.release.requested_by) == (
+        1, "booked by hand elsewhere", "operator:eve",
+    )  # fmt: skip
+    with pytest.raises(AccountHalted):
+        desk.give(fill("SELL", "1", "60000", "2"))
+    assert desk.give(dismiss(twice, command_id="d2")).release.left == 0
+    assert snapshots.pack(desk.state.balances) == balances and desk.state.halted == {}
+    assert {desk.replayed(at) for at in range(len(desk.events) + 1)} == {desk.digest()}
+
+
+REFUSED_RELEASES = """
+parked                  | command            | reason
+good                    | release nothing    | PARKED_UNKNOWN
+good good               | release 1          | NOT_THE_OLDEST
+junk                    | release 0          | STILL_REFUSED
+none                    | release 0          | STILL_REFUSED
+contradicted            | release 0          | STILL_REFUSED
+bobs                    | release 0          | STILL_REFUSED
+acknowledged            | release 0          | NOTHING_TO_BOOK
+good                    | dismiss 0          | REASON_MISSING
+good                    | dismiss nothing    | PARKED_UNKNOWN
+"""
+PARKED = {
+    "good": encode(fill("BUY", "1", "60000", "1")),
+    "junk": b"junk",
+    "none": None,
+    "contradicted": encode(fill("BUY", "1", "60000", "1", quote="60001")),
+    "bobs": encode(fill("BUY", "1", "60000", "1", account_id=BOB)),
+    "acknowledged": encode(m.OrderAcknowledged(some_meta(), "o", ANN, 0, "alpha", "v", 0)),
+}
+
+
+@pytest.mark.parametrize(("parked", "command", "reason"), rows(REFUSED_RELEASES))
+def test_a_command_about_a_parked_input_is_refused_by_name_and_changes_nothing(
+    parked: str, command: str, reason: str
+) -> None:
+    desk = Desk(SERVICE)
+    names = [desk.park(ANN, given=PARKED[what]) for what in parked.split()]
+    verb, which = command.split()
+    named = names[int(which)] if which.isdecimal() else which
+    before = desk.digest()
+    event = desk.give(release(named) if verb == "release" else dismiss(named, reason="  "))
+    assert (type(event), event.reason, event.command_id) == (
+        m.ReleaseRefused,
+        reason,
+        "c" if verb == "release" else "d",
+    )
+    assert desk.digest() == before
+
+
+def test_a_command_has_one_effect_however_often_it_comes() -> None:
+    desk = Desk(SERVICE)
+    name = desk.park(ANN, given=PARKED["good"])
+    done = desk.give(release(name))
+    books = snapshots.pack(desk.state)
+    again, other = desk.give(release(name)), desk.give(dismiss(name))
+    assert (again.reason, other.reason) == ("COMMAND_REPEATED", "ALREADY_RESOLVED")
+    assert again.decision_event_id == other.decision_event_id == done.meta.event_id
+    assert snapshots.pack(desk.state) == books
+
+
+def test_a_fill_booked_already_is_refused_again_when_it_is_released() -> None:
+    desk = book(fill("BUY", "1", "60000", "1"))
+    name = desk.park(ANN, given=PARKED["good"])
+    assert "EntryRepeated" in desk.give(release(name)).detail
 
 
 def test_the_audit_sees_clients_and_the_others() -> None:

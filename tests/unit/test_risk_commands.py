@@ -147,6 +147,40 @@ def test_a_withdrawal_holds_its_amount_until_it_is_booked() -> None:
     assert (account.balances, account.reserved, account.withdrawals) == ({"USDT": to_e8("40")}, {}, {})
 
 
+# -- halted ledgers ------------------------------------------------------------------------------------------------
+
+
+def test_a_halted_ledger_stops_new_orders_and_withdrawals_until_its_last_input_is_resolved() -> None:
+    opened = desk("100000 USDT")
+    open_order = opened.give(submit(order_of("BUY 1 60000"))).order
+    parked = m.InputParked(some_meta(offset=7), ANN, "AccountHalted", True)
+    assert opened.give(parked).parked_event_id == parked.meta.event_id
+    assert opened.give(msgspec.structs.replace(parked, meta=some_meta(offset=8))) is None, "it is halted already"
+    for asked in (order_of("BUY 0.1 60000", 1), order_of("SELL 0.1 60000", 2)):
+        refused = opened.give(submit(asked))
+        assert (refused.reason, refused.numbers) == ("TRADING_HALTED", {"ledger_halted": 1})
+    assert opened.give(request(transfer("-1"))).reason == "TRADING_HALTED"
+    assert isinstance(opened.give(request(transfer("1", reference="2"))), m.TransferApproved)
+    assert isinstance(opened.give(cancel(open_order.order_id)), m.CancelRequested)
+    entry = msgspec.structs.replace(credited("1"), release=m.Release("c", parked.meta.event_id, "eve", 1))
+    assert not opened.give(entry).reopens_account, "one is left"
+    assert opened.give(submit(order_of("BUY 0.1 60000", 3))).reason == "TRADING_HALTED"
+    last = msgspec.structs.replace(entry, entry_id="e2", release=m.Release("d", "x", "eve", 0))
+    assert opened.give(last).reopens_account
+    assert isinstance(opened.give(submit(order_of("BUY 0.1 60000", 4))), m.OrderAccepted)
+    assert {opened.replayed(at) for at in range(len(opened.events) + 1)} == {opened.digest()}
+
+
+def test_a_dismissal_reopens_the_account_only_when_it_was_the_last_and_the_account_was_halted() -> None:
+    opened = desk("100000 USDT")
+    last, one_left = (m.Release("c", "p", "eve", left) for left in (0, 1))
+    assert opened.give(m.ParkedDismissed(some_meta(), ANN, "why", last)) is None, "risk never saw the halt"
+    opened.give(m.InputParked(some_meta(), ANN, "EntryRepeated", True))
+    assert opened.give(m.ParkedDismissed(some_meta(), ANN, "why", one_left)) is None
+    assert isinstance(opened.give(m.ParkedDismissed(some_meta(), ANN, "why", last)), m.AccountReopened)
+    assert isinstance(opened.give(submit(order_of("BUY 1 60000"))), m.OrderAccepted)
+
+
 # -- what else arrives ---------------------------------------------------------------------------------------------
 
 
@@ -154,7 +188,7 @@ def test_a_withdrawal_holds_its_amount_until_it_is_booked() -> None:
     "quiet",
     [
         m.Began(some_meta(), "0"),
-        m.InputParked(some_meta(), ANN, "of clearing", True),
+        m.InputParked(some_meta(), ANN, "of the router", False),
         m.OrderAcknowledged(some_meta(), ids.order_id(ANN, "c0"), ANN, 0, "alpha", "v", 0),
         m.OutcomeUnknown(some_meta(), ids.order_id(ANN, "c0"), ANN, 0, "alpha", "timeout"),
         m.OrderCancelled(some_meta(), "never seen", ANN, 0, "alpha", 0, "REQUESTED"),

@@ -37,7 +37,7 @@ def test_names_are_unique_and_owned_topics_are_never_compacted() -> None:
 
 def test_topics_keyed_by_account_are_cut_alike() -> None:
     keyed = [topic for topic in topics.ALL if topic.key == "account_id" and topic is not topics.PARKED]
-    assert len(keyed) == 4
+    assert len(keyed) == 5
     assert {topic.partitions for topic in keyed} == {topics.PARTITIONS}
 
 

@@ -2,7 +2,7 @@
 and credit follow the entries."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from truetape import messages as m
 from truetape.audit.answers import Unanswered
@@ -11,6 +11,18 @@ from truetape.audit.merge import Given
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 Amounts = dict[str, int]
+
+
+class Parked(NamedTuple):
+    """An input that was set aside."""
+
+    where: str
+    account_id: str
+    what: str
+    """What the books lack; empty when they lack nothing."""
+    reason: str
+    record: Any
+    """The fill, transfer or entry; None when it was something else."""
 
 
 class LedgerRules:
@@ -24,6 +36,10 @@ class LedgerRules:
         self.fills: Unanswered[m.OrderFilled] = Unanswered()
         self.transfers: Unanswered[m.TransferApproved] = Unanswered()
         self.entries: Unanswered[m.EntryBooked] = Unanswered()
+        self.parked: dict[str, Parked] = {}
+        """What is set aside and not resolved, by InputParked."""
+        self._behind: dict[str, list[str]] = {}
+        """The same of halted accounts: InputParked by account, oldest first."""
 
     def take(self, given: Given) -> None:
         """One accepted record of the decisions, executions or entries, after its causes."""
@@ -38,6 +54,8 @@ class LedgerRules:
                 self._credited(f"{given.part}@{given.offset}", credit)
             case m.InputParked() as parked:
                 self._parked(f"{given.part}@{given.offset}", parked)
+            case m.ParkedDismissed() as dismissed:
+                self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)
 
     def end(self, where: str) -> None:
         """At the end: everything that was ever booked is zero per asset."""
@@ -46,6 +64,10 @@ class LedgerRules:
             add(total, balances.items())
         for asset, amount_e8 in total.items():
             self._expect(amount_e8 == 0, "all balances are zero", f"{where} {asset}", "", 0, amount_e8)
+        for parked in self.parked.values():
+            if parked.what:
+                says = f"parked: {parked.reason}"
+                self._expect(False, "nothing is set aside", parked.where, parked.account_id, parked.what, says)
 
     # -- entries ---------------------------------------------------------------------------------------------
 
@@ -62,15 +84,49 @@ class LedgerRules:
                 entry.corrects is not None, "a correction names its entry", where, entry.account_id, "an entry", None
             )
             self._set_position(entry)
-        elif cause.source == ORDERS_EXECUTIONS.name:
-            self._trade(where, entry, cause.offset)
+        elif entry.release is not None:
+            self._released(where, entry, entry.release)
+        else:
+            self._next(where, entry, cause)
+
+    def _next(self, where: str, entry: m.EntryBooked, cause: m.Cause) -> None:
+        """An entry that answers the next fill or transfer: nothing of its account may be parked before it."""
+        ahead = self._behind.get(entry.account_id, [])
+        self._expect(not ahead, "nothing overtakes what is parked", where, entry.account_id, ahead, entry.entry_id)
+        if cause.source == ORDERS_EXECUTIONS.name:
+            fill = self._answer(where, self.fills, cause.offset, "booked")
+            self._trade(where, entry, fill)
         elif cause.source == ORDERS_DECISIONS.name:
-            self._transfer(where, entry, cause.offset)
+            approved = self._answer(where, self.transfers, cause.offset, "booked")
+            self._transfer(where, entry, approved)
         else:
             self._expect(False, "an entry has a fill or transfer", where, entry.account_id, "one of them", cause.source)
 
-    def _trade(self, where: str, entry: m.EntryBooked, offset: int) -> None:
-        fill = self._answer(where, self.fills, offset, "booked")
+    def _released(self, where: str, entry: m.EntryBooked, release: m.Release) -> None:
+        """An entry that an operator asked for: of the oldest input that is set aside of its account."""
+        oldest = next(iter(self._behind.get(entry.account_id, [])), None)
+        right = release.parked_event_id == oldest
+        self._expect(right, "what is parked keeps its order", where, entry.account_id, oldest, release.parked_event_id)
+        parked = self._resolve(where, entry.account_id, release)
+        record = parked.record if parked is not None else None
+        if isinstance(record, m.TransferApproved):
+            self._transfer(where, entry, record)
+        else:
+            self._trade(where, entry, record if isinstance(record, m.OrderFilled) else None)
+
+    def _resolve(self, where: str, account_id: str, release: m.Release) -> "Parked | None":
+        """An input is no longer set aside: booked, or dismissed by a named operator with a reason."""
+        parked = self.parked.pop(release.parked_event_id, None)
+        queue = self._behind.get(account_id, [])
+        known = parked is not None and release.parked_event_id in queue
+        if known:
+            queue.remove(release.parked_event_id)
+        left = len(queue) if known else "a parked input"
+        says = release.left if known else release.parked_event_id
+        self._expect(left == says, "what is parked is resolved once", where, account_id, left, says)
+        return parked
+
+    def _trade(self, where: str, entry: m.EntryBooked, fill: m.OrderFilled | None) -> None:
         if fill is None:
             execution = entry.execution_id
             self._expect(False, "a fill is booked once", where, entry.account_id, "no fill to book", execution)
@@ -108,8 +164,7 @@ class LedgerRules:
         if entry.position is not None:
             self.positions[entry.account_id, entry.position.instrument_id] = entry.position
 
-    def _transfer(self, where: str, entry: m.EntryBooked, offset: int) -> None:
-        approved = self._answer(where, self.transfers, offset, "booked")
+    def _transfer(self, where: str, entry: m.EntryBooked, approved: m.TransferApproved | None) -> None:
         if approved is None:
             self._expect(False, "a transfer is booked once", where, entry.account_id, "no transfer to book", entry.kind)
             return
@@ -138,7 +193,7 @@ class LedgerRules:
         self._expect(right, "credit follows entries", where, credit.account_id, wanted, credit.changes)
 
     def _parked(self, where: str, parked: m.InputParked) -> None:
-        """A fill, transfer or entry that was set aside is missing in the books until somebody repairs it."""
+        """A fill, transfer or entry that was set aside is missing in the books until it is booked or dismissed."""
         cause = parked.meta.cause
         waiting: Unanswered[Any] | None = None
         if cause.source == ORDERS_EXECUTIONS.name and where.startswith(CLEARING_ENTRIES.name):
@@ -147,13 +202,14 @@ class LedgerRules:
             waiting = self.transfers
         elif cause.source == CLEARING_ENTRIES.name:
             waiting = self.entries
-        what = ""
+        what, record = "", None
         if waiting is not None and (record := self._answer(where, waiting, cause.offset, "answered")) is not None:
             what = f"{type(record).__name__} of {cause.source}/{cause.partition}@{cause.offset}"
         elif cause.source.startswith("venue:"):  # It may be a fill that the books lack.
             what = f"report {cause.id} of {cause.source}"
-        if what:
-            self._expect(False, "nothing is set aside", where, parked.account_id, what, f"parked: {parked.reason}")
+        self.parked[parked.meta.event_id] = Parked(where, parked.account_id, what, parked.reason, record)
+        if parked.halts_account:
+            self._behind.setdefault(parked.account_id, []).append(parked.meta.event_id)
 
     def _answer(self, where: str, waiting: Unanswered[Any], offset: int, word: str) -> Any:
         found, skipped = waiting.answer(offset)

@@ -56,11 +56,15 @@ class OrderRules:
         self._withdrawals: dict[str, tuple[str, str, int]] = {}
         """Transfer id -> account, asset and amount reserved."""
         self._reserved: dict[str, dict[str, int]] = {}
+        self._halted_accounts: dict[str, str] = {}
+        """Accounts whose ledger is halted, with the InputParked, as risk was told."""
         self._rules: dict[type, Callable[[str, Given, Any], None]] = {
             m.OrderAccepted: self._accepted,
             m.OrderRejected: self._rejected,
             m.DecisionRepeated: self._repeated,
             m.CreditUpdated: self._credited,
+            m.AccountHalted: self._halted,
+            m.AccountReopened: self._reopened,
             m.ReservationReleased: self._released,
             m.TransferApproved: self._approved,
             m.OrderRouted: self._routed,
@@ -102,6 +106,8 @@ class OrderRules:
         account, terms = event.order.account_id, event.order
         state = self._kill_switch.at(account, event.reference_offset)
         self._expect(state != "HALTED", "no order while halted", where, account, state, "OrderAccepted")
+        by = self._halted_accounts.get(account, "")
+        self._expect(not by, "no order while the ledger is halted", where, account, by, "OrderAccepted")
         least = terms.quantity_e8
         if terms.side == "BUY":
             least = -(-event.limit_price_e8 * terms.quantity_e8 // ONE_E8)
@@ -139,7 +145,16 @@ class OrderRules:
         if terms.amount_e8 < 0:
             self._withdrawals[terms.transfer_id] = (terms.account_id, terms.asset, -terms.amount_e8)
 
+    def _halted(self, where: str, given: Given, event: m.AccountHalted) -> None:
+        self._halted_accounts[event.account_id] = event.parked_event_id
+
+    def _reopened(self, where: str, given: Given, event: m.AccountReopened | m.CreditUpdated) -> None:
+        by = self._halted_accounts.pop(event.account_id, None)
+        self._expect(by is not None, "reopened when halted", where, event.account_id, "an AccountHalted", by)
+
     def _credited(self, where: str, given: Given, event: m.CreditUpdated) -> None:
+        if event.reopens_account:
+            self._reopened(where, given, event)
         if event.order_id is None:
             _, _, held_e8 = self._withdrawals.pop(event.entry_id, ("", "", 0))
             used = event.released_e8

@@ -1354,6 +1354,246 @@ def decode_46(data: bytes) -> Any:
     return message
 
 
+def read_ReleaseParked(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.ReleaseParked(v1, v2, v3, v4), at
+
+
+def decode_47(data: bytes) -> Any:
+    message, at = read_ReleaseParked(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DismissParked(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.DismissParked(v1, v2, v3, v4, v5), at
+
+
+def decode_48(data: bytes) -> Any:
+    message, at = read_DismissParked(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Release(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    return m.Release(v1, v2, v3, v4), at
+
+
+def read_EntryBooked_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_EntryKind)
+    v5, at = p.read_string(data, at)
+    v6: Any = None
+    v7, at = p.read_branch(data, at)
+    if v7:
+        v8, at = p.read_string(data, at)
+        v6 = v8
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = p.read_string(data, at)
+        v9 = v11
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = p.read_string(data, at)
+        v12 = v14
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = p.read_string(data, at)
+        v15 = v17
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_Line(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = read_Position(data, at)
+        v22 = v24
+    v25, at = p.read_long(data, at)
+    v26, at = p.read_long(data, at)
+    v27, at = p.read_long(data, at)
+    v28: Any = None
+    v29, at = p.read_branch(data, at)
+    if v29:
+        v30, at = read_Release(data, at)
+        v28 = v30
+    return m.EntryBooked(
+        meta=v1,
+        entry_id=v2,
+        account_id=v3,
+        kind=v4,
+        rule=v5,
+        order_id=v6,
+        execution_id=v9,
+        external_reference=v12,
+        corrects=v15,
+        lines=v18,
+        position=v22,
+        realised_e8=v25,
+        filled_e8=v26,
+        transacted_at_us=v27,
+        release=v28,
+    ), at
+
+
+def decode_49(data: bytes) -> Any:
+    message, at = read_EntryBooked_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ParkedDismissed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Release(data, at)
+    return m.ParkedDismissed(v1, v2, v3, v4), at
+
+
+def decode_50(data: bytes) -> Any:
+    message, at = read_ParkedDismissed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_ReleaseRefusal: list[str] = [
+    "PARKED_UNKNOWN",
+    "ALREADY_RESOLVED",
+    "COMMAND_REPEATED",
+    "NOT_THE_OLDEST",
+    "NOTHING_TO_BOOK",
+    "STILL_REFUSED",
+    "REASON_MISSING",
+]
+symbols_ReleaseRefusal_written: dict[str, bytes] = {
+    "PARKED_UNKNOWN": p.LAST[0],
+    "ALREADY_RESOLVED": p.LAST[2],
+    "COMMAND_REPEATED": p.LAST[4],
+    "NOT_THE_OLDEST": p.LAST[6],
+    "NOTHING_TO_BOOK": p.LAST[8],
+    "STILL_REFUSED": p.LAST[10],
+    "REASON_MISSING": p.LAST[12],
+}
+
+
+def read_ReleaseRefused(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_symbol(data, at, symbols_ReleaseRefusal)
+    v7, at = p.read_string(data, at)
+    v8: Any = None
+    v9, at = p.read_branch(data, at)
+    if v9:
+        v10, at = p.read_string(data, at)
+        v8 = v10
+    return m.ReleaseRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_51(data: bytes) -> Any:
+    message, at = read_ReleaseRefused(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CreditUpdated_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_boolean(data, at)
+    return m.CreditUpdated(
+        meta=v1,
+        account_id=v2,
+        entry_id=v3,
+        order_id=v4,
+        changes=v7,
+        released_asset=v11,
+        released_e8=v12,
+        filled_e8=v13,
+        reopens_account=v14,
+    ), at
+
+
+def decode_52(data: bytes) -> Any:
+    message, at = read_CreditUpdated_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AccountHalted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    return m.AccountHalted(v1, v2, v3), at
+
+
+def decode_53(data: bytes) -> Any:
+    message, at = read_AccountHalted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AccountReopened(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    return m.AccountReopened(v1, v2), at
+
+
+def decode_54(data: bytes) -> Any:
+    message, at = read_AccountReopened(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -1414,6 +1654,13 @@ def write_Position(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.realised_e8)
 
 
+def write_Release(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.parked_event_id)
+    p.write_string(out, value.requested_by)
+    p.write_long(out, value.left)
+
+
 def write_EntryBooked(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.entry_id)
@@ -1459,10 +1706,16 @@ def write_EntryBooked(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.realised_e8)
     p.write_long(out, value.filled_e8)
     p.write_long(out, value.transacted_at_us)
+    v8 = value.release
+    if v8 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_Release(out, v8)
 
 
-def encode_3(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x03"]
+def encode_49(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x001"]
     write_EntryBooked(out, message)
     return b"".join(out)
 
@@ -1715,10 +1968,11 @@ def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.released_asset)
     p.write_long(out, value.released_e8)
     p.write_long(out, value.filled_e8)
+    p.write_boolean(out, value.reopens_account)
 
 
-def encode_14(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x0e"]
+def encode_52(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x004"]
     write_CreditUpdated(out, message)
     return b"".join(out)
 
@@ -2375,6 +2629,91 @@ def encode_46(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_ReleaseParked(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.parked_event_id)
+    p.write_string(out, value.requested_by)
+
+
+def encode_47(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00/"]
+    write_ReleaseParked(out, message)
+    return b"".join(out)
+
+
+def write_DismissParked(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.parked_event_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.reason)
+
+
+def encode_48(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x000"]
+    write_DismissParked(out, message)
+    return b"".join(out)
+
+
+def write_ParkedDismissed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.reason)
+    write_Release(out, value.release)
+
+
+def encode_50(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x002"]
+    write_ParkedDismissed(out, message)
+    return b"".join(out)
+
+
+def write_ReleaseRefused(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.parked_event_id)
+    p.write_string(out, value.requested_by)
+    out.append(symbols_ReleaseRefusal_written[value.reason])
+    p.write_string(out, value.detail)
+    v1 = value.decision_event_id
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_string(out, v1)
+
+
+def encode_51(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x003"]
+    write_ReleaseRefused(out, message)
+    return b"".join(out)
+
+
+def write_AccountHalted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.parked_event_id)
+
+
+def encode_53(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x005"]
+    write_AccountHalted(out, message)
+    return b"".join(out)
+
+
+def write_AccountReopened(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+
+
+def encode_54(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x006"]
+    write_AccountReopened(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -2422,11 +2761,19 @@ DECODERS: dict[int, Any] = {
     44: decode_44,
     45: decode_45,
     46: decode_46,
+    47: decode_47,
+    48: decode_48,
+    49: decode_49,
+    50: decode_50,
+    51: decode_51,
+    52: decode_52,
+    53: decode_53,
+    54: decode_54,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
     m.InputParked: encode_2,
-    m.EntryBooked: encode_3,
+    m.EntryBooked: encode_49,
     m.MarkPublished: encode_4,
     m.SubmitOrder: encode_5,
     m.CancelOrder: encode_6,
@@ -2437,7 +2784,7 @@ ENCODERS: dict[Any, Any] = {
     m.DecisionRepeated: encode_11,
     m.CancelRequested: encode_12,
     m.CancelRefused: encode_13,
-    m.CreditUpdated: encode_14,
+    m.CreditUpdated: encode_52,
     m.ReservationReleased: encode_15,
     m.TransferApproved: encode_16,
     m.TransferRejected: encode_17,
@@ -2470,4 +2817,10 @@ ENCODERS: dict[Any, Any] = {
     m.ReferenceRejected: encode_44,
     m.Snapshot: encode_45,
     m.CheckpointSigned: encode_46,
+    m.ReleaseParked: encode_47,
+    m.DismissParked: encode_48,
+    m.ParkedDismissed: encode_50,
+    m.ReleaseRefused: encode_51,
+    m.AccountHalted: encode_53,
+    m.AccountReopened: encode_54,
 }
