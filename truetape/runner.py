@@ -185,10 +185,9 @@ class Runner(Generic[S]):
         if record.offset + 1 >= self._ready_at.get(part, 1 << 62):
             del self._ready_at[part]
         cause = Cause(record.topic, record.partition, record.offset, "")
-        topic = BY_NAME[record.topic]
+        topic, reader = BY_NAME[record.topic], self._readers[part]
         try:
-            facts = topic.owner is not None
-            message = accepted(record, self._readers[part], self.counts) if facts else typed(record.value, topic)
+            message = typed(record.value, topic) if topic.owner is None else accepted(record, reader, self.counts)
         except SchemaError as error:
             self._park(own, cause, record, error)
             return
@@ -221,10 +220,7 @@ class Runner(Generic[S]):
     def _park(
         self, own: Ownership[S], cause: Cause, record: Record | None, error: Exception, message: Any = None
     ) -> None:
-        """Set an input aside: an own event holds it and says why; a copy goes to the topic parked after it.
-
-        A venue's report has no bytes of its own: it is kept as JSON.
-        """
+        """Set an input aside: an own event holds it (a venue's report as JSON) and says why; a copy goes to `parked`."""
         key = record.key if record is not None else None
         account = key.decode(errors="replace") if key else str(getattr(message, "account_id", ""))
         given = record.value if record is not None else msgspec.json.encode(message)
@@ -232,8 +228,8 @@ class Runner(Generic[S]):
         meta = Meta(own.place.epoch, own.place.sequence + 1, cause, self.log.now_us(), event_id, account)
         reason = f"{type(error).__name__}: {error}"[:1000]
         kept = given if given is not None and len(given) <= PARKED_BYTES_MAX else None
-        fact = record is not None and BY_NAME[record.topic].owner is not None  # A command that fails halts nobody.
-        parked = InputParked(meta, account, reason, self.service.halts_account and fact and bool(account), kept)
+        told = record is not None and BY_NAME[record.topic].owner is not None  # A command that fails halts nobody.
+        parked = InputParked(meta, account, reason, self.service.halts_account and told and bool(account), kept)
         copy = ParkedRecord(
             service=self.service.name, event_id=event_id, topic=cause.source, partition=cause.partition,
             offset=cause.offset, key=key, value=kept, reason=reason,

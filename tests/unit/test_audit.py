@@ -22,6 +22,7 @@ from truetape.audit.killswitch import KillSwitch
 from truetape.audit.live import Live, LivePartition, Silent
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
+from truetape.books import audit_books
 from truetape.codec import decode, encode
 from truetape.commands.parked import folded as parked_inputs
 from truetape.happenings import Part
@@ -468,6 +469,8 @@ def test_what_an_operator_released_or_dismissed_is_no_difference(stage: Stage) -
     lacking = stage.audit()
     assert [one.what for one in lacking.differences if one.check == "invariant"] == ["nothing is set aside"] * 3
     assert lacking.rules["no order while the ledger is halted"] > 0
+    columns = audit_books(stage.broker.log("books"), stage.settings, CLEARING, stage.ask, {})
+    assert [one.what for one in columns.differences if one.check == "invariant"] == ["fill", "transfer", "transfer"]
     parked = parked_inputs(CLEARING, stage.broker.log("operator"), stage.settings)
     reasons = [(row["account_id"], row["reason"].split(":")[0]) for row in parked]
     assert reasons == [(ANN, "EntryRepeated"), (ANN, "AccountHalted"), (ANN, "AccountHalted")]
@@ -487,6 +490,8 @@ def test_what_an_operator_released_or_dismissed_is_no_difference(stage: Stage) -
     report = stage.audit(stage.ask)
     assert report.equal, report.differences
     assert report.rules.keys() >= ONLY_WHEN_HALTED
+    columns = audit_books(stage.broker.log("books"), stage.settings, CLEARING, stage.ask, {})
+    assert columns.equal, columns.differences
     assert parked_inputs(CLEARING, stage.broker.log("operator"), stage.settings) == []
     entries = stage.messages(Part(CLEARING_ENTRIES.name, stage.partition(ANN)))
     booked = [one for one in entries if isinstance(one, m.EntryBooked)]

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,6 +63,17 @@ class Cut:
         self._told(books)
 
 
+class Aside(NamedTuple):
+    """A fill or transfer that clearing parked."""
+
+    where: str
+    account_id: str
+    reason: str
+    fill_row: int
+    """NULL for a transfer."""
+    terms: m.TransferTerms | None
+
+
 class Books:
     """Balances and positions after the entries read so far."""
 
@@ -77,6 +89,8 @@ class Books:
         self._transfers: dict[int, m.TransferTerms] = {}
         self._answers: Ints = np.zeros(0, np.int64)
         """How often each fill was booked or parked."""
+        self._aside: dict[str, Aside] = {}
+        """Fills and transfers that are parked and not resolved, by InputParked."""
         self._last_answer = -1
         self._corrected: set[str] = set()
         self._ids: list[tuple[Words, Ints]] = []
@@ -199,8 +213,12 @@ class Books:
         ours = journal.ints["meta.cause.source"][rows] == self.words.sources.number(ORDERS_EXECUTIONS.name)
         ours &= journal.ints["meta.cause.partition"][rows] == self.partition
         fills = np.where(ours, self.fills.at(journal.ints["meta.cause.offset"][rows]), NULL)
-        for row in rows[fills < 0].tolist():
+        for at in np.flatnonzero(fills < 0).tolist():
+            row = int(rows[at])
             place = int(journal.places[row])
+            if (fill_row := self._released(batch.message(place))) >= 0:
+                fills[at] = fill_row
+                continue
             entry, where = batch.message(place), self._where(batch, place)
             self._find(where, entry.account_id, "fill", f"one at {entry.meta.cause}", f"entry {entry.entry_id}")
             self._believe(where, entry)
@@ -216,6 +234,14 @@ class Books:
         if len(booked):
             self._last_answer = max(self._last_answer, int(self.fills.offsets[booked].max()))
         return fills
+
+    def _released(self, entry: m.EntryBooked) -> int:
+        """The parked fill that an operator had booked by this entry: it was answered by its InputParked; NULL else."""
+        aside = self._aside.pop(entry.release.parked_event_id, None) if entry.release is not None else None
+        if aside is None or aside.fill_row < 0:
+            return NULL
+        self._answers[aside.fill_row] -= 1
+        return aside.fill_row
 
     def _believe(self, where: str, entry: m.EntryBooked) -> None:
         """Nothing says what its position must be: what follows is judged from what it says."""
@@ -254,6 +280,8 @@ class Books:
             return
         cause = entry.meta.cause
         terms = self._transfers.pop(cause.offset, None) if cause.source == ORDERS_DECISIONS.name else None
+        if entry.release is not None and (aside := self._aside.pop(entry.release.parked_event_id, None)) is not None:
+            terms = aside.terms
         if terms is None:
             self._find(where, entry.account_id, "transfer", f"one at {cause}, booked once", f"entry {entry.entry_id}")
             return
@@ -291,27 +319,35 @@ class Books:
         return None
 
     def _parked(self, batch: Batch, start: int, stop: int) -> None:
-        """What clearing set aside is missing in the books until somebody repairs it."""
-        for place in batch.rows.get("InputParked", np.zeros(0, np.int64)).tolist():
-            if batch.accepted[place] and start <= place < stop:
-                self._set_aside(batch.message(place), self._where(batch, place))
+        """What clearing set aside is missing in the books until an operator has it booked, or dismisses it."""
+        none = np.zeros(0, np.int64)
+        both = np.concatenate([batch.rows.get(name, none) for name in ("InputParked", "ParkedDismissed")])
+        for place in np.sort(both).tolist():
+            if not batch.accepted[place] or not start <= place < stop:
+                continue
+            event = batch.message(place)
+            if isinstance(event, m.InputParked):
+                self._set_aside(event, self._where(batch, place))
+            else:
+                self._aside.pop(event.release.parked_event_id, None)
 
     def _set_aside(self, parked: m.InputParked, where: str) -> None:
-        cause = parked.meta.cause
-        row = (
-            int(self.fills.at(np.array([cause.offset], np.int64))[0])
-            if cause.source == ORDERS_EXECUTIONS.name
-            else NULL
-        )
+        cause, row, terms = parked.meta.cause, NULL, None
+        if cause.source == ORDERS_EXECUTIONS.name:
+            row = int(self.fills.at(np.array([cause.offset], np.int64))[0])
+        elif cause.source == ORDERS_DECISIONS.name:
+            terms = self._transfers.pop(cause.offset, None)
         if row >= 0:
             self._answers[row] += 1
             self._last_answer = max(self._last_answer, cause.offset)
-            self._find(where, parked.account_id, "fill", "booked", f"parked: {parked.reason}")
-        elif cause.source == ORDERS_DECISIONS.name and self._transfers.pop(cause.offset, None) is not None:
-            self._find(where, parked.account_id, "transfer", "booked", f"parked: {parked.reason}")
+        if row >= 0 or terms is not None:
+            self._aside[parked.meta.event_id] = Aside(where, parked.account_id, parked.reason, row, terms)
 
     def finish(self) -> None:
-        """Fills passed over: a later one was answered, so these never will be."""
+        """Fills passed over: a later one was answered, so these never will be; and what is parked still."""
+        for aside in self._aside.values():
+            what = "fill" if aside.terms is None else "transfer"
+            self._find(aside.where, aside.account_id, what, "booked", f"parked: {aside.reason}")
         if self.gaps:
             return
         for row in np.flatnonzero((self._answers == 0) & (self.fills.offsets < self._last_answer)).tolist():

@@ -78,8 +78,22 @@ class Source:
             stop = min(self.end, start + BATCHES * BATCH_RECORDS)
             records = iter(log.read({self.part: (start, stop)}, timeout_seconds))
             while (some := list(itertools.islice(records, BATCH_RECORDS))) and not self.gap:
-                yield self.batch([record.offset for record in some], [record.value or b"" for record in some])
+                yield from self._alike([record.offset for record in some], [record.value or b"" for record in some])
             start = stop
+
+    def _alike(self, offsets: Sequence[int], values: Sequence[bytes]) -> Iterator[Batch]:
+        """Batches of one version of each type: a new version of the owner writes new ones from some record on."""
+        kinds = {bytes([0]) + id.to_bytes(4, "big"): _schemas()[id][0] for id in self._known}
+        heads = {value[:HEADER_BYTES] for value in values} & kinds.keys()
+        first = 0
+        if len({kinds[head] for head in heads}) < len(heads):
+            versions: dict[str, bytes] = {}
+            for place, head in enumerate(value[:HEADER_BYTES] for value in values):
+                if head in kinds and versions.setdefault(kinds[head], head) != head:
+                    yield self.batch(offsets[first:place], values[first:place])
+                    first, versions = place, {kinds[head]: head}
+        if not self.gap:
+            yield self.batch(offsets[first:], values[first:])
 
     def batch(self, offsets: Sequence[int], values: Sequence[bytes]) -> Batch:
         """Decode and judge records that follow each other."""

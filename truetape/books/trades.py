@@ -21,7 +21,7 @@ ENTRY_FIELDS = frozenset(
     """
     entry_id account_id kind rule execution_id lines.account lines.asset lines.amount_e8 lines.purpose
     position.instrument_id position.quantity_e8 position.cost_e8 position.realised_e8 realised_e8 filled_e8
-    transacted_at_us
+    transacted_at_us release.left
     """.split()  # noqa: SIM905
 )
 _NUMBERS = ("quantity_e8", "price_e8", "quote_amount_e8", "fee_e8", "side", "liquidity")
