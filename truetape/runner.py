@@ -220,7 +220,7 @@ class Runner(Generic[S]):
     def _park(
         self, own: Ownership[S], cause: Cause, record: Record | None, error: Exception, message: Any = None
     ) -> None:
-        """Set an input aside: an own event holds it (a venue's report as JSON) and says why; a copy goes to `parked`."""
+        """Set an input aside: an own event holds it (a venue's report as JSON), says why; a copy goes to `parked`."""
         key = record.key if record is not None else None
         account = key.decode(errors="replace") if key else str(getattr(message, "account_id", ""))
         given = record.value if record is not None else msgspec.json.encode(message)
