@@ -3,6 +3,7 @@
 import json
 import sys
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -119,3 +120,11 @@ def test_an_older_version_is_read_as_todays_message() -> None:
     out = BytesIO()
     schemaless_writer(out, parse_schema(schema.bare(older, logical=False), named_schemas={}), fields)
     assert scope["DECODERS"][7](b"\0\0\0\0\7" + out.getvalue()) == entry
+
+
+def test_what_cannot_be_compiled_stays_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert not compiled.build(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert not compiled.build(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 """The compiled copy of this package: `python -m truetape.wire.compiled` builds it by mypyc, `codec` uses it.
 
 It lives beside the installed packages under a name that carries the hash of the text it was made from, and is
-used by no other text. Where there is no C compiler nothing is built, and the plain modules do the same work.
+used by no other text. Where it cannot be compiled nothing is built, and the plain modules do the same work.
 """
 
 import hashlib
@@ -15,17 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-import structlog
-
 from truetape.wire import records
 
 HERE: Final = Path(__file__).parent
 SOURCES: Final = ("primitives.py", "records.py")
-_log = structlog.get_logger()
 
 
 def name() -> str:
-    """The package's name for today's text, and for the interpreter and libraries that it was compiled for."""
+    """The package's name for today's text."""
     text = b"".join((HERE / source).read_bytes() for source in SOURCES)
     return f"truetape_wire_{hashlib.sha256(text).hexdigest()[:16]}"
 
@@ -38,20 +35,21 @@ def load() -> ModuleType:
         return records
 
 
-def build() -> bool:
-    """Compile today's text unless that was done; False where no C compiler is."""
-    site = Path(sysconfig.get_path("platlib"))
-    if load() is not records:
+def build(site: Path) -> bool:
+    """Compile today's text into this folder unless that was done; False where it cannot be compiled."""
+    if (site / name()).exists():
         return True
     if shutil.which("cc") is None:
         return False
-    with tempfile.TemporaryDirectory() as folder:
-        _compile(Path(folder), site)
-    importlib.invalidate_caches()
-    return load() is not records
+    with tempfile.TemporaryDirectory(dir=site) as folder:
+        done = _compile(Path(folder))
+        if done:
+            _install(Path(folder), site)
+    return done
 
 
-def _compile(folder: Path, site: Path) -> None:
+def _compile(folder: Path) -> bool:
+    """Whether mypyc and the C compiler did their work; Python's headers may be missing, or mypyc itself."""
     package = folder / name()
     package.mkdir()
     (package / "__init__.py").touch()
@@ -59,17 +57,26 @@ def _compile(folder: Path, site: Path) -> None:
         shutil.copy(HERE / source, package / source)
     files = [f"{package.name}/{source}" for source in SOURCES]
     options = ["--config-file=", "--follow-imports=skip", "--ignore-missing-imports"]
-    command = [sys.executable, "-m", "mypyc", *options, *files]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    for library in folder.glob("*.so"):  # What the modules share; it must be there before them.
-        shutil.copy(library, site / library.name)
-    shutil.copytree(package, site / package.name, dirs_exist_ok=True)
+    done = subprocess.run([sys.executable, "-m", "mypyc", *options, *files], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr[-2_000:] or done.stdout[-2_000:], file=sys.stderr)
+    return done.returncode == 0
+
+
+def _install(folder: Path, site: Path) -> None:
+    """Move what was built, the package last and at once: whoever imports meanwhile finds all of it or nothing."""
+    for source in SOURCES:
+        (folder / name() / source).unlink()
+    for library in folder.glob("*.so"):  # What the modules share.
+        library.rename(site / library.name)
+    (folder / name()).rename(site / name())
 
 
 def main() -> None:
     """Compile, and say what is used from now on."""
-    done = build()
-    print(f"wire: {name()} {'is compiled' if done else 'stays plain Python: no C compiler (cc) here'}", file=sys.stderr)
+    done = build(Path(sysconfig.get_path("platlib")))
+    plain = "stays plain Python, ten times slower: a C compiler (cc), Python's headers and mypy would make it faster"
+    print(f"wire: {name()} {'is compiled' if done else plain}", file=sys.stderr)
 
 
 if __name__ == "__main__":
