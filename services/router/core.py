@@ -18,6 +18,8 @@ from truetape.venue.errors import UnknownVenueOrder
 
 RETAINED_ORDERS: Final = 8_192
 """Ended orders kept per partition for late fills and repeated reports; the one that ended first goes first."""
+RECHECKED_ORDERS: Final = 256
+"""Orders of a partition that ended last, whose late fills are asked for at a takeover."""
 EVIDENCE_MARGIN_US: Final = 1_000_000
 """How long after an order's deadline, by the venue's clock, its "no such order" counts as proof."""
 NOT_RECEIVED: Final = "NOT_RECEIVED_BY_DEADLINE"
@@ -45,6 +47,8 @@ class Leg(Struct, array_like=True):
     """Execution ids booked."""
     cancel_command_id: str = ""
     """The cancel that was routed last and is not yet answered."""
+    after_trade: int = 0
+    """The highest trade id of the symbol that was on this tape before the intent: its fills come after. 0 for none."""
 
 
 class Order(Struct, array_like=True):
@@ -76,6 +80,8 @@ class State(Struct):
     """Ids of the orders that ended last or were not routed."""
     recent: Recent = field(default_factory=Recent)
     """The same ids in the order in which that happened: snapshots sort the keys of dicts."""
+    newest_trades: dict[str, int] = field(default_factory=dict)
+    """Highest trade id of a fill, by "venue:symbol"."""
 
 
 def open_legs(state: State) -> Iterator[tuple[Order, Leg]]:
@@ -83,6 +89,19 @@ def open_legs(state: State) -> Iterator[tuple[Order, Leg]]:
     for order in state.orders.values():
         for leg in order.legs:
             if leg.status in OPEN:
+                yield order, leg
+
+
+def ended_legs(state: State) -> Iterator[tuple[Order, Leg]]:
+    """The legs that ended last without being filled whole, oldest first: the venue may have fills of them that came
+    while nobody listened. One that the venue refused has none."""
+    ring, added = state.recent.ring, state.recent.added
+    for number in range(max(0, added - len(ring), added - RECHECKED_ORDERS), added):
+        order = state.orders.get(ring[number % RETAINED_ORDERS])
+        if order is None:  # It was never routed.
+            continue
+        for leg in order.legs:
+            if leg.status in ("CANCELLED", "EXPIRED") and leg.filled_e8 < leg.quantity_e8:
                 yield order, leg
 
 
@@ -294,10 +313,11 @@ def evolve(state: State, event: Any) -> State:
 def _routed(state: State, event: m.OrderRouted) -> None:
     legs = [
         Leg(
-            one.leg, one.venue, one.symbol, one.venue_client_order_id, one.quantity_e8, one.price_e8, one.send_before_us
+            one.leg, one.venue, one.symbol, one.venue_client_order_id, one.quantity_e8, one.price_e8,
+            one.send_before_us, after_trade=state.newest_trades.get(f"{one.venue}:{one.symbol}", 0),
         )
         for one in event.legs
-    ]
+    ]  # fmt: skip
     terms = event.order
     state.orders[terms.order_id] = Order(
         terms.order_id, terms.account_id, terms.instrument_id, terms.side, terms.quantity_e8, legs
@@ -319,6 +339,9 @@ def _filled(state: State, event: m.OrderFilled) -> None:
     leg = state.orders[event.order_id].legs[event.leg]
     leg.filled_e8 += event.quantity_e8
     leg.executions[event.execution_id] = None
+    market = f"{leg.venue}:{leg.symbol}"
+    trade_id = r.trade_id_of(event.execution_id)
+    state.newest_trades[market] = max(trade_id, state.newest_trades.get(market, 0))
     leg.venue_order_id = event.venue_order_id
     if leg.status in OPEN:
         leg.status = "WORKING"

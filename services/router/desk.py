@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from services.router.core import EVIDENCE_MARGIN_US
+from services.router.late import LateFills
 from services.router.tracked import Tracked
 from truetape import ids
 from truetape.errors import VenueError
@@ -52,24 +53,34 @@ class Desk:
         self._settling = asyncio.Semaphore(SETTLE_AT_ONCE)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._verify_now = asyncio.Event()
+        self._late = LateFills(venue)
+        self._missed = False
+        """Whether fills of ended legs may have been missed since they were asked for last."""
         self._loop = asyncio.get_running_loop()
 
     # -- what the session tells ------------------------------------------------------------------------------
 
-    def own(self, partition: int, legs: Iterable[Tracked]) -> None:
-        """Take up a partition: its legs without an end are asked for, never sent again."""
+    def own(self, partition: int, legs: Iterable[Tracked], ended: Iterable[Tracked] = ()) -> None:
+        """Take up a partition: its legs without an end are asked for, never sent again; those that ended last are
+        asked for fills that came while nobody listened."""
         self._partitions.add(partition)
+        for tracked in ended:
+            self._late.saw(tracked.symbol, tracked.executions)
+            self._finish(tracked)
         for tracked in legs:
+            self._late.saw(tracked.symbol, tracked.executions)
             self._legs[tracked.client_order_id] = tracked
             if not tracked.venue_order_id:
                 self._ask(tracked, 0.0)
             elif tracked.cancel_command_id:
                 self._start_cancel(tracked)
+        self._missed = True
         self._verify_now.set()
 
     def disown(self, partition: int) -> None:
         """Forget a partition."""
         self._partitions.discard(partition)
+        self._late.forget(partition)
         for tracked in [one for one in self._legs.values() if one.partition == partition]:
             self._forget(tracked)
         for name in [one for one in self._ended if ids.partition_of_venue_order(one) == partition]:
@@ -77,6 +88,7 @@ class Desk:
 
     def send(self, tracked: Tracked, request: r.OrderRequest) -> None:
         """Send an order whose intent is on the tape."""
+        tracked.after_trade = self._late.newest(tracked.symbol)
         self._legs[tracked.client_order_id] = tracked
         if self._under_way >= UNDER_WAY_MAX:
             reason = f"not sent: {UNDER_WAY_MAX} orders await the venue's answer"
@@ -98,13 +110,18 @@ class Desk:
         if tracked is None:
             return
         self._forget(tracked)
-        self._remember(client_order_id, tracked.executions)
+        self._finish(tracked)
+
+    def _finish(self, tracked: Tracked) -> None:
+        self._remember(tracked.client_order_id, tracked.executions)
+        self._late.watch(tracked)
 
     # -- what the account's stream tells ---------------------------------------------------------------------
 
     def connected(self, venue: str) -> None:
-        """Events may have been missed: compare what is open."""
+        """Events may have been missed: compare what is open, and ask for fills of what has ended."""
         _log.info("venue user stream connected", venue=venue)
+        self._missed = True
         self._verify_now.set()
 
     def lost(self, venue: str) -> None:
@@ -118,16 +135,20 @@ class Desk:
             self._take(tracked, event)
             return
         partition = ids.partition_of_venue_order(event.client_order_id)
-        if partition not in self._partitions or not isinstance(event, r.VenueFilled):
-            return
-        known = self._ended.get(event.client_order_id)
-        if known is None:
-            known = self._remember(event.client_order_id, {})
-        if event.execution_id not in known:
-            known[event.execution_id] = None
-            self._counts["venue_late_fills"] += 1
+        if partition in self._partitions and isinstance(event, r.VenueFilled):
             assert partition is not None
-            self._offer(partition, self._source, r.report_id(event), event)
+            self._filled_late(partition, event)
+
+    def _filled_late(self, partition: int, fill: r.VenueFilled) -> None:
+        """A fill of a leg whose end is on the tape, whichever way it came."""
+        known = self._ended.get(fill.client_order_id)
+        if known is None:
+            known = self._remember(fill.client_order_id, {})
+        if fill.execution_id not in known:
+            known[fill.execution_id] = None
+            self._late.saw(fill.symbol, (fill.execution_id,))
+            self._counts["venue_late_fills"] += 1
+            self._offer(partition, self._source, r.report_id(fill), fill)
 
     # -- sending and cancelling ------------------------------------------------------------------------------
 
@@ -200,6 +221,7 @@ class Desk:
         if fill.execution_id in tracked.executions:
             return
         tracked.executions[fill.execution_id] = None
+        self._late.saw(fill.symbol, (fill.execution_id,))
         tracked.filled_e8 += fill.quantity_e8
         self._give(tracked, fill)
         if tracked.ended is not None:
@@ -341,9 +363,23 @@ class Desk:
             try:
                 for symbol in sorted({one.symbol for one in self._legs.values()}):
                     await self._compare(symbol)
+                await self._fetch_late()
             except VenueError as error:
-                _log.warning("open orders not compared", venue=self.venue.name, reason=str(error))
+                _log.warning("orders not compared", venue=self.venue.name, reason=str(error))
                 self._loop.call_later(1.0, self._verify_now.set)
+
+    async def _fetch_late(self) -> None:
+        if not self._missed:
+            return
+        self._missed = False
+        try:
+            found = await self._late.ask()
+        except BaseException:
+            self._missed = True
+            raise
+        for tracked, fill in found:
+            if tracked.partition in self._partitions and tracked.client_order_id not in self._legs:
+                self._filled_late(tracked.partition, fill)
 
     async def _compare(self, symbol: str) -> None:
         resting = [one for one in self._legs.values() if one.symbol == symbol and not one.sending]

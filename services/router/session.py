@@ -12,9 +12,8 @@ from typing import Final
 import structlog
 
 from services.router import tracked
-from services.router.core import State, open_legs
+from services.router.core import State, ended_legs, open_legs
 from services.router.desk import Desk, Offer
-from services.router.tracked import Tracked
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import Message
@@ -29,13 +28,14 @@ _EFFECTFUL: Final = frozenset({m.OrderRouted, m.CancelRouted, m.OrderFilled, *_E
 
 
 class Owned:
-    """A partition was taken over, with these legs open."""
+    """A partition was taken over, with these legs open and these ended last; each with its venue."""
 
-    __slots__ = ("legs", "partition")
+    __slots__ = ("ended", "legs", "partition")
 
-    def __init__(self, partition: int, legs: list[tuple[str, Tracked]]) -> None:
+    def __init__(self, partition: int, state: State) -> None:
         self.partition = partition
-        self.legs = legs
+        self.legs = [(leg.venue, tracked.of_state(partition, order, leg)) for order, leg in open_legs(state)]
+        self.ended = [(leg.venue, tracked.of_state(partition, order, leg)) for order, leg in ended_legs(state)]
 
 
 class Released:
@@ -79,8 +79,8 @@ class Session:
             self._tell((partition, event))
 
     def resume(self, partition: int, state: State) -> None:
-        """Take up every leg without an end: none is sent again, all are asked for."""
-        self._tell(Owned(partition, [(leg.venue, tracked.of_state(partition, o, leg)) for o, leg in open_legs(state)]))
+        """Take up every leg without an end: none is sent again, all are asked for, and so are late fills."""
+        self._tell(Owned(partition, state))
 
     def release(self, partition: int) -> None:
         """Do nothing more for a partition."""
@@ -127,7 +127,8 @@ class Session:
 
     def _own(self, owned: Owned) -> None:
         for name, desk in self._desks.items():
-            desk.own(owned.partition, [leg for venue, leg in owned.legs if venue == name])
+            legs, ended = ([leg for venue, leg in some if venue == name] for some in (owned.legs, owned.ended))
+            desk.own(owned.partition, legs, ended)
         if orphans := [leg.client_order_id for venue, leg in owned.legs if venue not in self._desks]:
             _log.error("open orders at venues that are not configured", orders=orphans[:20], count=len(orphans))
 

@@ -10,7 +10,7 @@ from truetape.venue import reports as r
 
 @dataclass(slots=True, eq=False)
 class Tracked:
-    """A leg without an end, and what has been offered of it."""
+    """A leg, and what has been offered of it."""
 
     partition: int
     order_id: str
@@ -32,20 +32,25 @@ class Tracked:
     ended: r.Ended | None = None
     """Held until the fills that it implies have come."""
     questions: int = 0
+    quantity_e8: int = 0
+    after_trade: int = 0
+    """A trade id of the symbol that was known before the order was sent: its fills come after. 0 when none was."""
     timer: asyncio.TimerHandle | None = None
 
 
 def of_intent(partition: int, event: OrderRouted, leg: RoutedLeg) -> Tracked:
     """A leg that is to be sent now."""
-    return Tracked(partition, event.order.order_id, leg.symbol, leg.venue_client_order_id, leg.send_before_us)
+    return Tracked(partition, event.order.order_id, leg.symbol, leg.venue_client_order_id, leg.send_before_us,
+                   quantity_e8=leg.quantity_e8)  # fmt: skip
 
 
 def of_state(partition: int, order: Order, leg: Leg) -> Tracked:
-    """A leg without an end, as the tape says it stands."""
+    """A leg as the tape says it stands."""
     return Tracked(
         partition, order.order_id, leg.symbol, leg.client_order_id, leg.send_before_us,
         venue_order_id=leg.venue_order_id, filled_e8=leg.filled_e8, executions=dict(leg.executions),
         cancel_command_id=leg.cancel_command_id, doubted=leg.status == "UNKNOWN",
+        quantity_e8=leg.quantity_e8, after_trade=leg.after_trade,
     )  # fmt: skip
 
 

@@ -243,6 +243,18 @@ def test_reports_of_orders_that_are_not_on_the_tape() -> None:
         tape.take(fill(1, "1"))
 
 
+def test_a_new_owner_knows_which_ended_orders_may_have_fills_and_since_when() -> None:
+    """A leg's fills come after the trade that was on the tape when it was routed; one that is filled has no more."""
+    tape = sent()
+    tape.take(fill(41, "0.4"))
+    tape.take(cancelled("0.4"))
+    assert [(leg.client_order_id, leg.after_trade) for _, leg in core.ended_legs(tape.state)] == [(LEG, 0)]
+    assert tape.state.newest_trades == {"alpha:BTCUSDT": 41}
+    tape.take(fill(40, "0.6"))
+    assert list(core.ended_legs(tape.state)) == []
+    assert tape.state.newest_trades == {"alpha:BTCUSDT": 41}
+
+
 # ---- cancels
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -83,7 +84,7 @@ class ScriptedVenue:
         return self.open
 
     async def trades(self, symbol: str, *, venue_order_id: str | None = None, from_id: int = 0) -> list[r.VenueTrade]:
-        self.calls.append("trades")
+        self.calls.append(f"trades from {from_id}" if from_id else "trades")
         return self.own_trades
 
     async def balances(self) -> Sequence[r.VenueBalance]:
@@ -330,3 +331,54 @@ async def test_a_partition_given_up_is_left_alone(bench: Bench) -> None:
     await asyncio.sleep(0.05)
     assert bench.offered == []
     assert "order" not in bench.venue.calls
+
+
+def ended(**changed: Any) -> Tracked:
+    """A leg that was cancelled after 4 of 10."""
+    known: dict[str, Any] = {"venue_order_id": "28", "filled_e8": 4, "quantity_e8": 10, "after_trade": 6} | changed
+    return Tracked(PARTITION, ORDER_ID, "BTCUSDT", LEG, DEADLINE_US, executions={"alpha:BTCUSDT:7:B": None}, **known)
+
+
+async def test_a_new_owner_finds_the_fills_that_came_while_nobody_listened(bench: Bench) -> None:
+    """The venue is asked for trades since the one that was known before the order: the booked ones come again."""
+    stranger = msgspec.structs.replace(trade_of(fill(8, 3)), venue_order_id="of another key's partition")
+    bench.venue.own_trades = [trade_of(fill(7, 4)), stranger, trade_of(fill(9, 2))]
+    bench.desk.own(PARTITION, [], [ended()])
+    await bench.until(lambda: bool(bench.offered))
+    assert "trades from 7" in bench.venue.calls
+    assert bench.offered == [fill(9, 2, "query")]
+    bench.desk.told(fill(9, 2))
+    bench.desk.connected("alpha")
+    await bench.until(lambda: bench.venue.calls.count("trades from 7") == 2)
+    await asyncio.sleep(0.005)
+    assert len(bench.offered) == 1, "it is offered once"
+
+
+@pytest.mark.parametrize("unknown", [{"after_trade": 0}, {"venue_order_id": ""}])
+async def test_an_ended_order_of_which_too_little_is_known_is_asked_for_itself(
+    bench: Bench, unknown: dict[str, Any]
+) -> None:
+    bench.venue.found, bench.venue.own_trades = shown("CANCELLED", 6), [trade_of(fill(7, 4)), trade_of(fill(9, 2))]
+    bench.desk.own(PARTITION, [], [ended(**unknown)])
+    await bench.until(lambda: bool(bench.offered))
+    assert bench.offered == [fill(9, 2, "query")]
+
+
+async def test_after_a_lost_stream_ended_orders_are_asked_for_until_the_venue_answers(bench: Bench) -> None:
+    await bench.until(lambda: not bench.desk._missed)
+    bench.desk.own(PARTITION, [bench.tracked(venue_order_id="28", quantity_e8=10)])
+    bench.desk.end(LEG)
+    bench.venue.next_found, bench.venue.found = [VenueDoubtful("HTTP 500")], shown("CANCELLED", 2)
+    bench.venue.own_trades = [trade_of(fill(9, 2))]
+    bench.desk.connected("alpha")
+    await bench.until(lambda: bool(bench.offered))
+    assert bench.offered == [fill(9, 2, "query")]
+
+
+async def test_a_partition_that_was_given_away_is_not_asked_for(bench: Bench) -> None:
+    bench.desk.own(PARTITION, [], [ended()])
+    bench.desk.disown(PARTITION)
+    bench.venue.own_trades = [trade_of(fill(9, 2))]
+    bench.desk.connected("alpha")
+    await bench.until(lambda: not bench.desk._missed)
+    assert bench.offered == [] and not any(call.startswith("trades") for call in bench.venue.calls)

@@ -20,6 +20,12 @@ def execution_id(venue: str, symbol: str, trade_id: int | str, side: Side) -> st
     return f"{venue}:{symbol}:{trade_id}:{side[0]}"
 
 
+def trade_id_of(execution_id: str) -> int:
+    """The venue's trade id in the name of a fill; 0 where it is no number. On one symbol it rises with time."""
+    trade_id = execution_id.split(":")[-2] if ":" in execution_id else ""
+    return int(trade_id) if trade_id.isdecimal() else 0
+
+
 class OrderRequest(Struct, frozen=True, gc=False):
     """One order to send."""
 
