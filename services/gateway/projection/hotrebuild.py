@@ -12,6 +12,7 @@ import redis
 
 from services.gateway.projection.hot import VIEW_KEY, amounts, balances_key, fill
 from services.gateway.projection.store import PostgresStore
+from services.gateway.projection.tables import Connection
 from truetape.audit.difference import Difference, between
 from truetape.errors import SetupError
 from truetape.log import Part
@@ -65,17 +66,20 @@ def rebuild_hot_keys(settings: Settings, check: bool, told: Told) -> Rebuilt:
 @contextmanager
 def _standing_still(dsn: str) -> Iterator[PostgresStore]:
     """The views while no projection can move them: its next transaction waits for the end of ours."""
-    store = PostgresStore(dsn)
     try:
-        store.connection = psycopg.connect(dsn, autocommit=True, connect_timeout=5)
+        with _session(dsn) as holder, _session(dsn) as reader, holder.transaction():
+            holder.execute("LOCK TABLE view.tape_positions IN EXCLUSIVE MODE")
+            store = PostgresStore(dsn)
+            store.connection = reader
+            yield store
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise SetupError("the database has no views yet: rebuild postgres first") from error
     except psycopg.OperationalError as error:
         raise SetupError(f"PostgreSQL does not answer: {str(error).strip()}; see TRUETAPE_POSTGRES") from error
-    with store.connection as connection, connection.transaction():
-        try:
-            connection.execute("LOCK TABLE view.tape_positions IN EXCLUSIVE MODE")
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-            raise SetupError("the database has no views yet: rebuild postgres first") from error
-        yield store
+
+
+def _session(dsn: str) -> Connection:
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
 
 
 def _meet(client: Any, positions: Mapping[Part, int]) -> bool:
