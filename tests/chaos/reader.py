@@ -31,7 +31,7 @@ from fastavro import parse_schema, schemaless_reader
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 OWNED = (
     "reference.events", "orders.decisions", "orders.executions", "clearing.entries", "market.marks",
-    "reconciliation.breaks",
+    "reconciliation.breaks", "audit.checkpoints",
 )  # fmt: skip
 COMMANDS = "orders.commands"
 READ_SECONDS = 120.0
