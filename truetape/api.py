@@ -282,6 +282,19 @@ class Changed(Struct, frozen=True):
     decided_at: Time
 
 
+class ParkedResolved(Struct, frozen=True):
+    """A parked input of the ledger is booked or dismissed."""
+
+    command_id: str
+    parked_event_id: str
+    event_id: str
+    """The event that resolved it."""
+    decided_at: Time | UnsetType = UNSET
+    """Absent when the command was answered before."""
+    left: int | UnsetType = UNSET
+    """Inputs of the account that are still parked: 0 says that it takes orders again. Absent as above."""
+
+
 class KeyCreated(Struct, frozen=True):
     """A new API key. The secret is shown this once."""
 

@@ -39,7 +39,7 @@ async def set_instrument(call: Call) -> Response:
         instrument_id=asked.instrument_id, base=asked.base, quote=asked.quote, tradable=asked.tradable,
         listings=listings, **money,
     )  # fmt: skip
-    return await _changed(call, m.SetInstrument(_command_id(call), _by(call), instrument))
+    return await _changed(call, m.SetInstrument(command_id_of(call), _by(call), instrument))
 
 
 def _listing(number: int, asked: r.ListingRequest) -> m.Listing:
@@ -52,7 +52,7 @@ def _listing(number: int, asked: r.ListingRequest) -> m.Listing:
 async def open_account(call: Call) -> Response:
     """Open a client account."""
     asked = call.body(r.AccountRequest)
-    return await _changed(call, m.OpenAccount(_command_id(call), _by(call), asked.account_id, asked.name))
+    return await _changed(call, m.OpenAccount(command_id_of(call), _by(call), asked.account_id, asked.name))
 
 
 @routes.add("GET", "/v1/admin/accounts", "admin", answers={200: a.Accounts})
@@ -73,7 +73,7 @@ async def set_limits(call: Call) -> Response:
         decimal("collar_rate", asked.collar_rate),
         asked.mark_max_age_ms * 1000,
     )
-    return await _changed(call, m.SetLimits(_command_id(call), _by(call), asked.account_id, limits))
+    return await _changed(call, m.SetLimits(command_id_of(call), _by(call), asked.account_id, limits))
 
 
 @routes.add("POST", "/v1/admin/fees", "admin", body=r.FeesRequest, answers={200: a.Changed}, problems=_PROBLEMS)
@@ -81,7 +81,7 @@ async def set_fees(call: Call) -> Response:
     """Set what the house charges an account, or everybody."""
     asked = call.body(r.FeesRequest)
     fees = m.Fees(decimal("maker_rate", asked.maker_rate), decimal("taker_rate", asked.taker_rate))
-    return await _changed(call, m.SetFees(_command_id(call), _by(call), asked.account_id, fees))
+    return await _changed(call, m.SetFees(command_id_of(call), _by(call), asked.account_id, fees))
 
 
 @routes.add("POST", "/v1/admin/trading-state", "admin", body=r.TradingStateRequest, answers={200: a.Changed},
@@ -89,7 +89,7 @@ async def set_fees(call: Call) -> Response:
 async def set_trading_state(call: Call) -> Response:
     """Move the kill switch of an account, or of everybody. Cancels pass in every state."""
     asked = call.body(r.TradingStateRequest)
-    command = m.SetTradingState(_command_id(call), _by(call), asked.account_id, asked.state, asked.reason)
+    command = m.SetTradingState(command_id_of(call), _by(call), asked.account_id, asked.state, asked.reason)
     return await _changed(call, command)
 
 
@@ -134,7 +134,7 @@ async def list_keys(call: Call) -> Response:
 @routes.add("DELETE", "/v1/admin/keys/{key_id}", "admin", answers={200: a.Changed}, problems=_PROBLEMS)
 async def revoke_key(call: Call) -> Response:
     """Revoke an API key for ever, at once."""
-    return await _changed(call, m.RevokeApiKey(_command_id(call), _by(call), call.path("key_id")))
+    return await _changed(call, m.RevokeApiKey(command_id_of(call), _by(call), call.path("key_id")))
 
 
 @routes.add("GET", "/v1/admin/breaks", "admin", query=r.BreaksQuery, answers={200: a.Breaks},
@@ -181,8 +181,8 @@ def _content(message: Any) -> tuple[Any, ...]:
     return tuple(getattr(message, name) for name in message.__struct_fields__ if name not in ignored)
 
 
-def _command_id(call: Call) -> str:
-    """From the Idempotency-Key, else random: a repeated command id gives no second event."""
+def command_id_of(call: Call) -> str:
+    """Id of a command: from the Idempotency-Key, else random: a repeated command id gives no second event."""
     key = idempotency_key(call)
     if not key:
         return ids.random_id()

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway import administration, operations, reading, registry, streaming, trading, transfers
+from services.gateway import administration, operations, parked, reading, registry, streaming, trading, transfers
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document, responses_of
 from services.gateway.problems import Problem
@@ -24,6 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *streaming.routes.all,
     *transfers.routes.all,
     *administration.routes.all,
+    *parked.routes.all,
     *registry.routes.all,
     *operations.routes.all,
 )

@@ -22,7 +22,14 @@ from truetape.log import Log, Part, Report
 from truetape.marks import Marks
 from truetape.reference import Reference
 from truetape.service import Tables
-from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS, REFERENCE_EVENTS
+from truetape.topics import (
+    CLEARING_COMMANDS,
+    CLEARING_ENTRIES,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    REFERENCE_COMMANDS,
+    REFERENCE_EVENTS,
+)
 
 STALL_SECONDS: Final = 1.0
 """A report that is this late says that Kafka is away: nothing more is sent until one comes."""
@@ -32,7 +39,7 @@ EXPIRE_SECONDS: Final = 0.02
 """How late a waiter may learn that its time is over."""
 EARLY_MAX: Final = 10_000
 OUTCOMES_KEPT: Final = 10_000
-_ANSWERING: Final = frozenset({ORDERS_DECISIONS.name, REFERENCE_EVENTS.name})
+_ANSWERING: Final = frozenset({ORDERS_DECISIONS.name, REFERENCE_EVENTS.name, CLEARING_ENTRIES.name})
 _log = structlog.get_logger()
 
 
@@ -109,6 +116,11 @@ class Bus:
         """Produce a command of an account; see `_send`."""
         partition = ids.partition_of(account_id, ORDERS_COMMANDS.partitions)
         return self._send(id, Part(ORDERS_COMMANDS.name, partition), account_id.encode(), command)
+
+    def send_to_ledger(self, id: str, account_id: str, command: Message) -> Waiter:
+        """Produce an operator's command to clearing; see `_send`. The tail must await the account."""
+        partition = ids.partition_of(account_id, CLEARING_COMMANDS.partitions)
+        return self._send(id, Part(CLEARING_COMMANDS.name, partition), account_id.encode(), command)
 
     def send_reference(self, command: Any) -> Waiter:
         """Produce a reference command; see `_send`."""
@@ -247,5 +259,7 @@ def _answered_id(event: Any) -> str:
             return event.order.order_id
         case m.TransferApproved() | m.TransferRejected():
             return event.transfer.transfer_id
+        case m.EntryBooked(release=m.Release() as release) | m.ParkedDismissed(release=release):
+            return release.command_id
         case _:
             return getattr(event, "command_id", "")

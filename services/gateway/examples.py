@@ -5,6 +5,7 @@ from typing import Any, Final
 _ORDER_ID: Final = "0f4fa9f0a1b2c3d4e5f60718293a4b5c"
 _TIME: Final = "2026-11-21T09:00:00.000000Z"
 _EVENT_ID: Final = "orders.decisions<orders.commands/3/1041"
+_PARKED_ID: Final = "clearing.entries<orders.executions/3/1041"
 _TERMS: Final[dict[str, Any]] = {
     "order_id": _ORDER_ID, "client_order_id": "my-order-1", "account_id": "acme", "instrument_id": "BTC-USDT",
     "side": "BUY", "order_type": "LIMIT", "time_in_force": "GTC", "post_only": False, "quantity": "0.01",
@@ -50,6 +51,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "FeesRequest": {"account_id": "*", "maker_rate": "0.0002", "taker_rate": "0.0005"},
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
+    "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
+    "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},
     "KeyRequest": {"scopes": ["read", "trade"], "account_id": "acme", "expires_in_seconds": 2592000},
     "Balances": {"balances": [{"asset": "USDT", "balance": "100000", "reserved": "600.6", "available": "99399.4"}]},
     "Positions": {

@@ -43,6 +43,11 @@ At = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Rows per page")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
+ParkedEventId = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, description="Event id of the InputParked, as `truetape parked` lists it",
+         examples=["clearing.entries<orders.executions/3/1041"]),
+]  # fmt: skip
 
 
 # -- requests --------------------------------------------------------------------------------------------------------
@@ -149,6 +154,21 @@ class TradingStateRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     account_id: AccountOrAll
     state: TradingState
+    reason: Text
+
+
+class ReleaseRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A parked input of the ledger to book."""
+
+    account_id: AccountId
+    parked_event_id: ParkedEventId
+
+
+class DismissRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A parked input of the ledger that needs no entry."""
+
+    account_id: AccountId
+    parked_event_id: ParkedEventId
     reason: Text
 
 

@@ -4,7 +4,9 @@ Only epoch and sequence are read of most records: decoding all of them would cos
 """
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +34,7 @@ BATCHES_AHEAD_MAX: Final = 64
 _ANSWERS: Final = frozenset(
     {
         m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused, m.TransferApproved,
-        m.TransferRejected, m.InputParked,
+        m.TransferRejected, m.InputParked, m.ParkedDismissed, m.ReleaseRefused,
     }
 )  # fmt: skip
 """Decisions that somebody may wait for."""
@@ -90,6 +92,8 @@ class Tail:
     def __init__(self, log: Log, tables: Tables, deliver: Callable[[list[Seen]], None]) -> None:
         self.tables, self.watched = tables, dict[str, Any]()
         """`watched`: accounts whose every event is wanted; changed by the other thread."""
+        self._awaited: Counter[str] = Counter()
+        """Accounts whose every event is wanted by somebody who waits for one; changed by the other thread."""
         self.ready = threading.Event()
         self.next_offsets: dict[Part, int] = {}
         self._log, self._deliver = log, deliver
@@ -119,6 +123,17 @@ class Tail:
             self._deliver(items)
         else:
             self._room.release()
+
+    @contextmanager
+    def awaiting(self, account_id: str) -> Iterator[None]:
+        """Every event of the account is wanted meanwhile."""
+        self._awaited[account_id] += 1
+        try:
+            yield
+        finally:
+            self._awaited[account_id] -= 1
+            if not self._awaited[account_id]:
+                del self._awaited[account_id]
 
     def taken(self) -> None:
         """A delivered batch was taken: there is room for one more."""
@@ -152,10 +167,13 @@ class Tail:
         part = Part(record.topic, record.partition)
         self.next_offsets[part] = record.offset + 1
         kind = self._readers[part].accept(record)
-        if kind is None or not (kind in _ANSWER_NAMES or _text(record.key) in self.watched):
+        if kind is None or not (kind in _ANSWER_NAMES or self._wanted(_text(record.key))):
             return None
         message = readable(record)
         return Seen(part, record.offset, message) if message is not None else None
+
+    def _wanted(self, account_id: str) -> bool:
+        return account_id in self.watched or account_id in self._awaited
 
     def _take_table(self, record: Record) -> Seen | None:
         self._table_reader.take(record)

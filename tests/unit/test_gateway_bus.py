@@ -16,10 +16,11 @@ from truetape import messages as m
 from truetape.log import Part, Report
 from truetape.messages import OrderTerms
 from truetape.simbroker import SimBroker
-from truetape.topics import ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, REFERENCE_EVENTS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, REFERENCE_EVENTS
 
 TERMS = OrderTerms(ids.order_id("acme", "c"), "acme", "c", "BTC-USDT", "BUY", "LIMIT", "GTC", False, 1, 1)
 PARTITION = ids.partition_of("acme", ORDERS_COMMANDS.partitions)
+ENTRIES = Part(CLEARING_ENTRIES.name, PARTITION)
 COMMANDS, DECISIONS = Part(ORDERS_COMMANDS.name, PARTITION), Part(ORDERS_DECISIONS.name, PARTITION)
 
 
@@ -30,7 +31,7 @@ class Paper:
         self.tokens: list[Any] = []
 
     def append(self, part: Part, key: Any, value: bytes, headers: Any, token: Any) -> None:
-        assert part == COMMANDS or part.topic == "reference.commands"
+        assert part == COMMANDS or part.topic in ("reference.commands", "clearing.commands")
         self.tokens.append(token)
 
     def close(self) -> None:
@@ -171,3 +172,25 @@ async def test_reference_events_are_kept_for_repeated_commands(bus: Bus) -> None
     event = m.AccountOpened(meta(1), "command-1", "op", "acme", "Acme")
     await see(bus, event, part=Part(REFERENCE_EVENTS.name, 0))
     assert bus.outcomes["command-1"].event is event
+
+
+async def test_the_ledger_answers_an_operators_command_by_its_id(bus: Bus) -> None:
+    """Booked, dismissed or refused; an entry of the day answers nobody."""
+    release = m.Release("c-1", "p", "k", 0)
+    usual = m.EntryBooked(
+        meta=meta(1), entry_id="e", account_id="acme", kind="TRADE", rule="", lines=(), realised_e8=0, filled_e8=0,
+        transacted_at_us=0,
+    )  # fmt: skip
+    refused = m.ReleaseRefused(meta(1), "c-1", "acme", "p", "k", "STILL_REFUSED", "why")
+    for event in (replace(usual, release=release), m.ParkedDismissed(meta(1), "acme", "told twice", release), refused):
+        waiter = bus.send_to_ledger("c-1", "acme", m.ReleaseParked("c-1", "acme", "p", "k"))
+        await see(bus, usual, replace(usual, release=replace(release, command_id="c-2")), part=ENTRIES)
+        assert not waiter.future.done()
+        await see(bus, event, part=ENTRIES)
+        assert await bus.answer(waiter) == Answer(event, ENTRIES, 42)
+
+
+async def test_every_event_of_an_account_is_read_while_somebody_awaits_one(bus: Bus) -> None:
+    with bus.tail.awaiting("acme"), bus.tail.awaiting("acme"):
+        assert bus.tail._wanted("acme") and not bus.tail._wanted("other")
+    assert not bus.tail._wanted("acme")

@@ -14,15 +14,17 @@ from typing import Any
 
 import httpx
 
+from services.clearing.core import SERVICE as CLEARING
 from truetape import ids
 from truetape import messages as m
 from truetape.client import Client
 from truetape.codec import decode, encode
+from truetape.commands.parked import folded
 from truetape.dev import Stack
 from truetape.log import KafkaLog, Part
 from truetape.money import ONE_E8, to_e8
 from truetape.operator import BY, Operator
-from truetape.settings import PORT_OFFSETS
+from truetape.settings import PORT_OFFSETS, Settings
 from truetape.tape import Place
 from truetape.topics import MARKET_MARKS, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, Topic, key_of
 
@@ -153,8 +155,8 @@ class Desk:
         account_id = self.account()
         return account_id, self.raw(self.key(account_id))
 
-    def fill(self, order: dict[str, Any], number: int = 1) -> None:
-        """The router's records of an order that is filled at once, after its decision."""
+    def fill(self, order: dict[str, Any], number: int = 1, quote_off_e8: int = 0) -> None:
+        """The router's records of an order that is filled at once, after its decision; its quote amount may be off."""
         account_id, order_id = order["account_id"], order["order_id"]
         partition = ids.partition_of(account_id, ORDERS_EXECUTIONS.partitions)
         writer = self.writers.get(partition)
@@ -173,12 +175,20 @@ class Desk:
             lambda meta: m.OrderFilled(
                 meta, order_id, account_id, 0, "alpha", "BTC-USDT", "BTC", "USDT", terms.side,
                 f"alpha:BTCUSDT:{order_id[:12]}-{number}", "v1", quantity_e8, price_e8,
-                quantity_e8 * price_e8 // ONE_E8, quantity_e8, 0, "USDT", 0, "TAKER", "FILLED",
+                quantity_e8 * price_e8 // ONE_E8 + quote_off_e8, quantity_e8, 0, "USDT", 0, "TAKER", "FILLED",
                 time.time_ns() // 1000, "stream",
             ),
             m.Cause("venue:alpha", partition, -1, f"{order_id}-{number}"),
             order_id,
         )  # fmt: skip
+
+    def parked(self, account_id: str) -> list[dict[str, Any]]:
+        """What the ledger has parked of an account, as the command line lists it."""
+        log = KafkaLog(self.environment["TRUETAPE_KAFKA"])
+        try:
+            return folded(CLEARING, log, Settings(), account_id)
+        finally:
+            log.close()
 
     def _decision_offset(self, partition: int, command_offset: int) -> int:
         part = Part(ORDERS_DECISIONS.name, partition)

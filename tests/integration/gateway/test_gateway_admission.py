@@ -312,6 +312,37 @@ def test_the_kill_switch_stops_new_orders_and_no_cancels(desk: Desk) -> None:
     assert found["limits"]["max_order_notional"] == "100"
 
 
+def test_an_administrator_releases_what_the_ledger_parked(desk: Desk) -> None:
+    """A fill whose quote amount contradicts its price halts the account; a good one parks behind it."""
+    account_id, trader = desk.trader()
+    admin = desk.raw(desk.key("", "admin"))
+    orders = [trader.post("/v1/orders", json=order(f"parked-{number}")).json() for number in range(2)]
+    for one, quote_off_e8 in zip(orders, (10**8, 0), strict=True):
+        desk.fill(one, quote_off_e8=quote_off_e8)
+    await_true(lambda: len(desk.parked(account_id)) == 2, 30)
+    first, second = [row["event_id"] for row in desk.parked(account_id)]
+    await_true(lambda: trader.post("/v1/orders", json=order()).status_code == 422, 30)
+    refused = trader.post("/v1/orders", json=order())
+    assert (code(refused), refused.json()["numbers"]) == ("trading_halted", {"ledger_halted": 1})
+
+    def ask(verb: str, event_id: str, **more: str) -> httpx.Response:
+        body = {"account_id": account_id, "parked_event_id": event_id} | more
+        return admin.post(
+            f"/v1/admin/parked/{verb}", json=body, headers={"Idempotency-Key": ids.transfer_id(verb, event_id)}
+        )
+
+    assert [(ask("release", one).json()["reason"]) for one in (second, first, "no such")] == [
+        "NOT_THE_OLDEST", "STILL_REFUSED", "PARKED_UNKNOWN",
+    ]  # fmt: skip
+    dismissed = ask("dismiss", first, reason="the venue took it back")
+    assert (dismissed.status_code, dismissed.json()["left"]) == (200, 1)
+    released = ask("release", second)
+    assert (released.status_code, released.json()["left"]) == (200, 0)
+    again = ask("release", second)
+    assert (again.headers["idempotency-hit"], again.json()["event_id"]) == ("true", released.json()["event_id"])
+    await_true(lambda: trader.post("/v1/orders", json=order()).status_code == 201, 30)
+
+
 def test_the_digest_shows_accounts_to_administrators_alone(desk: Desk) -> None:
     reader, admin = desk.raw(desk.key(desk.account(funded=False))), desk.raw(desk.key("", "admin"))
     plain = reader.get("/digest").json()
