@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace as replaced
 
 from services.clearing import ledger, positions
+from services.gateway.projection.projector import Projector
 from services.risk import checks, credit
 from services.risk import core as risk
 from services.router import choice
@@ -23,6 +24,7 @@ from tests.simulation.system import System
 from truetape import ids, snapshots, tape
 from truetape import messages as m
 from truetape.money import ONE_E8
+from truetape.restore import readable
 from truetape.runner import Runner
 from truetape.venue import reports as r
 
@@ -219,6 +221,29 @@ class SnapshotsWithAHole(Runner[Any]):
         super()._publish(own, clock)
 
 
+# -- the gateway and its views -------------------------------------------------------------------------------------
+
+_begin = Projector._begin
+
+
+def trusts_its_memory(self: Any, reached: Any) -> Any:
+    """A commit whose outcome is not known is taken for failed: what was in memory goes on."""
+    return _begin(self, self._reached or reached)
+
+
+def takes_every_record(self: Any, record: Any) -> Any:
+    """The projection does not apply the reader's rule."""
+    return readable(record)
+
+
+_order_id = ids.order_id
+
+
+def fresh_order_id(account_id: str, client_order_id: str) -> str:
+    """A retry makes another order."""
+    return _order_id(account_id, f"{client_order_id}{next(_numbers)}")
+
+
 BUGS: Final[Mapping[str, Bug]] = {
     "reader ignores epochs": Bug("records of former owners count", ((tape, "judge", judge_ignoring_epochs),)),
     "delivery offsets not checked": Bug("any report is a good one", loop(loops.ReportsNotChecked)),
@@ -257,6 +282,9 @@ BUGS: Final[Mapping[str, Bug]] = {
     "amounts as floats": Bug("price times quantity", ((ledger, "notional", amount_as_float),)),
     "profit wrong, sums right": Bug("half of it stays in cost", ((positions, "trade", forgets_to_flip),)),
     "positions do not accumulate": Bug("each fill is the first", ((positions, "trade", position_of_the_first_fill),)),
+    "unknown commit taken for a failure": Bug("of the views", ((Projector, "_begin", trusts_its_memory),)),
+    "void records projected": Bug("into the views", ((Projector, "_accepted", takes_every_record),)),
+    "order id not derived": Bug("a retry makes a second order", ((ids, "order_id", fresh_order_id),)),
     "fill booked without its fees": Bug("fees are left out", ((ledger, "house_fee_e8", lambda *_: 0),)),
 }
 """By name."""

@@ -1,11 +1,21 @@
-"""`make planted-bugs`: search the seeds from 0 for every planted bug; say which seed and which invariant found it."""
+"""`make planted-bugs`: search the seeds from 0 for every planted bug; say which seed and which invariant found it.
 
+With --write the table in docs/simulation.md is made anew; its test runs each bug with the seed that the table names.
+"""
+
+import argparse
+import re
 import sys
 import time
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from tests.simulation.bugs import BOUND, BUGS
 from tests.simulation.simulate import run
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
+HEAD: Final = "| bug | what is wrong | seed | found by |\n|---|---|---|---|\n"
+_TABLE: Final = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
 
 
 class Found(NamedTuple):
@@ -26,19 +36,40 @@ def search(name: str, seeds: range) -> Found | None:
     return None
 
 
-def main(names: list[str]) -> int:
-    """All, or those named."""
-    missed = 0
-    for name in names or BUGS:
+def table(found: dict[str, Found]) -> str:
+    """The table of docs/simulation.md."""
+    rows = [f"| {name} | {BUGS[name].what} | {one.seed} | {one.invariant} |\n" for name, one in found.items()]
+    return HEAD + "".join(rows)
+
+
+def told() -> dict[str, tuple[int, str]]:
+    """Seed and invariant of each bug, as docs/simulation.md says."""
+    match = _TABLE.search(PAGE.read_text())
+    assert match is not None, f"{PAGE} has no table of planted bugs"
+    rows = [line.strip("| ").split(" | ") for line in match.group().splitlines()[2:]]
+    return {row[0]: (int(row[2]), row[3]) for row in rows}
+
+
+def main() -> int:
+    """All, or those named; the exit status is the number of those that nobody found."""
+    parser = argparse.ArgumentParser(description="Let the simulation find each planted bug.")
+    parser.add_argument("names", nargs="*", help="which; all when none is named")
+    parser.add_argument("--write", action="store_true", help="write the table of docs/simulation.md")
+    chosen = parser.parse_args()
+    results: dict[str, Found] = {}
+    for name in chosen.names or BUGS:
         began = time.monotonic()
         found = search(name, range(BOUND))
-        missed += found is None
         what = f"seed {found.seed:3d}  {found.invariant}" if found else f"NOT FOUND below {BOUND}"
         print(f"{name:45s} {what}  ({time.monotonic() - began:.1f} s)", flush=True)
-        if found and len(names) == 1:
+        if found is not None:
+            results[name] = found
+        if found and len(chosen.names) == 1:
             print(found.failure)
-    return missed
+    if chosen.write:
+        PAGE.write_text(_TABLE.sub(lambda _: table(results), PAGE.read_text()))
+    return len(chosen.names or BUGS) - len(results)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -29,6 +29,18 @@ COUNTED: Final[Mapping[str, str]] = {
     "acknowledgements cut off": "lose_replies",
     "clock set back or ahead": "clock",
     "venue restarted": "venue_crash",
+    "database commit unknown, it happened": "commit unknown, happened",
+    "database commit unknown, it did not happen": "commit unknown, did not happen",
+    "database serialization failure": "serialization failure",
+    "database disk full": "disk full",
+    "database restored from an older backup": "older backup restored",
+    "views dropped": "views dropped",
+    "Redis flushed": "redis flushed",
+    "Redis failed over to a stale replica": "stale redis replica took over",
+    "answer to a client lost, told again": "told again",
+    "client told that the outcome is unknown": "submit 504 outcome_unknown",
+    "client told that it is not decided yet": "submit 202",
+    "read refused because the views are behind": "read 503 view_behind",
     "venue cut off from a node": "venue_cut",
 }
 """Met when the run counted this."""
