@@ -16,7 +16,7 @@ from services.clearing import ledger, positions
 from services.gateway.projection.projector import Projector
 from services.risk import checks, credit
 from services.risk import core as risk
-from services.router import choice
+from services.router import choice, desk
 from services.router import core as router
 from tests.simulation import planted_loops as loops
 from tests.simulation.planted import judge_ignoring_epochs
@@ -107,6 +107,11 @@ def ends_without_waiting(right: Any, state: Any, given: Any, report: Any) -> Any
     if found is None or found[1].status not in router.OPEN:
         return None
     return right(state, given, replaced(report, cumulative_quantity_e8=found[1].filled_e8))
+
+
+def gives_the_end(self: Any, tracked: Any, ended: Any) -> None:
+    """The session does not wait either."""
+    self._give(tracked, ended)
 
 
 def drops_fills_in_doubt(right: Any, state: Any, given: Any, fill: Any) -> Any:
@@ -263,8 +268,12 @@ BUGS: Final[Mapping[str, Bug]] = {
     "fills not remembered": Bug("a repeated fill is taken again", change(router, m.OrderFilled, forgets_fills)),
     "cancel lost": Bug("the router does not pass it on", rule(router, m.CancelRequested, nothing)),
     "unknown taken for refused": Bug("by a timeout", rule(router, r.VenueUnknown, refuses_what_is_doubtful)),
-    '"no such order" believed too early': Bug("before the deadline", ((router, "EVIDENCE_MARGIN_US", -(10**12)),)),
-    "end believed before its fills": Bug("they are lost", rule(router, r.VenueExpired, ends_without_waiting)),
+    '"no such order" believed too early': Bug(
+        "before the deadline", ((router, "EVIDENCE_MARGIN_US", -(10**12)), (desk, "EVIDENCE_MARGIN_US", -(10**12)))
+    ),
+    "end believed before its fills": Bug(
+        "they are lost", (*rule(router, r.VenueExpired, ends_without_waiting), (desk.Desk, "_end", gives_the_end))
+    ),
     "fill in doubt dropped": Bug("evidence is not taken", rule(router, r.VenueFilled, drops_fills_in_doubt)),
     "client order id not derived": Bug("a counter", ((ids, "venue_client_order_id", numbered_id),)),
     "stale book used": Bug("the age of a book does not matter", ((choice, "BOOK_MAX_AGE_US", 10**15),)),

@@ -55,8 +55,10 @@ class ActsAtOnce(Runner[Any]):
         effects = self.effects
         if isinstance(report.token, Ownership):
             self.effects = NoEffects()
-        super()._confirm(report)
-        self.effects = effects
+        try:
+            super()._confirm(report)
+        finally:
+            self.effects = effects
 
 
 class MemoryKept(Runner[Any]):

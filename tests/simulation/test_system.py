@@ -57,7 +57,8 @@ def test_each_kind_of_fault_has_a_seed_of_its_own() -> None:
     plans = [plan_of(seed) for seed in range(20 * len(KINDS)) if plan_of(seed).kind == "one fault"]
     alone = set[str]()
     for plan in plans:
-        on = [*plan.events, *plan.line, *(name for name in KINDS if getattr(plan.network, name, 0))]
+        network = [name for name in KINDS if getattr(plan.network, name, 0)]
+        on = [*plan.events, *plan.line, *plan.venue, *plan.venue_events, *network]
         assert len(on) == 1
         alone.update(on)
     assert alone == set(KINDS)
