@@ -166,11 +166,6 @@ def struck(kind: str) -> Callable[["System"], Iterator[str]]:
     return lambda system: iter([kind] * system.market.struck[kind])
 
 
-def late_fill(system: "System") -> Iterator[str]:
-    """A fill came after the end of its order."""
-    return followed(system, (m.OrderCancelled, m.OrderExpired), lambda event: isinstance(event, m.OrderFilled))
-
-
 def break_opened_and_closed(system: "System") -> Iterator[str]:
     """The reconciler saw a difference that lasted, and later that it was gone."""
     for event in system.tape(RECONCILIATION_BREAKS, 0).events():
@@ -191,7 +186,6 @@ JUDGED: Final[Mapping[str, Callable[["System"], Iterator[str]]]] = {
     "event of the venue late": struck("late_event"),
     "event of the venue lost": struck("drop_event"),
     "order executed, its answer lost": struck("drop_reply"),
-    "fill after the end of its order": late_fill,
     "break opened and closed again": break_opened_and_closed,
     "real break found": real_break,
     "fill before acknowledgement": fill_before_acknowledgement,
