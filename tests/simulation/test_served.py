@@ -13,13 +13,13 @@ from tests.simulation.served import RARE, Served
 from tests.simulation.simulate import run_many, total_of
 
 ROOT = Path(__file__).parents[2]
-SEEDS = int(os.environ.get("TRUETAPE_SERVED_SEEDS", "60"))
+SEEDS = int(os.environ.get("TRUETAPE_SERVED_SEEDS", "16"))
 
 
 def test_answers_are_true_and_views_are_the_fold(capsys: pytest.CaptureFixture[str]) -> None:
     """Every invariant of the system, and these, under every seed; every rare situation met by some."""
     began = time.monotonic()
-    total = total_of(run_many(range(SEEDS), world=Served))
+    total = total_of(run_many(range(0, 3 * SEEDS, 3), world=Served))
     with capsys.disabled():
         print(f"\n  {total.told(time.monotonic() - began)}")
     command = "python -m tests.simulation.simulate --world served --seed"
