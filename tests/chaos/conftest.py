@@ -1,11 +1,13 @@
 """The stage that scenarios share, and which of them run where: a subset in `make test`, all in `make chaos`."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.books import Books, opened
 from tests.chaos.stage import Stage
 
 
@@ -27,4 +29,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One running system for all scenarios that can share it; see Stage for what each must leave behind."""
     with Stage.open(tmp_path_factory.mktemp("chaos")) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def books() -> Iterator[Books]:
+    """A small system of its own for what soils or destroys a tape; each test leaves it whole."""
+    with tempfile.TemporaryDirectory(prefix="truetape-") as folder, opened(Path(folder)) as found:
         yield found

@@ -1,0 +1,104 @@
+"""A tape that was cut or changed on the broker's disk, and a changed row of the journal in PostgreSQL: catalogue 28.
+
+A small system of its own, whose tape is destroyed on purpose. Whatever is broken is named at its first place by
+`truetape audit`, no service runs on it, and with the tape put back everything goes on.
+"""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+
+from tests.chaos.books import SERVICES, Books, account_of
+from tests.integration.segments import flip_byte, locate
+from truetape import topics
+from truetape.log import KafkaLog, Part
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.only_make_chaos]
+PART = Part(topics.CLEARING_ENTRIES.name, 3)
+ACCOUNT = account_of(PART.partition)
+
+
+def last(books: Books) -> int:
+    """Offset of the newest entry's record."""
+    [(offset,)] = books.rows('SELECT max("offset") FROM view.entries WHERE account_id = %s', ACCOUNT)
+    return int(offset)
+
+
+def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books) -> None:
+    books.deposit()
+    first = books.rows('SELECT min("offset") FROM view.entries WHERE account_id = %s', ACCOUNT)[0][0]
+    books.stack.kill("clearing", signal.SIGKILL)
+    for offset in (last(books), first):
+        flip_byte(books.data, PART, offset, checksum=False)
+    try:
+        books.refuses("clearing", f"CorruptRecord.*{PART} at offset {first}")
+        status, report = books.audit("--no-views")
+        assert status == 1
+        assert any(f"{PART} at offset {first}" in gap for gap in report["gaps"]), report["gaps"]
+    finally:
+        for offset in (last(books), first):
+            flip_byte(books.data, PART, offset, checksum=False)
+    books.stack.start("clearing")
+    books.assert_whole()
+
+
+def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books) -> None:
+    """Cut before the last entry: the owner misses what its snapshot holds, the projection what it has read."""
+    end = last(books)
+    books.stack.stop("clearing")  # In order: it leaves a snapshot at the partition's end.
+    books.kill(*SERVICES)
+    with truncated(books, end):
+        for service, words in (("clearing", "its snapshot stands at offset"), ("projection", "TapeGap")):
+            books.refuses(service, words)
+        status, report = books.audit("--no-views")
+        named = {(one["check"], one["where"]) for one in report["differences"]}
+        assert status == 1 and ("snapshot", f"clearing/{PART.partition}") in named, report["differences"]
+    books.start(*SERVICES)
+    books.assert_whole()
+
+
+@contextmanager
+def truncated(books: Books, offset: int) -> Iterator[None]:
+    """The partition ends before this offset, as after a disk that lost its end; afterwards it is as it was."""
+    folder = books.data / str(PART).replace("/", "-")
+    kept = books.stack.home.path / "kept"
+    books.stack.stop("kafka")
+    shutil.copytree(folder, kept)
+    found = locate(books.data, PART, offset)
+    os.truncate(found.segment, found.batch)
+    for derived in ("*.index", "*.timeindex", "*.snapshot"):  # Kafka makes them again from the log itself.
+        for path in folder.glob(derived):
+            path.unlink()
+    try:
+        books.stack.start("kafka")
+        with closing(KafkaLog(books.kafka)) as log:
+            assert log.ends([PART])[PART] == (0, offset), "the broker itself notices nothing"
+        yield
+    finally:
+        if books.stack.pid("kafka") is not None:
+            books.stack.stop("kafka")
+        shutil.rmtree(folder)
+        shutil.move(kept, folder)
+        books.stack.start("kafka")
+
+
+def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books: Books) -> None:
+    change = f"UPDATE view.lines SET amount_e8 = amount_e8 + %s WHERE account = 'client:{ACCOUNT}' AND entry_id = %s"
+    [(entry,)] = books.rows("SELECT min(entry_id) FROM view.entries WHERE account_id = %s", ACCOUNT)
+    with psycopg.connect(books.environment["TRUETAPE_POSTGRES"], autocommit=True) as connection:
+        with pytest.raises(psycopg.IntegrityError, match="a correction is a new entry"):
+            connection.execute(change, (1, entry))
+        connection.execute("SET session_replication_role = replica")  # As only a superuser can: no trigger runs.
+        assert connection.execute(change, (1, entry)).rowcount == 1
+        try:
+            status, report = books.audit()
+        finally:
+            connection.execute(change, (-1, entry))
+    named = [(one["check"], one["where"], one["account_id"], one["what"]) for one in report["differences"]]
+    assert (status, named) == (1, [("view", "postgres lines", ACCOUNT, f"row client:{ACCOUNT} USDT: amount_e8")])
+    books.assert_whole()
