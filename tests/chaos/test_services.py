@@ -142,7 +142,6 @@ def everything_at_once(stage: Stage, rounds: int, rate: str) -> None:
                 bring_up(stage.stack)
 
 
-@pytest.mark.only_make_chaos
 def test_everything_is_killed_at_once(stage: Stage) -> None:
     everything_at_once(stage, 2, "light")
 
