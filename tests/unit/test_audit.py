@@ -438,10 +438,12 @@ def test_an_input_that_was_set_aside_is_a_difference_when_the_books_miss_it(stag
     """The router never repeats a fill; a tape on which it did makes clearing refuse, park, and halt the account."""
     part = Part(ORDERS_COMMANDS.name, stage.partition(BOB))
     stage.broker.produce(part, BOB.encode(), b"\x00 undecodable")
+    stranger = next(key for key in map(str, range(99)) if stage.partition(key) != part.partition)
+    stage.broker.produce(part, stranger.encode(), b"\x00 under a key that belongs elsewhere")
     stage.settle()
     commands = stage.audit()
     assert commands.equal, "a parked command is missing in no book"
-    assert sum(one.parked for one in commands.partitions) == 1
+    assert sum(one.parked for one in commands.partitions) == 2
     stage.runners["clearing"]._owned[stage.partition(ANN)].state.accounts[ANN].fills.ids["alpha:BTCUSDT:999:B"] = None
     stage.venue._number = 998
     stage.venue.appetite = lambda leg: leg.quantity_e8

@@ -10,7 +10,7 @@ from truetape.audit.ledger_rules import LedgerRules
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
-from truetape.messages import Began, Meta
+from truetape.messages import Began, InputParked, Meta
 from truetape.topics import BY_NAME, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, PARTITIONS, key_of
 
 ACCOUNT_TOPICS = (ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES)
@@ -40,7 +40,7 @@ class AnswerRules:
             once = cause.offset > before
             self._expect(once, "inputs are answered once, in order", where, account, f"after {before}", cause.offset)
             self.answered[source] = max(before, cause.offset)
-        if BY_NAME[given.part.topic].key == "account_id" and account:
+        if BY_NAME[given.part.topic].key == "account_id" and account and not _of_anybody(given.message):
             home = self._home(account)
             self._expect(home == given.part.partition, "accounts keep their partition", where, account, home, where)
 
@@ -48,6 +48,12 @@ class AnswerRules:
         if account not in self._partitions:
             self._partitions[account] = ids.partition_of(account, PARTITIONS)
         return self._partitions[account]
+
+
+def _of_anybody(message: Any) -> bool:
+    """Whether this sets a command aside: its key is whatever its writer put there, so nothing follows from it."""
+    topic = BY_NAME.get(message.meta.cause.source)
+    return isinstance(message, InputParked) and topic is not None and topic.owner is None
 
 
 class PartitionRules:
