@@ -153,14 +153,28 @@ class Reads:
     async def reach(self, wanted: Mapping[Part, int], seconds: float = REACH_SECONDS) -> None:
         """Wait until the views hold these offsets. Raises Problem view_behind when they do not in time."""
         deadline, pause = clock.monotonic() + seconds, LOOK_SECONDS[0]
-        while missing := [(part, offset) for part, offset in wanted.items() if self._reached.get(part, 0) <= offset]:
+        while missing := self._missing(wanted):
             if clock.monotonic() > deadline:
-                at = format_positions((part, self._reached.get(part, 0)) for part, _ in missing)
-                raise Problem("view_behind", f"the views reach {at}, and {format_positions(missing)} was answered")
+                raise self._behind(missing)
             await self._look()
-            if any(self._reached.get(part, 0) <= offset for part, offset in missing):
+            if self._missing(wanted):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LOOK_SECONDS[1])
+
+    async def confirm(self, wanted: Mapping[Part, int]) -> None:
+        """After a read: the views hold these offsets still. They may have been dropped, or replaced by an older copy,
+        since it was last asked how far they reach. Raises Problem view_behind."""
+        if wanted:
+            await self._ask()
+            if missing := self._missing(wanted):
+                raise self._behind(missing)
+
+    def _missing(self, wanted: Mapping[Part, int]) -> list[tuple[Part, int]]:
+        return [(part, offset) for part, offset in wanted.items() if self._reached.get(part, 0) <= offset]
+
+    def _behind(self, missing: list[tuple[Part, int]]) -> Problem:
+        at = format_positions((part, self._reached.get(part, 0)) for part, _ in missing)
+        return Problem("view_behind", f"the views reach {at}, and {format_positions(missing)} was answered")
 
     async def _look(self) -> None:
         """Ask how far the views reach; everybody who wants to know at once shares one query."""

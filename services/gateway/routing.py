@@ -52,6 +52,8 @@ class Call:
     body_bytes: bytes = b""
     answered: dict[Part, int] = field(default_factory=dict)
     """How far this account was answered; a read must see at least that."""
+    saw_views: bool = False
+    """Whether the answer is made of what the views say."""
 
     @property
     def account_id(self) -> str:
@@ -80,6 +82,7 @@ class Call:
     async def see_answers(self) -> None:
         """Wait until the views hold all that this account was answered. Raises Problem view_behind."""
         await self.gateway.reads.reach(self.answered)
+        self.saw_views = True
 
     async def see_reference(self) -> None:
         """Wait until this process has read the reference events that the header names. Raises Problem view_behind."""
@@ -168,7 +171,23 @@ async def _answer(call: Call) -> Response:
         _refuse_large(call)
     if route.query is NoQuery and call.request.scope["query_string"]:
         call.query(NoQuery)
-    return await route.handler(call)
+    return await _confirmed(call)
+
+
+async def _confirmed(call: Call) -> Response:
+    """The handler's answer, or its problem, when the views have not gone back behind what was answered before."""
+    try:
+        response = await call.route.handler(call)
+    except Problem:
+        await _confirm(call)
+        raise
+    await _confirm(call)
+    return response
+
+
+async def _confirm(call: Call) -> None:
+    if call.saw_views:
+        await call.gateway.reads.confirm(call.answered)
 
 
 async def _admit(call: Call) -> None:

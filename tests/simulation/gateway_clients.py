@@ -92,12 +92,21 @@ class GatewayClients(Clients):
         self.lies: list[str] = []
         """Answers that contradict each other, or that nobody may give."""
         self._gateways = gateways
-        self._seen: dict[str, str] = {}
-        """By account: the position that its client was told last."""
+        self._holders: dict[str, str] = {}
+        """Account by order id, of what was acknowledged."""
+        self._places: dict[str, str] = {}
+        """By order id: where its decision stands, as its answer told."""
         for account in ACCOUNTS:
             reference.append(
                 m.ApiKeyCreated(m.Meta(0, 0, m.Cause("", 0, 0, ""), 0, "", ""), "k", "x", api_key(account))
             )
+
+    def act(self, price_e8: int) -> None:
+        """Besides: somebody looks at an order of his that he was told about, today or long ago."""
+        if self.acknowledged and self._chance.random() < 0.3:
+            order_id = self._chance.choice(list(self.acknowledged))
+            self._read(self._holders[order_id], order_id)
+        super().act(price_e8)
 
     # -- what they ask for -----------------------------------------------------------------------------------
 
@@ -126,7 +135,7 @@ class GatewayClients(Clients):
             super()._ask(account, message)
 
     def _read(self, account: str, order_id: str) -> None:
-        headers = {"truetape-position": self._seen[account]}
+        headers = {"truetape-position": self._places[order_id]}
         self._want(Ask("read", account, "GET", ORDER, b"", {"order_id": order_id}, decided=True, headers=headers))
 
     # -- to the gateway and back -----------------------------------------------------------------------------
@@ -176,8 +185,6 @@ class GatewayClients(Clients):
         told: dict[str, Any] = msgspec.json.decode(answer.body)
         code = told.get("code", "")
         self.counts[f"{ask.kind} {answer.status} {code}".strip()] += 1
-        if "truetape-position" in answer.headers:
-            self._seen[ask.account] = answer.headers["truetape-position"]
         if answer.status in (429, 503, 504) or answer.status == 202:
             if answer.status == 202 and ask.order is not None and told["order_id"] != ask.order.order_id:
                 self.lies.append(f"202 names order {told['order_id']}, not {ask.order.order_id}")
@@ -214,6 +221,7 @@ class GatewayClients(Clients):
             self.lies.append(f"order {order_id} was told {first}, then {(answer.status, answer.body)}")
         self.counts["told again"] += answer.headers.get("idempotency-hit") == "true"
         self.acknowledged[order_id] = (answer.status == 201, told["decision_id"])
+        self._holders[order_id], self._places[order_id] = ask.account, answer.headers["truetape-position"]
         if self._chance.random() < 0.3:
             self._read(ask.account, order_id)
 

@@ -80,8 +80,9 @@ class SimPostgres:
         self._saw("older backup restored")
 
     def drop_views(self) -> None:
-        """`DROP SCHEMA view`: all of it must come back from the tape."""
-        self._end_sessions()
+        """`DROP SCHEMA view`: all of it must come back from the tape. The projection ends over it; readers stay."""
+        if self._lock is not None:
+            self.leave(self._lock)
         self._rewind(0)
         self.tables, self._parts = SimTables(), []
         self._saw("views dropped")
@@ -255,6 +256,9 @@ class SimDatabase:
 
     postgres: SimPostgres
 
+    def __post_init__(self) -> None:
+        self._session = Session(alive=False)
+
     async def open(self) -> None:
         pass
 
@@ -276,10 +280,18 @@ class SimDatabase:
         """The question travels there, sees what is committed then, and the answer travels back."""
         latency_us = self.postgres.latency_us()
         await asyncio.sleep(latency_us / 2e6)
-        if self.postgres.down() or self.postgres.lost():
-            raise ViewsAway("the connection to PostgreSQL was lost")
+        try:
+            if not self._session.alive:
+                self._session = self.postgres.connect()
+            self.postgres.call(self._session)
+        except psycopg.OperationalError as error:
+            raise ViewsAway(str(error)) from error
         if not self.postgres.migrated:
             raise ViewsAway("relation view.orders does not exist")
         found = question(self.postgres.tables)
+        session = self._session
         await asyncio.sleep(latency_us / 2e6)
+        if not session.alive:
+            self._session = session
+            raise ViewsAway("server closed the connection unexpectedly")
         return found
