@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.bugs_served import FOUND_BY, SERVED_BUGS
 from tests.simulation.served import RARE, Served
-from tests.simulation.simulate import run_many, total_of
+from tests.simulation.simulate import run, run_many, total_of
 
 ROOT = Path(__file__).parents[2]
 SEEDS = int(os.environ.get("TRUETAPE_SERVED_SEEDS", "16"))
@@ -26,6 +27,16 @@ def test_answers_are_true_and_views_are_the_fold(capsys: pytest.CaptureFixture[s
     failures = [f"{one.failure}\nrepeat: {command} {one.seed}" for one in total.failures]
     assert not failures, "\n".join(failures[:5])
     assert [what for what in RARE if not total.seen[what]] == []
+
+
+@pytest.mark.parametrize("name", SERVED_BUGS)
+def test_planted_bug_is_found(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with SERVED_BUGS[name].planted():
+        seeds = range(FOUND_BY[name], FOUND_BY[name] + 20)
+        found = next((one for seed in seeds if (one := run(seed, world=Served)).failure), None)
+    assert found is not None, "no seed sees it"
+    with capsys.disabled():
+        print(f"\n  {name}: seed {found.seed}, {found.invariant}")
 
 
 def test_one_seed_is_one_course_of_events_in_every_process() -> None:
