@@ -9,12 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.gateway.problems import Problem
 from services.gateway.projection.store import PostgresStore
+from services.gateway.projection.tables import drop
 from services.gateway.queries import Page, Query
-from services.gateway.reads import PostgresDatabase
+from services.gateway.reads import PostgresDatabase, Reads
 from services.gateway.views import consistent, ledger_rows, view_digest, view_positions, view_rows
 from tests.simulation.database_contract import DatabaseContract, Rig
-from tests.simulation.store_contract import PARTS, Server, StoreContract
+from tests.simulation.store_contract import DECISIONS, LIFE, PARTS, Server, StoreContract, tell
 from truetape.dev.servers import Servers
 from truetape.happenings import Part
 
@@ -93,4 +95,28 @@ class TestPostgresDatabase(DatabaseContract):
         store = real.store()
         assert store.open(PARTS)
         yield RealRig(real.dsn, store)
+        store.close()
+
+
+async def test_views_that_were_dropped_are_behind_not_empty(real: Real) -> None:
+    """Whatever was known of them before: what a read found may be confirmed only by views that reach as far."""
+    store = real.store()
+    assert store.open(PARTS)
+    tell(store, *LIFE)
+    reads = Reads(PostgresDatabase(real.dsn))
+    await reads.open()
+    try:
+        await reads.reach({DECISIONS: 4}, 30.0)
+        await reads.confirm({DECISIONS: 4})
+        drop(store.connection)
+        store.close()
+        assert store.open(PARTS)
+        await reads.reach({DECISIONS: 4})
+        with pytest.raises(Problem) as caught:
+            await reads.confirm({DECISIONS: 4})
+        assert caught.value.code == "view_behind"
+        with pytest.raises(Problem, match="the views reach"):
+            await reads.reach({DECISIONS: 4}, 0.05)
+    finally:
+        await reads.close()
         store.close()
