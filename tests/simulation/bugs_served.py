@@ -11,6 +11,7 @@ from services.gateway.reads import Reads
 from tests.simulation.bugs import Bug
 from truetape import clock
 from truetape import messages as m
+from truetape.restore import readable
 from truetape.tape import Verdict
 
 _begin = projector.Projector._begin
@@ -26,7 +27,7 @@ def begins_from_memory(self: projector.Projector, reached: Any) -> Any:
 def takes_void_records(self: projector.Projector, record: Any) -> Any:
     """The reader's rule is not applied to what is written into the views."""
     _accepted(self, record)
-    return projector.readable(record)
+    return readable(record)
 
 
 def told_anew(earlier: Decided, terms: m.OrderTerms) -> Decided:
