@@ -335,7 +335,7 @@ def test_void_and_strange_records_are_passed_over_and_counted(tape: Tape) -> Non
     tape.project()
     assert balance(tape.dsn) == 3
     assert tape.projector.counts["void_records"] == 3
-    assert tape.projector.counts["unreadable_records"] == 3
+    assert tape.projector.counts["stray_records"] == 3
     with consistent(tape.dsn) as connection:
         assert view_positions(connection)[DECISIONS] == 11
 
