@@ -80,7 +80,7 @@ def accounts(state: State) -> dict[str, Any]:
             "positions": state.accounts.get(account_id, _UNKNOWN).positions,
             "parked": [one.shown() for one in state.halted.get(account_id, ())],
         }
-        for account_id in state.accounts.keys() | state.halted.keys()
+        for account_id in sorted(state.accounts.keys() | state.halted.keys())
     }
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}

@@ -19,7 +19,7 @@ SCHEMAS = {version.record: version.schema for version in released()}
 FIELDS = frozenset(
     """
     meta.epoch meta.cause.offset meta.correlation_id entry_id kind execution_id corrects lines.account
-    lines.asset lines.amount_e8 position position.instrument_id position.cost_e8 realised_e8 transacted_at_us
+    lines.asset lines.amount_e8 position position.instrument_id position.cost_e8 realised_e8 transacted_at_us release
     """.split()  # noqa: SIM905
 )
 CAUSES = st.builds(m.Cause, TEXTS, st.integers(0, 9), LONGS, TEXTS)

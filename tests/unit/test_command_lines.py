@@ -58,7 +58,8 @@ from truetape.commands.audit import show
 numbers = 123456, 1, 1, 1, 12, 123456
 names = "reconciler", "reconciliation.breaks"
 parts = [PartitionReport(*names, p, *numbers, "0" * 64, "equal", "not running") for p in (6, 7)]
-truetape.cli.build = lambda: lambda prog_name: show(Report(True, parts, [], [], [], 0, {}, {}, {}, 1, 1.0), Console())
+report = Report(True, parts, [], [], [], 0, None, {}, {}, {}, 1, 1.0)
+truetape.cli.build = lambda: lambda prog_name: show(report, Console())
 truetape.cli.main()
 """
 
