@@ -112,7 +112,7 @@ class Cluster:
         node.log = self.broker.log(node.name, configured.session_timeout_ms, node.clock)
         node.runner = self.runner_type(service, node.log, configured)
         node.runner.effects = self.effects(node, simulated, node.runner)
-        return RunLoop(node.runner, node.log, simulated)
+        return RunLoop(node.log, simulated, node.runner)
 
     def pace_us(self) -> int:
         """How long a turn takes."""

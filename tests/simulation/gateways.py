@@ -18,14 +18,13 @@ from services.gateway.projection.hot import HotKeys
 from services.gateway.projection.projector import Projector
 from services.gateway.routing import Endpoint, endpoint
 from tests.simulation.loop import Process as Simulated
-from tests.simulation.node import IDLE_US, Node
+from tests.simulation.node import IDLE_US, Node, OneLog
 from tests.simulation.simpostgres import SimDatabase, SimPostgres, SimStore
 from tests.simulation.simredis import SimRedis, SimRedisClient, SimRedisLink
 from tests.simulation.simwriter import SimCommandWriter
 from truetape.runner import Runner
 from truetape.settings import Settings
 from truetape.simclock import SimClock
-from truetape.simlog import SimLog
 
 T = TypeVar("T")
 FILTER_BITS: Final = 16
@@ -33,13 +32,11 @@ PATHS: Final = {route.path: route for route in ROUTES}
 
 
 @dataclass
-class Projection:
+class Projection(OneLog):
     """One process of the projection."""
 
     projector: Projector
-    log: SimLog
     store: SimStore
-    simulated: Simulated
 
     def begin(self) -> None:
         pass
@@ -54,17 +51,8 @@ class Projection:
 
     def crash(self) -> None:
         """The kernel closes its connections: the database hears of that at once."""
-        self.simulated.kill()
-        self.log.crash()
+        super().crash()
         self.store.close()
-
-    def pause(self, suspend: bool) -> None:
-        self.simulated.pause(suspend)
-        self.log.pause(suspend)
-
-    def resume(self) -> None:
-        self.simulated.resume()
-        self.log.resume()
 
     def stop(self) -> None:
         self.projector.close()
@@ -78,7 +66,7 @@ def projection(node: Node, seed: int, postgres: SimPostgres, redis: SimRedis) ->
     simulated = Simulated(broker, node.name, seed)
     store = SimStore(postgres, log._spark)
     hot = HotKeys(SimRedisClient(redis, log._spark), store.everything)
-    return Projection(simulated.run(Projector, log, store, hot), log, store, simulated)
+    return Projection(log, simulated, simulated.run(Projector, log, store, hot), store)
 
 
 @dataclass

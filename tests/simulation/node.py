@@ -46,22 +46,11 @@ class Process(Protocol):
 
 
 @dataclass
-class RunLoop:
-    """A service: the real run loop over the simulated log, and the event loops of its sessions."""
+class OneLog:
+    """What all processes with one log share: how they die, freeze and go on."""
 
-    runner: Runner[Any]
     log: SimLog
     simulated: loop.Process
-
-    def begin(self) -> None:
-        self.simulated.run(self.runner.start)
-
-    def turn(self) -> int:
-        now_us = self.log.broker.now_us
-        if self.log.busy_until_us > now_us:
-            return self.log.busy_until_us
-        self.simulated.run(self.runner.turn, 0.0)
-        return now_us + IDLE_US
 
     def crash(self) -> None:
         self.simulated.kill()
@@ -74,6 +63,23 @@ class RunLoop:
     def resume(self) -> None:
         self.simulated.resume()
         self.log.resume()
+
+
+@dataclass
+class RunLoop(OneLog):
+    """A service: the real run loop over the simulated log, and the event loops of its sessions."""
+
+    runner: Runner[Any]
+
+    def begin(self) -> None:
+        self.simulated.run(self.runner.start)
+
+    def turn(self) -> int:
+        now_us = self.log.broker.now_us
+        if self.log.busy_until_us > now_us:
+            return self.log.busy_until_us
+        self.simulated.run(self.runner.turn, 0.0)
+        return now_us + IDLE_US
 
     def stop(self) -> None:
         self.simulated.run(self.runner._drain)
