@@ -23,6 +23,7 @@ from truetape.topics import PARTITIONS, REFERENCE_EVENTS, snapshots_of
 
 _PLACE: Final = re.compile(r"([a-z.]{1,64})/([0-9]{1,4})@([0-9]{1,18})", re.ASCII)
 _KEY: Final = "account_id"
+_REFERENCE: Final = Part(REFERENCE_EVENTS.name, 0)
 
 
 def place_of(text: str) -> tuple[Part, int] | None:
@@ -67,7 +68,8 @@ class History:
     def __post_init__(self) -> None:
         self._partition = ids.partition_of(self.account_id, PARTITIONS)
         self._services = [service for service in self.services if service.owns.key == _KEY]
-        self._began_us = self._find_account()
+        self._require_account()
+        self._began_us = min(filter(None, map(self._first_time, [_REFERENCE, *self.parts()])), default=0)
 
     def parts(self) -> list[Part]:
         """The partitions that hold the account, one for each service."""
@@ -105,18 +107,22 @@ class History:
 
     # -- where to cut ----------------------------------------------------------------------------------------
 
-    def _find_account(self) -> int:
-        """The time of the tape's first record; the account must be known by its end."""
-        part, began_us, found = Part(REFERENCE_EVENTS.name, 0), -1, False
-        reader = Reader(*part)
-        for record in self._read(part, 0, self.log.ends([part])[part][1]):
+    def _require_account(self) -> None:
+        reader = Reader(*_REFERENCE)
+        for record in self._read(_REFERENCE, 0, self.log.ends([_REFERENCE])[_REFERENCE][1]):
             message: Any = readable(record)
-            if message is not None and reader.accept(message, record.offset):
-                began_us = message.meta.decided_at_us if began_us < 0 else began_us
-                found |= isinstance(message, AccountOpened) and message.account_id == self.account_id
-        if not found:
-            raise AccountUnknown(f"nobody has opened account {self.account_id!r}; `truetape accounts list` shows all")
-        return began_us
+            accepted = message is not None and reader.accept(message, record.offset)
+            if accepted and isinstance(message, AccountOpened) and message.account_id == self.account_id:
+                return
+        raise AccountUnknown(f"nobody has opened account {self.account_id!r}; `truetape accounts list` shows all")
+
+    def _first_time(self, part: Part) -> int:
+        """When the first readable record was decided; 0 when there is none. Any service may have been the first."""
+        for record in self._read(part, *self.log.ends([part])[part]):
+            message: Any = readable(record)
+            if message is not None:
+                return int(message.meta.decided_at_us)
+        return 0
 
     def _require(self, part: Part, offset: int) -> None:
         if part not in self.parts():
