@@ -1,6 +1,7 @@
 """Money: integers in units of 1e-8. The one place where decimals, floats and divisions become money."""
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from truetape.errors import MoneyError
@@ -68,3 +69,19 @@ def notional(price_e8: int, quantity_e8: int, rounding: Rounding) -> int:
 def portion(amount_e8: int, rate_e8: int, rounding: Rounding) -> int:
     """A rate (1e-8 = one hundred-millionth) of an amount: fees, collars."""
     return fits(divide(amount_e8 * rate_e8, ONE_E8, rounding)[0])
+
+
+def apportion(total: int, weights: Sequence[int]) -> list[int]:
+    """Cut a total among weights by largest remainder: whole units in proportion, and what they leave one unit each to
+    the largest remainders, the earlier first. The shares sum to the total; none passes its weight unless the total
+    passes their sum. Nothing is negative, and no weight at all takes no total.
+    """
+    whole = sum(weights)
+    assert total >= 0 and min(weights, default=0) >= 0 and (whole > 0 or total == 0), "there is something to cut by"
+    if whole == 0:
+        return [0] * len(weights)
+    shares = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda index: -(total * weights[index] % whole))
+    for index in by_remainder[: total - sum(shares)]:
+        shares[index] += 1
+    return shares

@@ -3,6 +3,7 @@
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from hypothesis import HealthCheck, settings
 
 from truetape import ids, snapshots
 from truetape import messages as m
@@ -15,6 +16,8 @@ from truetape.service import Input, Service, Tables
 S = TypeVar("S")
 START_US = 1_700_000_000_000_000
 ANN, BOB = "ann", "bob"
+LAW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How a property is tried on a machine that may be busy."""
 ALPHA = m.Listing("alpha", "BTCUSDT", to_e8("0.01"), to_e8("0.00001"), to_e8("0.00001"), to_e8("5"), 75_000, 100_000)
 BETA = m.Listing("beta", "BTCUSDT", to_e8("0.01"), to_e8("0.00001"), to_e8("0.00001"), to_e8("5"), 50_000, 150_000)
 BTC = m.Instrument(
