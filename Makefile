@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup up down logs demo test chaos lint bench simulate planted-bugs soak fmt audit schemas docs lock
+.PHONY: help setup up down logs demo test chaos lint bench simulate planted-bugs soak vectors fmt audit schemas docs lock
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -60,6 +60,9 @@ planted-bugs: $(READY) ## Plant each known bug and let the simulation find it
 
 soak: $(READY) ## Simulate for so long: MINUTES=60 FROM=1500
 	@$(BIN)/python -m tests.simulation.simulate --minutes $(or $(MINUTES),60) --from $(or $(FROM),1500)
+
+vectors: $(READY) ## Run the published margin numbers: VECTORS=../shared/vectors
+	@$(BIN)/python -m tests.vectors $(if $(VECTORS),--dir "$(VECTORS)")
 
 fmt: $(READY) ## Format the code and sort the imports
 	$(BIN)/ruff check --fix

@@ -18,6 +18,11 @@
     ├── AccountUnknown          no such account
     ├── EvidenceError           signed evidence is missing, forged, or of another tape
     │   └── ProofInvalid
+    ├── MarginError             margin cannot be computed
+    │   ├── MarginInputMissing
+    │   ├── MarginInputInvalid
+    │   ├── MarginPositionUnfit
+    │   └── MarginModelUnknown
     ├── BrokerUnavailable       Kafka does not answer
     ├── Overloaded              a bound is reached; come back later
     ├── VenueError              the venue refused, or cannot be understood
@@ -104,6 +109,26 @@ class EvidenceError(TruetapeError):
 
 class ProofInvalid(EvidenceError):
     """A proof does not lead from the record to the signed root."""
+
+
+class MarginError(TruetapeError):
+    """Margin cannot be computed. Nothing is assumed instead."""
+
+
+class MarginInputMissing(MarginError):
+    """The market lacks a price, volatility or rate that a position needs."""
+
+
+class MarginInputInvalid(MarginError):
+    """A price, volatility, rate or confidence out of the range that the model allows."""
+
+
+class MarginPositionUnfit(MarginError):
+    """A position of a kind or with a quantity that the model does not cover."""
+
+
+class MarginModelUnknown(MarginError):
+    """No margin model of that name is registered."""
 
 
 class BrokerUnavailable(TruetapeError):

@@ -1,0 +1,19 @@
+"""The margin models that Truetape knows, by name. A new model is a line here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from truetape.errors import MarginModelUnknown
+from truetape.margin.models import MarginModel
+from truetape.margin.standard import StandardMargin
+
+MODELS: Final[Mapping[str, type[MarginModel]]] = MappingProxyType({model.name: model for model in (StandardMargin,)})
+
+
+def model_named(name: str) -> type[MarginModel]:
+    """The class of a model; raises MarginModelUnknown with the names there are."""
+    found = MODELS.get(name)
+    if found is None:
+        raise MarginModelUnknown(f"no margin model is called {name!r}; there are: {', '.join(sorted(MODELS))}")
+    return found
