@@ -6,9 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from truetape.dev import Stack, free_base
 from truetape.dev.servers import Lane, Servers, choose_lane, servers
+
+# No test asserts a time: on a busy machine an example may take any.
+settings.register_profile("truetape", deadline=None)
+settings.load_profile("truetape")
 
 
 @cache

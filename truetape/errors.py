@@ -2,6 +2,10 @@
 
     TruetapeError
     ├── MoneyError              a number that cannot be money
+    ├── ContractError           a derivative's terms or prices do not allow what was asked
+    │   ├── PriceNotPositive
+    │   ├── FixingMissing       no settlement price can be made of what was seen
+    │   └── FundingRefused
     ├── SchemaError             bytes or types that the contract does not know
     │   ├── UndecodableRecord
     │   ├── Unencodable
@@ -39,6 +43,22 @@ class TruetapeError(Exception):
 
 class MoneyError(TruetapeError):
     """A number that does not fit: not a plain decimal, finer than 1e-8, or beyond 64 bits."""
+
+
+class ContractError(TruetapeError):
+    """A derivative's terms or prices do not allow what was asked."""
+
+
+class PriceNotPositive(ContractError):
+    """An inverse contract at a price of zero or below."""
+
+
+class FixingMissing(ContractError):
+    """Too few prices inside the window, and no fallback: an operator has to set the settlement price."""
+
+
+class FundingRefused(ContractError):
+    """A funding rate or interval outside what the contract allows."""
 
 
 class SchemaError(TruetapeError):
