@@ -5,7 +5,8 @@
     ├── ContractError           a derivative's terms or prices do not allow what was asked
     │   ├── PriceNotPositive
     │   ├── FixingMissing       no settlement price can be made of what was seen
-    │   └── FundingRefused
+    │   ├── FundingRefused
+    │   └── CollateralRefused
     ├── SchemaError             bytes or types that the contract does not know
     │   ├── UndecodableRecord
     │   ├── Unencodable
@@ -59,6 +60,10 @@ class FixingMissing(ContractError):
 
 class FundingRefused(ContractError):
     """A funding rate or interval outside what the contract allows."""
+
+
+class CollateralRefused(ContractError):
+    """An asset that cannot be collateral as it stands: no terms, no price, or an impossible quantity."""
 
 
 class SchemaError(TruetapeError):

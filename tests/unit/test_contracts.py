@@ -1,5 +1,7 @@
 """Contracts as a trader reads them, and what must hold for every size and price."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,12 +84,13 @@ def test_physical_delivery() -> None:
 
 @pytest.mark.parametrize("price", [0, -1])
 def test_an_inverse_contract_has_no_price_at_or_below_zero(price: int) -> None:
-    for ask in (
+    asked: list[Callable[[], int]] = [
         lambda: value(INVERSE, ONE_E8, price, "down"),
         lambda: profit(INVERSE, ONE_E8, ONE_E8, price, "down"),
         lambda: exercise(BTC_OPTION, "PUT", ONE_E8, price, ONE_E8),
         lambda: unit_notional_e18(INVERSE, price),
-    ):
+    ]
+    for ask in asked:
         with pytest.raises(PriceNotPositive, match="above zero"):
             ask()
 
