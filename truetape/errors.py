@@ -26,6 +26,7 @@
     ├── MarginError             margin cannot be computed
     │   ├── MarginInputMissing
     │   ├── MarginInputInvalid
+    │   │   └── RiskArraysInvalid
     │   ├── MarginPositionUnfit
     │   └── MarginModelUnknown
     ├── BrokerUnavailable       Kafka does not answer
@@ -146,6 +147,10 @@ class MarginInputMissing(MarginError):
 
 class MarginInputInvalid(MarginError):
     """A price, volatility, rate or confidence out of the range that the model allows."""
+
+
+class RiskArraysInvalid(MarginInputInvalid):
+    """A file of risk arrays that cannot be read, or that contradicts itself."""
 
 
 class MarginPositionUnfit(MarginError):

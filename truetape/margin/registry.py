@@ -5,10 +5,25 @@ from types import MappingProxyType
 from typing import Final
 
 from truetape.errors import MarginModelUnknown
+from truetape.margin.deribit import DeribitMargin
 from truetape.margin.models import MarginModel
+from truetape.margin.risk_arrays import RiskArrayMargin
+from truetape.margin.schedule import ScheduleMargin
+from truetape.margin.simm import SimmFx
+from truetape.margin.spreads import OpynMargin
 from truetape.margin.standard import StandardMargin
+from truetape.margin.tiers import LeverageTiers
 
-MODELS: Final[Mapping[str, type[MarginModel]]] = MappingProxyType({model.name: model for model in (StandardMargin,)})
+CLASSES: Final[tuple[type[MarginModel], ...]] = (
+    StandardMargin,
+    DeribitMargin,
+    LeverageTiers,
+    OpynMargin,
+    SimmFx,
+    ScheduleMargin,
+    RiskArrayMargin,
+)
+MODELS: Final[Mapping[str, type[MarginModel]]] = MappingProxyType({model.name: model for model in CLASSES})
 
 
 def model_named(name: str) -> type[MarginModel]:
