@@ -178,6 +178,30 @@ class Listing(Struct, frozen=True):
     taker_rate: Decimal
 
 
+class Contract(Struct, frozen=True):
+    """Terms of a derivative."""
+
+    kind: Literal["FUTURE", "PERPETUAL", "OPTION"]
+    style: Literal["LINEAR", "INVERSE", "QUANTO"]
+    multiplier: Decimal
+    """LINEAR and QUANTO: settlement asset per contract and unit of price; INVERSE: quote asset per contract."""
+    settlement_asset: str
+    index: str
+    delivery: Literal["CASH", "PHYSICAL"]
+    margin_class: str
+    initial_rate: Decimal
+    maintenance_rate: Decimal
+    funding_cap_rate: Decimal
+    funding_interval_seconds: int
+    settlement_fee_rate: Decimal
+    liquidation_fee_rate: Decimal
+    mark_max_age_ms: int
+    signed_price: bool
+    expires_at: Time | None
+    strike: Decimal | None
+    option_type: Literal["CALL", "PUT"] | None
+
+
 class Instrument(Struct, frozen=True):
     """What can be traded, and where."""
 
@@ -192,6 +216,8 @@ class Instrument(Struct, frozen=True):
     max_notional: Decimal
     tradable: bool
     listings: list[Listing]
+    contract: Contract | None = None
+    """Terms of a derivative, whose quantities are contracts; null for spot."""
 
 
 class Instruments(Struct, frozen=True):

@@ -88,6 +88,11 @@ class Text(NamedTuple):
         return bytes(wire.data[start : start + length]).decode() if length >= 0 else ""
 
 
+_PAIR: Final = {"type": "record", "name": "Pair", "namespace": "columns"}
+_KEY: Final = {"name": "key", "type": "string"}
+"""A map is written as an array of pairs is."""
+
+
 class Columns:
     """Decoded fields by path, such as `meta.cause.offset` or `lines.asset`.
 
@@ -155,6 +160,8 @@ class _Walk:
                 return self.record(node, at, rows, f"{path}.", place)
             case "array":
                 return self._array(node["items"], at, rows, path)
+            case "map":
+                return self._array(_PAIR | {"fields": [_KEY, {"name": "value", "type": node["values"]}]}, at, rows, path)
             case "enum":
                 self.named[f"{node['namespace']}.{node['name']}"] = node
                 return self._number(at, rows, path, place, len(node["symbols"]))

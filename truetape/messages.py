@@ -30,6 +30,20 @@ Liquidity = Literal["MAKER", "TAKER"]
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 """Kill switch: ACTIVE trades, REDUCING may only reduce, HALTED takes no new order; cancels always pass."""
 
+ContractFactKind = Literal[
+    "SETTLEMENT_PRICE",
+    "FUNDING",
+    "EXPIRY",
+    "CONTRACT_SIZE",
+    "RENAME",
+    "DELISTING",
+    "HAIRCUT",
+    "TEAR_UP",
+    "COMPRESSION",
+    "PAYMENT_NETTING",
+]
+"""What a fact says of a contract."""
+
 EntryKind = Literal["TRADE", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CORRECTION"]
 """What an entry books."""
 
@@ -43,6 +57,90 @@ ReleaseRefusal = Literal[
     "REASON_MISSING",
 ]
 """Why a parked input was not resolved."""
+
+ContractEvent = Literal[
+    "TRADE",
+    "VARIATION_MARGIN",
+    "FUNDING",
+    "EXPIRY",
+    "EXERCISE",
+    "ASSIGNMENT",
+    "DELIVERY",
+    "SETTLEMENT_FEE",
+    "LIQUIDATION_FEE",
+    "CONTRACT_SIZE",
+    "RENAME",
+    "DELISTING",
+    "BUST",
+    "CORRECTION",
+    "COLLATERAL",
+    "INITIAL_MARGIN",
+    "MARGIN_CALL",
+    "MARGIN_RELEASE",
+    "COLLATERAL_SEIZED",
+    "COLLATERAL_CONVERTED",
+    "INTEREST",
+    "LIQUIDATION",
+    "AUCTION_TRANSFER",
+    "CLOSE_OUT",
+    "AUTO_DELEVERAGING",
+    "POSITION_TRANSFER",
+    "PORTING",
+    "INSURANCE_FUND",
+    "FUND_CONTRIBUTION",
+    "FUND_REPLENISHMENT",
+    "DEFAULTER_MARGIN",
+    "DEFAULTER_FUND",
+    "HOUSE_CAPITAL",
+    "MUTUAL_FUND",
+    "ASSESSMENT",
+    "VARIATION_MARGIN_HAIRCUT",
+    "TEAR_UP",
+    "SOCIALISED_LOSS",
+    "NOVATION",
+    "COMPRESSION",
+    "GIVE_UP",
+    "TAKE_UP",
+    "ALLOCATION",
+    "PAYMENT_NETTING",
+    "SETTLEMENT_OBLIGATION",
+    "SETTLEMENT_PAYMENT",
+    "FEE",
+    "REBATE",
+    "HOUSE_TRANSFER",
+    "ROUNDING_SWEEP",
+]
+"""What in the life of a contract, or of its margin, an entry books."""
+
+ClearingRefusal = Literal[
+    "COMMAND_REPEATED",
+    "INSTRUMENT_UNKNOWN",
+    "NOT_A_CONTRACT",
+    "CONTRACT_EXPIRED",
+    "NOT_YET_EXPIRED",
+    "PRICE_MISSING",
+    "PRICE_OUT_OF_RANGE",
+    "RATE_OUT_OF_RANGE",
+    "OUT_OF_ORDER",
+    "TOO_OLD",
+    "NUMBERS_WRONG",
+    "ENTRY_UNKNOWN",
+    "ENTRY_CORRECTED",
+    "ENTRY_DIFFERENT",
+    "ACCOUNT_UNKNOWN",
+    "ACCOUNT_HALTED",
+    "AMOUNT_TOO_LARGE",
+    "REASON_MISSING",
+    "TERMS_DIFFER",
+    "DEADLINE_PASSED",
+    "NOT_AFFIRMED",
+    "INSUFFICIENT_MARGIN",
+    "INSUFFICIENT_FUNDS",
+    "COLLATERAL_REFUSED",
+    "STATE_WRONG",
+    "UNSUPPORTED",
+]
+"""Why clearing refused a command."""
 
 RejectReason = Literal[
     "ACCOUNT_UNKNOWN",
@@ -88,6 +186,18 @@ BreakClass = Literal[
     "BALANCE",
 ]
 """What kind of difference."""
+
+ContractKind = Literal["FUTURE", "PERPETUAL", "OPTION"]
+"""What a derivative is."""
+
+SettlementStyle = Literal["LINEAR", "INVERSE", "QUANTO"]
+"""How price becomes money: LINEAR and QUANTO multiply, INVERSE divides by it."""
+
+OptionType = Literal["CALL", "PUT"]
+"""Right of an option's holder."""
+
+Delivery = Literal["CASH", "PHYSICAL"]
+"""What expiry moves: the profit, or the asset against its price."""
 
 
 class Cause(Struct, frozen=True, gc=False):
@@ -189,6 +299,95 @@ class DismissParked(Struct, frozen=True, gc=False):
     """Why it needs no entry."""
 
 
+class ContractFact(Struct, frozen=True, gc=False):
+    """One fact that concerns every account with a contract."""
+
+    fact_id: str
+    """Id of this fact, the same in every partition; the same id has one effect."""
+    kind: ContractFactKind
+    """What it says."""
+    instrument_id: str
+    """The contract."""
+    effective_at_us: int
+    """When it holds."""
+    observed_at_us: int
+    """When its newest sample was seen."""
+    requested_by: str
+    """Who says so: an operator, an API key's id or a service."""
+    price_e8: int | None = None
+    """Settlement price, fixing, or price that funding refers to."""
+    numbers: dict[str, int] = {}
+    """Its numbers and evidence, by name with their unit."""
+    ids: dict[str, str] = {}
+    """Names that belong to it: a new instrument id, sources of prices."""
+
+
+class TakeContractFact(Struct, frozen=True, gc=False):
+    """Let a fact about a contract count; written to every partition."""
+
+    fact: ContractFact
+    """The fact."""
+
+
+class ApplyContractFact(Struct, frozen=True, gc=False):
+    """The part of one account in a fact; clearing asks it of itself, and holds it when it is set aside."""
+
+    account_id: str
+    """The account; empty for the house."""
+    fact: ContractFact
+    """The fact."""
+    multiplier_e8: int
+    """Multiplier of the contract before the fact."""
+    funding_index_e18: str
+    """Funding index at the fact; decimal digits."""
+
+
+class BookTrade(Struct, frozen=True, gc=False):
+    """Book one side of a trade between a client and the clearing house."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    trade_id: str
+    """The trade, with its side; the entry's id."""
+    instrument_id: str
+    """The contract."""
+    side: Side
+    """The client's side."""
+    quantity_e8: int
+    """Contracts."""
+    price_e8: int
+    """Price."""
+    liquidity: Liquidity
+    """Which of the house's fees it meets."""
+    transacted_at_us: int
+    """When it was agreed."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    reference: str
+    """The trade as both sides know it."""
+
+
+class CorrectEntry(Struct, frozen=True, gc=False):
+    """Take an entry back, since its trade was busted or it was wrong."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    entry_id: str
+    """The entry."""
+    entry: bytes
+    """The entry as it stands on the tape."""
+    busted: bool
+    """Whether the venue busted its trade; else it is a correction of ours."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    reason: str
+    """Why."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -228,6 +427,33 @@ class Release(Struct, frozen=True, gc=False):
     """Inputs of the account that are still parked after this; 0 says that the account is no longer halted."""
 
 
+class ContractBooking(Struct, frozen=True, gc=False):
+    """What an entry does to a contract, with its evidence."""
+
+    event: ContractEvent
+    """What it books."""
+    instrument_id: str
+    """Contract; empty where money alone moves."""
+    settlement_asset: str
+    """Asset of its money."""
+    counterparty: str
+    """Ledger account on the other side of the contracts; empty where money alone moves."""
+    fact_id: str
+    """The market-wide fact that it applies to this account; empty for none."""
+    quantity_e8: int
+    """Signed change of the position in contracts."""
+    paid_e8: int
+    """Signed change of cost less realised profit: what the change is worth at its price, in the settlement asset."""
+    settled_e8: int
+    """Of the position's realised profit, what has been paid in cash, after this entry."""
+    funding_index_e18: str
+    """Funding index up to which the position is settled, after this entry; decimal digits, since it can pass 64 bits."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: other sides, trades, prices' sources."""
+
+
 class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
     """A journal entry; its lines sum to zero per asset."""
 
@@ -236,7 +462,7 @@ class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
     entry_id: str
     """Deterministic id."""
     account_id: str
-    """The client whose partition holds it."""
+    """The client whose partition holds it; empty for an entry of the house's own accounts."""
     kind: EntryKind
     """What it books."""
     rule: str
@@ -261,6 +487,8 @@ class EntryBooked(Struct, frozen=True, gc=False, kw_only=True):
     """The client's position after a trade."""
     release: Release | None = None
     """Set when this books an input that was parked; null for all others."""
+    contract: ContractBooking | None = None
+    """What it does to a contract or to margin; null for spot and transfers."""
 
 
 class ParkedDismissed(Struct, frozen=True, gc=False):
@@ -295,6 +523,42 @@ class ReleaseRefused(Struct, frozen=True, gc=False):
     """What to do next."""
     decision_event_id: str | None = None
     """The event that resolved the input before; null when none did."""
+
+
+class ContractFactTaken(Struct, frozen=True, gc=False):
+    """A fact about a contract counts in this partition from here on; every account concerned gets its entry next."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    fact: ContractFact
+    """The fact."""
+    multiplier_e8: int
+    """Multiplier of the contract that is in force."""
+    funding_index_e18: str
+    """Funding index after the fact; decimal digits."""
+    due: tuple[str, ...]
+    """Accounts that it concerns, in the order in which they are booked; an empty name is the house."""
+
+
+class ClearingRefused(Struct, frozen=True, gc=False):
+    """A command about contracts, margin or default changed nothing."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """The client's account; empty for the house."""
+    command: str
+    """Type of the command."""
+    requested_by: str
+    """Who asked: an operator or an API key's id."""
+    reason: ClearingRefusal
+    """Why."""
+    detail: str
+    """What to do next."""
+    numbers: dict[str, int]
+    """The numbers that the refusal saw, by name."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -969,6 +1233,47 @@ class Listing(Struct, frozen=True, gc=False):
     """Venue's fee for taking liquidity, as a rate."""
 
 
+class ContractTerms(Struct, frozen=True, gc=False):
+    """What makes an instrument a derivative: fixed once it is set, but for rates."""
+
+    kind: ContractKind
+    """Future, perpetual or option."""
+    style: SettlementStyle
+    """How price becomes money."""
+    multiplier_e8: int
+    """LINEAR and QUANTO: settlement asset per contract and unit of price; INVERSE: quote asset per contract."""
+    settlement_asset: str
+    """Asset of margin, profit and fees."""
+    index: str
+    """Name of the index behind settlement and funding."""
+    delivery: Delivery
+    """What expiry moves."""
+    margin_class: str
+    """Name of the margin model's class."""
+    initial_rate_e8: int
+    """Initial margin as a rate of notional, first tier."""
+    maintenance_rate_e8: int
+    """Maintenance margin as a rate of notional, first tier."""
+    funding_cap_rate_e8: int
+    """Largest funding rate of one interval, either sign; 0 for contracts without funding."""
+    funding_interval_us: int
+    """Microseconds to which a funding rate refers; 0 for contracts without funding."""
+    settlement_fee_rate_e8: int
+    """House's fee on the notional that expires, delivers or is exercised."""
+    liquidation_fee_rate_e8: int
+    """Fee on the notional of a liquidation."""
+    mark_max_age_us: int
+    """Oldest mark or fixing that a settlement takes, in microseconds."""
+    signed_price: bool = False
+    """Whether a price may be zero or negative."""
+    expires_at_us: int | None = None
+    """When it expires; null for a perpetual."""
+    strike_e8: int | None = None
+    """Strike of an option."""
+    option_type: OptionType | None = None
+    """Call or put."""
+
+
 class Instrument(Struct, frozen=True, gc=False):
     """What can be traded, independent of the venue."""
 
@@ -994,6 +1299,8 @@ class Instrument(Struct, frozen=True, gc=False):
     """Whether new orders are taken."""
     listings: tuple[Listing, ...]
     """Where it trades."""
+    contract: ContractTerms | None = None
+    """Terms of a derivative, quantities being contracts; null for spot."""
 
 
 class Limits(Struct, frozen=True, gc=False):
@@ -1273,9 +1580,15 @@ ROOTS: tuple[type[Struct], ...] = (
     CheckpointSigned,
     ReleaseParked,
     DismissParked,
+    TakeContractFact,
+    ApplyContractFact,
+    BookTrade,
+    CorrectEntry,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
+    ContractFactTaken,
+    ClearingRefused,
     MarkPublished,
     SubmitOrder,
     CancelOrder,

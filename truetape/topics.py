@@ -97,14 +97,16 @@ ORDERS_EXECUTIONS = Topic(
 )  # fmt: skip
 CLEARING_COMMANDS = Topic(
     "clearing.commands",
-    (m.ReleaseParked, m.DismissParked),
+    (
+        m.ReleaseParked, m.DismissParked, m.BookTrade, m.CorrectEntry, m.TakeContractFact, m.ApplyContractFact,
+    ),
     PARTITIONS,
     key="account_id",
-    doc="What operators ask of the ledger: book or dismiss a parked input",
-)
+    doc="What operators ask of the ledger: parked inputs, trades with the clearing house, corrections, facts of contracts",
+)  # fmt: skip
 CLEARING_ENTRIES = Topic(
     "clearing.entries",
-    (*_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused),
+    (*_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused, m.ContractFactTaken, m.ClearingRefused),
     PARTITIONS,
     key="account_id",
     owner="clearing",

@@ -3,14 +3,14 @@
 import hashlib
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 from starlette.responses import Response
 
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.bus import Answer
 from services.gateway.parsing import decimal
-from services.gateway.problems import Problem
+from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import BREAKS
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import idempotency_key, unknown_outcome
@@ -18,6 +18,8 @@ from services.gateway.trading import HIT, SENDING
 from truetape import api as a
 from truetape import chance, clock, ids
 from truetape import messages as m
+from truetape.errors import MoneyError
+from truetape.instruments import contract_terms
 
 routes = Routes("administration")
 _PROBLEMS: Final = ("reference_rejected", "idempotency_key_reused", *SENDING)
@@ -37,9 +39,16 @@ async def set_instrument(call: Call) -> Response:
     money = {f"{name}_e8": decimal(name, getattr(asked, name)) for name in names}
     instrument = m.Instrument(
         instrument_id=asked.instrument_id, base=asked.base, quote=asked.quote, tradable=asked.tradable,
-        listings=listings, **money,
+        listings=listings, contract=None if asked.contract is UNSET else _contract(asked.contract), **money,
     )  # fmt: skip
     return await _changed(call, m.SetInstrument(command_id_of(call), _by(call), instrument))
+
+
+def _contract(asked: r.ContractRequest) -> m.ContractTerms:
+    try:
+        return contract_terms(to_builtins(asked))
+    except (MoneyError, ValueError) as error:
+        raise field_problem("contract", str(error)) from error
 
 
 def _listing(number: int, asked: r.ListingRequest) -> m.Listing:

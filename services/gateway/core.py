@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field, to_builtins
 
+from services.gateway import contracts
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.money import ONE_E8
@@ -82,8 +83,12 @@ def _instrument(reference: Reference, command: m.SetInstrument, _: int) -> Itera
     new = command.instrument
     if not (ASSET.fullmatch(new.base) and ASSET.fullmatch(new.quote)) or new.base == new.quote:
         yield "base and quote must be two different assets, each of 1 to 20 capitals and digits"
-    if new.instrument_id != f"{new.base}-{new.quote}":
+    if new.contract is None and new.instrument_id != f"{new.base}-{new.quote}":
         yield f"instrument_id must be {new.base}-{new.quote}"
+    if new.contract is not None:
+        yield from contracts.problems(new, new.contract)
+    if (known := reference.instruments.get(new.instrument_id)) is not None:
+        yield from contracts.changes(known, new)
     if min(new.tick_e8, new.lot_e8, new.min_quantity_e8) <= 0:
         yield "tick, lot and min_quantity must be above zero"
     if new.min_quantity_e8 % new.lot_e8 or new.max_quantity_e8 % new.lot_e8:
@@ -92,7 +97,7 @@ def _instrument(reference: Reference, command: m.SetInstrument, _: int) -> Itera
         yield "max_quantity is below min_quantity"
     if not 0 <= new.min_notional_e8 <= new.max_notional_e8:
         yield "min_notional must be from zero to max_notional"
-    if not new.listings:
+    if not new.listings and new.contract is None:
         yield "at least one listing is needed"
     if len({listing.venue for listing in new.listings}) < len(new.listings):
         yield "a venue is listed twice"

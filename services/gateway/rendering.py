@@ -8,6 +8,7 @@ from services.gateway.known import Decided
 from services.gateway.problems import Problem
 from truetape import api as a
 from truetape import messages as m
+from truetape.instruments import contract_shown
 from truetape.messages import OrderTerms
 from truetape.money import ONE_E8, divide, from_e8
 from truetape.reference import EVERYBODY, Reference
@@ -189,6 +190,7 @@ def instrument(known: m.Instrument) -> a.Instrument:
     return a.Instrument(
         instrument_id=known.instrument_id, base=known.base, quote=known.quote, tradable=known.tradable,
         listings=listings, **_decimals(known),
+        contract=None if known.contract is None else a.Contract(**contract_shown(known.contract)),
     )  # fmt: skip
 
 

@@ -9,13 +9,22 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from truetape.api import Decimal
-from truetape.messages import OrderType, Side, TimeInForce, TradingState
+from truetape.messages import (
+    ContractKind,
+    Delivery,
+    OptionType,
+    OrderType,
+    SettlementStyle,
+    Side,
+    TimeInForce,
+    TradingState,
+)
 
 END: Final = "$(?!\n)"
 """The end of the text: a bare $ would let a newline pass."""
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}" + END
 ID_REGEX: Final = re.compile(ID_PATTERN, re.ASCII)
-INSTRUMENT_PATTERN: Final = r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}" + END
+INSTRUMENT_PATTERN: Final = r"^[A-Z0-9]{1,20}(-[A-Z0-9]{1,20}){1,4}" + END
 ACCOUNT_PATTERN: Final = r"^[A-Za-z0-9_-]{1,40}" + END
 ASSET_PATTERN: Final = r"^[A-Z0-9]{1,20}" + END
 LOCATION_PATTERN: Final = r"^(venue|bank|custody):[a-z0-9_-]{1,32}" + END
@@ -106,6 +115,30 @@ class ListingRequest(Struct, frozen=True, forbid_unknown_fields=True):
     taker_rate: Decimal
 
 
+class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Terms of a derivative."""
+
+    kind: ContractKind
+    style: SettlementStyle
+    multiplier: Decimal
+    """LINEAR and QUANTO: settlement asset per contract and unit of price; INVERSE: quote asset per contract."""
+    settlement_asset: Asset
+    index: Annotated[str, Meta(min_length=1, max_length=40, examples=["BTC-USD"])]
+    margin_class: Annotated[str, Meta(min_length=1, max_length=40, examples=["btc"])]
+    initial_rate: Decimal
+    maintenance_rate: Decimal
+    delivery: Delivery = "CASH"
+    funding_cap_rate: Decimal = "0"
+    funding_interval_seconds: Annotated[int, Meta(ge=0, le=604_800)] = 0
+    settlement_fee_rate: Decimal = "0"
+    liquidation_fee_rate: Decimal = "0"
+    mark_max_age_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 60_000
+    signed_price: bool = False
+    expires_at: Annotated[str, Meta(max_length=40, description="RFC 3339", examples=["2026-12-25T08:00:00Z"])] | UnsetType = UNSET
+    strike: Decimal | UnsetType = UNSET
+    option_type: OptionType | UnsetType = UNSET
+
+
 class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What can be traded, and where."""
 
@@ -119,7 +152,10 @@ class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
     min_notional: Decimal
     max_notional: Decimal
     tradable: bool
-    listings: Annotated[tuple[ListingRequest, ...], Meta(min_length=1, max_length=32)]
+    listings: Annotated[tuple[ListingRequest, ...], Meta(max_length=32)]
+    """At least one, but for contracts that are traded with the clearing house alone."""
+    contract: ContractRequest | UnsetType = UNSET
+    """Terms of a derivative; absent for spot."""
 
 
 class AccountRequest(Struct, frozen=True, forbid_unknown_fields=True):

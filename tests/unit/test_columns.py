@@ -20,15 +20,21 @@ FIELDS = frozenset(
     """
     meta.epoch meta.cause.offset meta.correlation_id entry_id kind execution_id corrects lines.account
     lines.asset lines.amount_e8 position position.instrument_id position.cost_e8 realised_e8 transacted_at_us release
+    contract contract.event contract.quantity_e8
     """.split()  # noqa: SIM905
 )
 CAUSES = st.builds(m.Cause, TEXTS, st.integers(0, 9), LONGS, TEXTS)
 METAS = st.builds(m.Meta, LONGS, LONGS, CAUSES, LONGS, TEXTS, TEXTS)
+CONTRACTS = st.builds(
+    m.ContractBooking, event=st.sampled_from(["TRADE", "FUNDING"]), instrument_id=TEXTS, settlement_asset=TEXTS,
+    counterparty=TEXTS, fact_id=TEXTS, quantity_e8=LONGS, paid_e8=LONGS, settled_e8=LONGS, funding_index_e18=TEXTS,
+    numbers=st.dictionaries(TEXTS, LONGS, max_size=4), ids=st.dictionaries(TEXTS, TEXTS, max_size=4),
+)  # fmt: skip
 ENTRIES = st.builds(
     m.EntryBooked, meta=METAS, entry_id=TEXTS, account_id=TEXTS, kind=st.sampled_from(["TRADE", "DEPOSIT"]),
     rule=TEXTS, lines=st.lists(st.builds(m.Line, TEXTS, TEXTS, LONGS, TEXTS), max_size=9).map(tuple), realised_e8=LONGS,
     filled_e8=LONGS, transacted_at_us=LONGS, execution_id=st.none() | TEXTS, corrects=st.none() | TEXTS,
-    position=st.none() | st.builds(m.Position, TEXTS, LONGS, LONGS, LONGS),
+    position=st.none() | st.builds(m.Position, TEXTS, LONGS, LONGS, LONGS), contract=st.none() | CONTRACTS,
 )  # fmt: skip
 
 
@@ -59,6 +65,8 @@ def test_columns_hold_what_was_written(entries: list[m.EntryBooked]) -> None:
         assert (found.text("position.instrument_id").lengths[row] == NULL) == (entry.position is None)
         if entry.position is not None:
             assert found.number("position.cost_e8")[row] == entry.position.cost_e8
+        if entry.contract is not None:
+            assert found.number("contract.quantity_e8")[row] == entry.contract.quantity_e8
 
 
 @settings(max_examples=60, deadline=None)

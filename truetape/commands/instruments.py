@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -12,14 +12,12 @@ from rich.table import Table
 from truetape import ids
 from truetape import messages as m
 from truetape.errors import SetupError
-from truetape.money import from_e8, to_e8
+from truetape.instruments import instrument_from
+from truetape.money import from_e8
 from truetape.operator import BY, operator
 from truetape.settings import settings
 
 app = typer.Typer(help="Instruments: set, list.", no_args_is_help=True)
-
-_MONEY = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", "max_notional")
-_LISTED = ("tick", "lot", "min_quantity", "min_notional", "maker_rate", "taker_rate")
 
 
 @app.command(name="set")
@@ -44,20 +42,10 @@ def list_instruments() -> None:
     """Show all instruments."""
     with operator(settings().kafka) as hand:
         known = [one for _, one in sorted(hand.reference.instruments.items())]
-    table = Table("instrument", "tick", "lot", "least", "most", "venues", "tradable", box=None, pad_edge=False)
+    table = Table("instrument", "kind", "tick", "lot", "least", "most", "venues", "tradable", box=None, pad_edge=False)
     for one in known:
         venues = ", ".join(f"{listing.venue}:{listing.symbol}" for listing in one.listings)
         money = (one.tick_e8, one.lot_e8, one.min_quantity_e8, one.max_quantity_e8)
-        table.add_row(one.instrument_id, *map(from_e8, money), venues, "yes" if one.tradable else "[red]no[/]")
+        kind = "spot" if one.contract is None else f"{one.contract.kind} {one.contract.style}".lower()
+        table.add_row(one.instrument_id, kind, *map(from_e8, money), venues, "yes" if one.tradable else "[red]no[/]")
     Console().print(table)
-
-
-def instrument_from(content: dict[str, Any]) -> m.Instrument:
-    """An instrument from its JSON with decimal strings. Raises KeyError, TypeError, MoneyError."""
-    listings = [_plain(listing, _LISTED) for listing in content["listings"]]
-    return msgspec.convert({**_plain(content, _MONEY), "listings": listings}, m.Instrument)
-
-
-def _plain(content: dict[str, Any], money: tuple[str, ...]) -> dict[str, Any]:
-    rest = {name: value for name, value in content.items() if name not in money}
-    return rest | {f"{name}_e8": to_e8(content[name]) for name in money}

@@ -1031,7 +1031,19 @@ def read_Instrument(data: bytes, at: i64) -> tuple[Any, i64]:
         if v12 == 0:
             v12, at = p.read_count(data, at)
     v11 = tuple(v13)
-    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+    return m.Instrument(
+        instrument_id=v1,
+        base=v2,
+        quote=v3,
+        tick_e8=v4,
+        lot_e8=v5,
+        min_quantity_e8=v6,
+        max_quantity_e8=v7,
+        min_notional_e8=v8,
+        max_notional_e8=v9,
+        tradable=v10,
+        listings=v11,
+    ), at
 
 
 def read_SetInstrument(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -1594,6 +1606,570 @@ def decode_54(data: bytes) -> Any:
     return message
 
 
+symbols_ContractFactKind: list[str] = [
+    "SETTLEMENT_PRICE",
+    "FUNDING",
+    "EXPIRY",
+    "CONTRACT_SIZE",
+    "RENAME",
+    "DELISTING",
+    "HAIRCUT",
+    "TEAR_UP",
+    "COMPRESSION",
+    "PAYMENT_NETTING",
+]
+symbols_ContractFactKind_written: dict[str, bytes] = {
+    "SETTLEMENT_PRICE": p.LAST[0],
+    "FUNDING": p.LAST[2],
+    "EXPIRY": p.LAST[4],
+    "CONTRACT_SIZE": p.LAST[6],
+    "RENAME": p.LAST[8],
+    "DELISTING": p.LAST[10],
+    "HAIRCUT": p.LAST[12],
+    "TEAR_UP": p.LAST[14],
+    "COMPRESSION": p.LAST[16],
+    "PAYMENT_NETTING": p.LAST[18],
+}
+
+
+def read_ContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_symbol(data, at, symbols_ContractFactKind)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = p.read_long(data, at)
+        v7 = v9
+    v12: dict[str, Any] = {}
+    v11, at = p.read_count(data, at)
+    while v11 > 0:
+        v13, at = p.read_string(data, at)
+        v14, at = p.read_long(data, at)
+        v12[v13] = v14
+        v11 -= 1
+        if v11 == 0:
+            v11, at = p.read_count(data, at)
+    v10 = v12
+    v17: dict[str, Any] = {}
+    v16, at = p.read_count(data, at)
+    while v16 > 0:
+        v18, at = p.read_string(data, at)
+        v19, at = p.read_string(data, at)
+        v17[v18] = v19
+        v16 -= 1
+        if v16 == 0:
+            v16, at = p.read_count(data, at)
+    v15 = v17
+    return m.ContractFact(v1, v2, v3, v4, v5, v6, v7, v10, v15), at
+
+
+def read_TakeContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_ContractFact(data, at)
+    return m.TakeContractFact(v1), at
+
+
+def decode_55(data: bytes) -> Any:
+    message, at = read_TakeContractFact(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ApplyContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = read_ContractFact(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    return m.ApplyContractFact(v1, v2, v3, v4), at
+
+
+def decode_56(data: bytes) -> Any:
+    message, at = read_ApplyContractFact(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_BookTrade(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_Side)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_symbol(data, at, symbols_Liquidity)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    return m.BookTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+
+
+def decode_57(data: bytes) -> Any:
+    message, at = read_BookTrade(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CorrectEntry(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_bytes(data, at)
+    v5, at = p.read_boolean(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.CorrectEntry(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_58(data: bytes) -> Any:
+    message, at = read_CorrectEntry(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_ContractEvent: list[str] = [
+    "TRADE",
+    "VARIATION_MARGIN",
+    "FUNDING",
+    "EXPIRY",
+    "EXERCISE",
+    "ASSIGNMENT",
+    "DELIVERY",
+    "SETTLEMENT_FEE",
+    "LIQUIDATION_FEE",
+    "CONTRACT_SIZE",
+    "RENAME",
+    "DELISTING",
+    "BUST",
+    "CORRECTION",
+    "COLLATERAL",
+    "INITIAL_MARGIN",
+    "MARGIN_CALL",
+    "MARGIN_RELEASE",
+    "COLLATERAL_SEIZED",
+    "COLLATERAL_CONVERTED",
+    "INTEREST",
+    "LIQUIDATION",
+    "AUCTION_TRANSFER",
+    "CLOSE_OUT",
+    "AUTO_DELEVERAGING",
+    "POSITION_TRANSFER",
+    "PORTING",
+    "INSURANCE_FUND",
+    "FUND_CONTRIBUTION",
+    "FUND_REPLENISHMENT",
+    "DEFAULTER_MARGIN",
+    "DEFAULTER_FUND",
+    "HOUSE_CAPITAL",
+    "MUTUAL_FUND",
+    "ASSESSMENT",
+    "VARIATION_MARGIN_HAIRCUT",
+    "TEAR_UP",
+    "SOCIALISED_LOSS",
+    "NOVATION",
+    "COMPRESSION",
+    "GIVE_UP",
+    "TAKE_UP",
+    "ALLOCATION",
+    "PAYMENT_NETTING",
+    "SETTLEMENT_OBLIGATION",
+    "SETTLEMENT_PAYMENT",
+    "FEE",
+    "REBATE",
+    "HOUSE_TRANSFER",
+    "ROUNDING_SWEEP",
+]
+symbols_ContractEvent_written: dict[str, bytes] = {
+    "TRADE": p.LAST[0],
+    "VARIATION_MARGIN": p.LAST[2],
+    "FUNDING": p.LAST[4],
+    "EXPIRY": p.LAST[6],
+    "EXERCISE": p.LAST[8],
+    "ASSIGNMENT": p.LAST[10],
+    "DELIVERY": p.LAST[12],
+    "SETTLEMENT_FEE": p.LAST[14],
+    "LIQUIDATION_FEE": p.LAST[16],
+    "CONTRACT_SIZE": p.LAST[18],
+    "RENAME": p.LAST[20],
+    "DELISTING": p.LAST[22],
+    "BUST": p.LAST[24],
+    "CORRECTION": p.LAST[26],
+    "COLLATERAL": p.LAST[28],
+    "INITIAL_MARGIN": p.LAST[30],
+    "MARGIN_CALL": p.LAST[32],
+    "MARGIN_RELEASE": p.LAST[34],
+    "COLLATERAL_SEIZED": p.LAST[36],
+    "COLLATERAL_CONVERTED": p.LAST[38],
+    "INTEREST": p.LAST[40],
+    "LIQUIDATION": p.LAST[42],
+    "AUCTION_TRANSFER": p.LAST[44],
+    "CLOSE_OUT": p.LAST[46],
+    "AUTO_DELEVERAGING": p.LAST[48],
+    "POSITION_TRANSFER": p.LAST[50],
+    "PORTING": p.LAST[52],
+    "INSURANCE_FUND": p.LAST[54],
+    "FUND_CONTRIBUTION": p.LAST[56],
+    "FUND_REPLENISHMENT": p.LAST[58],
+    "DEFAULTER_MARGIN": p.LAST[60],
+    "DEFAULTER_FUND": p.LAST[62],
+    "HOUSE_CAPITAL": p.LAST[64],
+    "MUTUAL_FUND": p.LAST[66],
+    "ASSESSMENT": p.LAST[68],
+    "VARIATION_MARGIN_HAIRCUT": p.LAST[70],
+    "TEAR_UP": p.LAST[72],
+    "SOCIALISED_LOSS": p.LAST[74],
+    "NOVATION": p.LAST[76],
+    "COMPRESSION": p.LAST[78],
+    "GIVE_UP": p.LAST[80],
+    "TAKE_UP": p.LAST[82],
+    "ALLOCATION": p.LAST[84],
+    "PAYMENT_NETTING": p.LAST[86],
+    "SETTLEMENT_OBLIGATION": p.LAST[88],
+    "SETTLEMENT_PAYMENT": p.LAST[90],
+    "FEE": p.LAST[92],
+    "REBATE": p.LAST[94],
+    "HOUSE_TRANSFER": p.LAST[96],
+    "ROUNDING_SWEEP": p.LAST[98],
+}
+
+
+def read_ContractBooking(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_symbol(data, at, symbols_ContractEvent)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_string(data, at)
+    v12: dict[str, Any] = {}
+    v11, at = p.read_count(data, at)
+    while v11 > 0:
+        v13, at = p.read_string(data, at)
+        v14, at = p.read_long(data, at)
+        v12[v13] = v14
+        v11 -= 1
+        if v11 == 0:
+            v11, at = p.read_count(data, at)
+    v10 = v12
+    v17: dict[str, Any] = {}
+    v16, at = p.read_count(data, at)
+    while v16 > 0:
+        v18, at = p.read_string(data, at)
+        v19, at = p.read_string(data, at)
+        v17[v18] = v19
+        v16 -= 1
+        if v16 == 0:
+            v16, at = p.read_count(data, at)
+    v15 = v17
+    return m.ContractBooking(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
+
+
+def read_EntryBooked_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_EntryKind)
+    v5, at = p.read_string(data, at)
+    v6: Any = None
+    v7, at = p.read_branch(data, at)
+    if v7:
+        v8, at = p.read_string(data, at)
+        v6 = v8
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = p.read_string(data, at)
+        v9 = v11
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = p.read_string(data, at)
+        v12 = v14
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = p.read_string(data, at)
+        v15 = v17
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_Line(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = read_Position(data, at)
+        v22 = v24
+    v25, at = p.read_long(data, at)
+    v26, at = p.read_long(data, at)
+    v27, at = p.read_long(data, at)
+    v28: Any = None
+    v29, at = p.read_branch(data, at)
+    if v29:
+        v30, at = read_Release(data, at)
+        v28 = v30
+    v31: Any = None
+    v32, at = p.read_branch(data, at)
+    if v32:
+        v33, at = read_ContractBooking(data, at)
+        v31 = v33
+    return m.EntryBooked(
+        meta=v1,
+        entry_id=v2,
+        account_id=v3,
+        kind=v4,
+        rule=v5,
+        order_id=v6,
+        execution_id=v9,
+        external_reference=v12,
+        corrects=v15,
+        lines=v18,
+        position=v22,
+        realised_e8=v25,
+        filled_e8=v26,
+        transacted_at_us=v27,
+        release=v28,
+        contract=v31,
+    ), at
+
+
+def decode_59(data: bytes) -> Any:
+    message, at = read_EntryBooked_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractFactTaken(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_ContractFact(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = p.read_string(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    return m.ContractFactTaken(v1, v2, v3, v4, v5), at
+
+
+def decode_60(data: bytes) -> Any:
+    message, at = read_ContractFactTaken(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_ClearingRefusal: list[str] = [
+    "COMMAND_REPEATED",
+    "INSTRUMENT_UNKNOWN",
+    "NOT_A_CONTRACT",
+    "CONTRACT_EXPIRED",
+    "NOT_YET_EXPIRED",
+    "PRICE_MISSING",
+    "PRICE_OUT_OF_RANGE",
+    "RATE_OUT_OF_RANGE",
+    "OUT_OF_ORDER",
+    "TOO_OLD",
+    "NUMBERS_WRONG",
+    "ENTRY_UNKNOWN",
+    "ENTRY_CORRECTED",
+    "ENTRY_DIFFERENT",
+    "ACCOUNT_UNKNOWN",
+    "ACCOUNT_HALTED",
+    "AMOUNT_TOO_LARGE",
+    "REASON_MISSING",
+    "TERMS_DIFFER",
+    "DEADLINE_PASSED",
+    "NOT_AFFIRMED",
+    "INSUFFICIENT_MARGIN",
+    "INSUFFICIENT_FUNDS",
+    "COLLATERAL_REFUSED",
+    "STATE_WRONG",
+    "UNSUPPORTED",
+]
+symbols_ClearingRefusal_written: dict[str, bytes] = {
+    "COMMAND_REPEATED": p.LAST[0],
+    "INSTRUMENT_UNKNOWN": p.LAST[2],
+    "NOT_A_CONTRACT": p.LAST[4],
+    "CONTRACT_EXPIRED": p.LAST[6],
+    "NOT_YET_EXPIRED": p.LAST[8],
+    "PRICE_MISSING": p.LAST[10],
+    "PRICE_OUT_OF_RANGE": p.LAST[12],
+    "RATE_OUT_OF_RANGE": p.LAST[14],
+    "OUT_OF_ORDER": p.LAST[16],
+    "TOO_OLD": p.LAST[18],
+    "NUMBERS_WRONG": p.LAST[20],
+    "ENTRY_UNKNOWN": p.LAST[22],
+    "ENTRY_CORRECTED": p.LAST[24],
+    "ENTRY_DIFFERENT": p.LAST[26],
+    "ACCOUNT_UNKNOWN": p.LAST[28],
+    "ACCOUNT_HALTED": p.LAST[30],
+    "AMOUNT_TOO_LARGE": p.LAST[32],
+    "REASON_MISSING": p.LAST[34],
+    "TERMS_DIFFER": p.LAST[36],
+    "DEADLINE_PASSED": p.LAST[38],
+    "NOT_AFFIRMED": p.LAST[40],
+    "INSUFFICIENT_MARGIN": p.LAST[42],
+    "INSUFFICIENT_FUNDS": p.LAST[44],
+    "COLLATERAL_REFUSED": p.LAST[46],
+    "STATE_WRONG": p.LAST[48],
+    "UNSUPPORTED": p.LAST[50],
+}
+
+
+def read_ClearingRefused(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_symbol(data, at, symbols_ClearingRefusal)
+    v7, at = p.read_string(data, at)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    return m.ClearingRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_61(data: bytes) -> Any:
+    message, at = read_ClearingRefused(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_ContractKind: list[str] = ["FUTURE", "PERPETUAL", "OPTION"]
+symbols_ContractKind_written: dict[str, bytes] = {"FUTURE": p.LAST[0], "PERPETUAL": p.LAST[2], "OPTION": p.LAST[4]}
+
+
+symbols_SettlementStyle: list[str] = ["LINEAR", "INVERSE", "QUANTO"]
+symbols_SettlementStyle_written: dict[str, bytes] = {"LINEAR": p.LAST[0], "INVERSE": p.LAST[2], "QUANTO": p.LAST[4]}
+
+
+symbols_Delivery: list[str] = ["CASH", "PHYSICAL"]
+symbols_Delivery_written: dict[str, bytes] = {"CASH": p.LAST[0], "PHYSICAL": p.LAST[2]}
+
+
+symbols_OptionType: list[str] = ["CALL", "PUT"]
+symbols_OptionType_written: dict[str, bytes] = {"CALL": p.LAST[0], "PUT": p.LAST[2]}
+
+
+def read_ContractTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_symbol(data, at, symbols_ContractKind)
+    v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_symbol(data, at, symbols_Delivery)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_boolean(data, at)
+    v16: Any = None
+    v17, at = p.read_branch(data, at)
+    if v17:
+        v18, at = p.read_long(data, at)
+        v16 = v18
+    v19: Any = None
+    v20, at = p.read_branch(data, at)
+    if v20:
+        v21, at = p.read_long(data, at)
+        v19 = v21
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = p.read_symbol(data, at, symbols_OptionType)
+        v22 = v24
+    return m.ContractTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v19, v22), at
+
+
+def read_Instrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_Listing(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractTerms(data, at)
+        v15 = v17
+    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+
+
+def read_SetInstrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Instrument_2(data, at)
+    return m.SetInstrument(v1, v2, v3), at
+
+
+def decode_62(data: bytes) -> Any:
+    message, at = read_SetInstrument_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InstrumentSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Instrument_2(data, at)
+    return m.InstrumentSet(v1, v2, v3, v4), at
+
+
+def decode_63(data: bytes) -> Any:
+    message, at = read_InstrumentSet_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -1661,6 +2237,32 @@ def write_Release(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.left)
 
 
+def write_ContractBooking(out: list[bytes], value: Any) -> None:
+    out.append(symbols_ContractEvent_written[value.event])
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.settlement_asset)
+    p.write_string(out, value.counterparty)
+    p.write_string(out, value.fact_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.paid_e8)
+    p.write_long(out, value.settled_e8)
+    p.write_string(out, value.funding_index_e18)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    v4 = value.ids
+    if v4:
+        p.write_long(out, len(v4))
+        for v6, v5 in v4.items():
+            p.write_string(out, v6)
+            p.write_string(out, v5)
+    out.append(b"\x00")
+
+
 def write_EntryBooked(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.entry_id)
@@ -1712,10 +2314,16 @@ def write_EntryBooked(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         write_Release(out, v8)
+    v9 = value.contract
+    if v9 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_ContractBooking(out, v9)
 
 
-def encode_49(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x001"]
+def encode_59(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00;"]
     write_EntryBooked(out, message)
     return b"".join(out)
 
@@ -2338,6 +2946,42 @@ def write_Listing(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.taker_rate_e8)
 
 
+def write_ContractTerms(out: list[bytes], value: Any) -> None:
+    out.append(symbols_ContractKind_written[value.kind])
+    out.append(symbols_SettlementStyle_written[value.style])
+    p.write_long(out, value.multiplier_e8)
+    p.write_string(out, value.settlement_asset)
+    p.write_string(out, value.index)
+    out.append(symbols_Delivery_written[value.delivery])
+    p.write_string(out, value.margin_class)
+    p.write_long(out, value.initial_rate_e8)
+    p.write_long(out, value.maintenance_rate_e8)
+    p.write_long(out, value.funding_cap_rate_e8)
+    p.write_long(out, value.funding_interval_us)
+    p.write_long(out, value.settlement_fee_rate_e8)
+    p.write_long(out, value.liquidation_fee_rate_e8)
+    p.write_long(out, value.mark_max_age_us)
+    p.write_boolean(out, value.signed_price)
+    v1 = value.expires_at_us
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+    v2 = value.strike_e8
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v2)
+    v3 = value.option_type
+    if v3 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        out.append(symbols_OptionType_written[v3])
+
+
 def write_Instrument(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.instrument_id)
     p.write_string(out, value.base)
@@ -2355,6 +2999,12 @@ def write_Instrument(out: list[bytes], value: Any) -> None:
         for v2 in v1:
             write_Listing(out, v2)
     out.append(b"\x00")
+    v3 = value.contract
+    if v3 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_ContractTerms(out, v3)
 
 
 def write_SetInstrument(out: list[bytes], value: Any) -> None:
@@ -2363,8 +3013,8 @@ def write_SetInstrument(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_30(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x1e"]
+def encode_62(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00>"]
     write_SetInstrument(out, message)
     return b"".join(out)
 
@@ -2486,8 +3136,8 @@ def write_InstrumentSet(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_37(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00%"]
+def encode_63(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00?"]
     write_InstrumentSet(out, message)
     return b"".join(out)
 
@@ -2714,6 +3364,136 @@ def encode_54(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_ContractFact(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.fact_id)
+    out.append(symbols_ContractFactKind_written[value.kind])
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.effective_at_us)
+    p.write_long(out, value.observed_at_us)
+    p.write_string(out, value.requested_by)
+    v1 = value.price_e8
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+    v2 = value.numbers
+    if v2:
+        p.write_long(out, len(v2))
+        for v4, v3 in v2.items():
+            p.write_string(out, v4)
+            p.write_long(out, v3)
+    out.append(b"\x00")
+    v5 = value.ids
+    if v5:
+        p.write_long(out, len(v5))
+        for v7, v6 in v5.items():
+            p.write_string(out, v7)
+            p.write_string(out, v6)
+    out.append(b"\x00")
+
+
+def write_TakeContractFact(out: list[bytes], value: Any) -> None:
+    write_ContractFact(out, value.fact)
+
+
+def encode_55(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x007"]
+    write_TakeContractFact(out, message)
+    return b"".join(out)
+
+
+def write_ApplyContractFact(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    write_ContractFact(out, value.fact)
+    p.write_long(out, value.multiplier_e8)
+    p.write_string(out, value.funding_index_e18)
+
+
+def encode_56(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x008"]
+    write_ApplyContractFact(out, message)
+    return b"".join(out)
+
+
+def write_BookTrade(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_Side_written[value.side])
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    out.append(symbols_Liquidity_written[value.liquidity])
+    p.write_long(out, value.transacted_at_us)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.reference)
+
+
+def encode_57(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x009"]
+    write_BookTrade(out, message)
+    return b"".join(out)
+
+
+def write_CorrectEntry(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.entry_id)
+    p.write_bytes(out, value.entry)
+    p.write_boolean(out, value.busted)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.reason)
+
+
+def encode_58(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00:"]
+    write_CorrectEntry(out, message)
+    return b"".join(out)
+
+
+def write_ContractFactTaken(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_ContractFact(out, value.fact)
+    p.write_long(out, value.multiplier_e8)
+    p.write_string(out, value.funding_index_e18)
+    v1 = value.due
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+
+
+def encode_60(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00<"]
+    write_ContractFactTaken(out, message)
+    return b"".join(out)
+
+
+def write_ClearingRefused(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.command)
+    p.write_string(out, value.requested_by)
+    out.append(symbols_ClearingRefusal_written[value.reason])
+    p.write_string(out, value.detail)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+
+
+def encode_61(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00="]
+    write_ClearingRefused(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -2769,11 +3549,20 @@ DECODERS: dict[int, Any] = {
     52: decode_52,
     53: decode_53,
     54: decode_54,
+    55: decode_55,
+    56: decode_56,
+    57: decode_57,
+    58: decode_58,
+    59: decode_59,
+    60: decode_60,
+    61: decode_61,
+    62: decode_62,
+    63: decode_63,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
     m.InputParked: encode_2,
-    m.EntryBooked: encode_49,
+    m.EntryBooked: encode_59,
     m.MarkPublished: encode_4,
     m.SubmitOrder: encode_5,
     m.CancelOrder: encode_6,
@@ -2800,14 +3589,14 @@ ENCODERS: dict[Any, Any] = {
     m.CancelRejectedByVenue: encode_27,
     m.ParkedRecord: encode_28,
     m.ReconciliationCompleted: encode_29,
-    m.SetInstrument: encode_30,
+    m.SetInstrument: encode_62,
     m.OpenAccount: encode_31,
     m.SetLimits: encode_32,
     m.SetFees: encode_33,
     m.SetTradingState: encode_34,
     m.CreateApiKey: encode_35,
     m.RevokeApiKey: encode_36,
-    m.InstrumentSet: encode_37,
+    m.InstrumentSet: encode_63,
     m.AccountOpened: encode_38,
     m.LimitsSet: encode_39,
     m.FeesSet: encode_40,
@@ -2823,4 +3612,10 @@ ENCODERS: dict[Any, Any] = {
     m.ReleaseRefused: encode_51,
     m.AccountHalted: encode_53,
     m.AccountReopened: encode_54,
+    m.TakeContractFact: encode_55,
+    m.ApplyContractFact: encode_56,
+    m.BookTrade: encode_57,
+    m.CorrectEntry: encode_58,
+    m.ContractFactTaken: encode_60,
+    m.ClearingRefused: encode_61,
 }

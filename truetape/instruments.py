@@ -1,0 +1,74 @@
+"""Instruments as people write them: JSON with decimal strings and RFC 3339 times, from and to the tape's structs."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from truetape.messages import ContractTerms, Instrument
+from truetape.money import from_e8, to_e8
+
+_MONEY: Final = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", "max_notional")
+_LISTED: Final = ("tick", "lot", "min_quantity", "min_notional", "maker_rate", "taker_rate")
+_TERMS: Final = (
+    "multiplier", "initial_rate", "maintenance_rate", "funding_cap_rate", "settlement_fee_rate",
+    "liquidation_fee_rate", "strike",
+)  # fmt: skip
+_TERMS_ABSENT: Final = {
+    "delivery": "CASH", "funding_cap_rate": "0", "funding_interval_seconds": 0, "settlement_fee_rate": "0",
+    "liquidation_fee_rate": "0", "mark_max_age_ms": 60_000,
+}  # fmt: skip
+"""What terms are when nothing is said."""
+
+
+def instrument_from(content: dict[str, Any]) -> Instrument:
+    """An instrument from its JSON with decimal strings. Raises KeyError, TypeError, ValueError, MoneyError."""
+    terms = content.get("contract")
+    contract = None if terms is None else contract_terms(terms)
+    listings = [_plain(listing, _LISTED) for listing in content.get("listings", ())]
+    return msgspec.convert({**_plain(content, _MONEY), "listings": listings, "contract": contract}, Instrument)
+
+
+def contract_terms(content: dict[str, Any]) -> ContractTerms:
+    """A derivative's terms from their JSON. Raises KeyError, TypeError, ValueError, MoneyError."""
+    said = _TERMS_ABSENT | content
+    terms = _plain(said, tuple(name for name in _TERMS if name in said))
+    terms["funding_interval_us"] = terms.pop("funding_interval_seconds") * 1_000_000
+    terms["mark_max_age_us"] = terms.pop("mark_max_age_ms") * 1_000
+    if "expires_at" in terms:
+        terms["expires_at_us"] = moment_us(terms.pop("expires_at"))
+    return msgspec.convert(terms, ContractTerms)
+
+
+def contract_shown(terms: ContractTerms) -> dict[str, Any]:
+    """The same JSON again."""
+    shown: dict[str, Any] = {}
+    for name, value in msgspec.structs.asdict(terms).items():
+        if name.endswith("_e8"):
+            shown[name.removesuffix("_e8")] = None if value is None else from_e8(value)
+        else:
+            shown[name] = value
+    shown["funding_interval_seconds"] = shown.pop("funding_interval_us") // 1_000_000
+    shown["mark_max_age_ms"] = shown.pop("mark_max_age_us") // 1_000
+    expires_at_us = shown.pop("expires_at_us")
+    shown["expires_at"] = None if expires_at_us is None else text_of(expires_at_us)
+    return shown
+
+
+def moment_us(text: str) -> int:
+    """A time of RFC 3339 with its offset, in microseconds UTC. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text[:40]!r} must say its offset from UTC, such as Z")
+    since = found - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def text_of(at_us: int) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at_us % 1_000_000:06d}Z"
+
+
+def _plain(content: dict[str, Any], money: tuple[str, ...]) -> dict[str, Any]:
+    rest = {name: value for name, value in content.items() if name not in money}
+    return rest | {f"{name}_e8": to_e8(content[name]) for name in money}
