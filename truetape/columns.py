@@ -161,7 +161,9 @@ class _Walk:
             case "array":
                 return self._array(node["items"], at, rows, path)
             case "map":
-                return self._array(_PAIR | {"fields": [_KEY, {"name": "value", "type": node["values"]}]}, at, rows, path)
+                return self._array(
+                    _PAIR | {"fields": [_KEY, {"name": "value", "type": node["values"]}]}, at, rows, path
+                )
             case "enum":
                 self.named[f"{node['namespace']}.{node['name']}"] = node
                 return self._number(at, rows, path, place, len(node["symbols"]))

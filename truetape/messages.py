@@ -73,6 +73,7 @@ ContractEvent = Literal[
     "DELISTING",
     "BUST",
     "CORRECTION",
+    "ADJUSTMENT",
     "COLLATERAL",
     "INITIAL_MARGIN",
     "MARGIN_CALL",
@@ -334,10 +335,10 @@ class ApplyContractFact(Struct, frozen=True, gc=False):
 
     account_id: str
     """The account; empty for the house."""
+    instrument_id: str
+    """The contract whose position changes: the fact's own, or the one that it moves to."""
     fact: ContractFact
     """The fact."""
-    multiplier_e8: int
-    """Multiplier of the contract before the fact."""
     funding_index_e18: str
     """Funding index at the fact; decimal digits."""
 
@@ -533,11 +534,11 @@ class ContractFactTaken(Struct, frozen=True, gc=False):
     fact: ContractFact
     """The fact."""
     multiplier_e8: int
-    """Multiplier of the contract that is in force."""
+    """Multiplier of the contract."""
     funding_index_e18: str
     """Funding index after the fact; decimal digits."""
     due: tuple[str, ...]
-    """Accounts that it concerns, in the order in which they are booked; an empty name is the house."""
+    """Accounts that it concerns, in the order in which they are booked, twice where it moves positions; an empty name is the house."""
 
 
 class ClearingRefused(Struct, frozen=True, gc=False):

@@ -19,7 +19,7 @@ from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
 from truetape.restore import Restored, Restorer, accepted, typed
-from truetape.service import Effects, Input, NoEffects, Service, Tables, Tick
+from truetape.service import DUE, Effects, Input, NoEffects, Service, Tables, Tick
 from truetape.settings import Settings
 from truetape.tables import TableReader
 from truetape.tape import PASSING, Doubt, Ownership, Reader
@@ -199,6 +199,19 @@ class Runner(Generic[S]):
             self._decide(own, offer.message, Cause(offer.source, offer.partition, -1, offer.id), None)
 
     def _decide(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
+        """What is due first, then this input, then what it made due."""
+        self._settle(own)
+        self._answer(own, message, cause, record)
+        self._settle(own)
+
+    def _settle(self, own: Ownership[S]) -> None:
+        """Decide what the state itself asks for, until it asks for nothing."""
+        while (asked := self.service.due(own.state)) is not None:
+            id, message = asked
+            self._answer(own, message, Cause(DUE, own.partition, -1, id), None)
+            assert self.service.due(own.state) != asked, "what is due is answered: booked, or set aside"
+
+    def _answer(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
         self.counts["inputs"] += 1
         if cause in self._impossible:
             self._park(own, cause, record, TapeError(self._impossible.pop(cause)), message)
@@ -223,12 +236,13 @@ class Runner(Generic[S]):
         """Set an input aside: an own event holds it (a venue's report as JSON), says why; a copy goes to `parked`."""
         key = record.key if record is not None else None
         account = key.decode(errors="replace") if key else str(getattr(message, "account_id", ""))
-        given = record.value if record is not None else msgspec.json.encode(message)
+        due = cause.source == DUE
+        given = record.value if record is not None else encode(message) if due else msgspec.json.encode(message)
         event_id = ids.event_id(self.service.owns.name, cause)
         meta = Meta(own.place.epoch, own.place.sequence + 1, cause, self.log.now_us(), event_id, account)
         reason = f"{type(error).__name__}: {error}"[:1000]
         kept = given if given is not None and len(given) <= PARKED_BYTES_MAX else None
-        told = record is not None and BY_NAME[record.topic].owner is not None  # A command that fails halts nobody.
+        told = due or (record is not None and BY_NAME[record.topic].owner is not None)  # A failed command halts nobody.
         parked = InputParked(meta, account, reason, self.service.halts_account and told and bool(account), kept)
         copy = ParkedRecord(
             service=self.service.name, event_id=event_id, topic=cause.source, partition=cause.partition,
@@ -360,6 +374,7 @@ class Runner(Generic[S]):
     def _housekeep(self) -> None:
         now = self.log.monotonic()
         for own in list(self._owned.values()):
+            self._resume(own)
             self._tick(own, now)
             self._snapshot(own, now)
         if now - self._committed_at > COMMIT_SECONDS:
@@ -367,6 +382,13 @@ class Runner(Generic[S]):
             self.log.commit(
                 {Part.parse(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
             )
+
+    def _resume(self, own: Ownership[S]) -> None:
+        """What a predecessor left due."""
+        try:
+            self._settle(own)
+        except Doubt as doubt:
+            self._step_down(str(doubt))
 
     def _tick(self, own: Ownership[S], now: float) -> None:
         clock = self._clocks.get(own.partition)

@@ -19,6 +19,8 @@ from truetape.reference import Reference
 from truetape.topics import Topic
 
 S = TypeVar("S")
+DUE = "due"
+"""Source of the inputs that the state itself asks for."""
 
 
 class Tables(Struct):
@@ -113,5 +115,8 @@ class Service(Generic[S]):
     """Seconds between Tick inputs for each partition; None for no timer."""
     halts_account: bool = False
     """Whether an input that is parked halts its account (the ledger)."""
+    due: Callable[[S], tuple[str, Any] | None] = field(default=lambda state: None)
+    """What the state itself asks for next, under an id that names its cause: decided before any other input of the
+    partition, so that a fact which concerns many accounts reaches them at one place of the tape."""
     accounts: Callable[[S], dict[str, Any]] = field(default=lambda state: {})
     """The state cut by account, for the audit to say which account differs in what."""

@@ -102,7 +102,7 @@ CLEARING_COMMANDS = Topic(
     ),
     PARTITIONS,
     key="account_id",
-    doc="What operators ask of the ledger: parked inputs, trades with the clearing house, corrections, facts of contracts",
+    doc="What operators ask of the ledger: parked inputs, trades with the clearing house, corrections, facts",
 )  # fmt: skip
 CLEARING_ENTRIES = Topic(
     "clearing.entries",

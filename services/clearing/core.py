@@ -3,73 +3,33 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from services.clearing import ledger, positions
-from services.clearing.ledger import AccountHalted, Balances, EntryRepeated
-from services.clearing.parked import Parked, Resolved, refused, release_of, unresolvable
+from services.clearing import facts, ledger, positions, trades
+from services.clearing.contracts import Held
+from services.clearing.ledger import AccountHalted, EntryRepeated
+from services.clearing.parked import Parked, refused, release_of, unresolvable
+from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account, State
 from truetape.codec import Message
 from truetape.errors import TruetapeError
 from truetape.messages import (
+    ApplyContractFact,
+    BookTrade,
+    ClearingRefused,
+    ContractFactTaken,
+    CorrectEntry,
     DismissParked,
     EntryBooked,
     InputParked,
     OrderFilled,
     ParkedDismissed,
-    Position,
     ReleaseParked,
     ReleaseRefused,
+    TakeContractFact,
     TransferApproved,
 )
-from truetape.recent import Recent
-from truetape.service import Input, Service
+from truetape.service import DUE, Input, Service
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
-
-FILLS_KEPT: Final = 4_096
-"""Fills per account whose ids are remembered. The tape answers every input once and the router books every execution
-id once; this is the second line of defence, and a fill that it catches means that one of them is broken."""
-TRANSFERS_KEPT: Final = 4_096
-"""Transfers per account whose ids are remembered."""
-
-
-class Booked(Struct, array_like=True):
-    """Ids of the entries booked last."""
-
-    ids: dict[str, None] = {}
-    recent: Recent = field(default_factory=Recent)
-
-    def add(self, entry_id: str, kept: int) -> None:
-        """Remember an id, and forget the oldest for it."""
-        self.ids[entry_id] = None
-        if (forgotten := self.recent.add(entry_id, kept)) is not None:
-            del self.ids[forgotten]
-
-
-class Account(Struct):
-    """What clearing knows of a client beside its balances."""
-
-    positions: dict[str, Position] = {}
-    fills: Booked = field(default_factory=Booked)
-    transfers: Booked = field(default_factory=Booked)
-
-
-class State(Struct):
-    """The books of one partition."""
-
-    balances: Balances = {}
-    """By ledger account and asset."""
-    accounts: dict[str, Account] = {}
-    """By account id."""
-    halted: dict[str, list[Parked]] = {}
-    """Parked inputs by account, oldest first. An account that has some is halted: its later inputs park behind them.
-    Risk takes no new order of it, so what its open orders may still fill bounds how many there are."""
-    resolved: Resolved = field(default_factory=Resolved)
-    entries: int = 0
-    """Entries booked."""
-
-
-_UNKNOWN: Final = Account()
 
 
 def accounts(state: State) -> dict[str, Any]:
@@ -77,7 +37,7 @@ def accounts(state: State) -> dict[str, Any]:
     found: dict[str, Any] = {
         account_id: {
             "balances": state.balances.get(ledger.client(account_id), {}),
-            "positions": state.accounts.get(account_id, _UNKNOWN).positions,
+            "positions": state.accounts.get(account_id, UNKNOWN).positions,
             "parked": [one.shown() for one in state.halted.get(account_id, ())],
         }
         for account_id in sorted(state.accounts.keys() | state.halted.keys())
@@ -96,9 +56,11 @@ def decide(state: State, given: Input) -> Message | None:
 
 
 def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
-    account = state.accounts.get(fill.account_id, _UNKNOWN)
+    account = state.accounts.get(fill.account_id, UNKNOWN)
     if fill.execution_id in account.fills.ids:
         raise EntryRepeated(f"fill {fill.execution_id} is booked already; find out who wrote it twice")
+    if (terms := trades.terms_of(fill, given.tables.reference)) is not None:
+        return trades.fill_of_contract(state, given, fill, terms)
     assert fill.quantity_e8 > 0 and fill.price_e8 > 0, "a fill has a quantity and a price"
     fees = given.tables.reference.fees_of(fill.account_id)
     quote_e8 = ledger.client_quote_e8(fill)
@@ -125,7 +87,7 @@ def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
 
 def _transfer(state: State, given: Input, approved: TransferApproved) -> EntryBooked:
     terms = approved.transfer
-    account = state.accounts.get(terms.account_id, _UNKNOWN)
+    account = state.accounts.get(terms.account_id, UNKNOWN)
     if terms.transfer_id in account.transfers.ids:
         raise EntryRepeated(f"transfer {terms.transfer_id} is booked already; find out who approved it twice")
     lines = ledger.transfer_lines(terms)
@@ -148,6 +110,7 @@ def _transfer(state: State, given: Input, approved: TransferApproved) -> EntryBo
 _BOOKING: Final[dict[type, Callable[[State, Input, Any], EntryBooked]]] = {
     OrderFilled: _fill,
     TransferApproved: _transfer,
+    ApplyContractFact: facts.apply,
 }
 
 
@@ -159,6 +122,14 @@ def _next_fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
 def _next_transfer(state: State, given: Input, approved: TransferApproved) -> EntryBooked:
     _assert_open(state, approved.transfer.account_id)
     return _transfer(state, given, approved)
+
+
+def _next_application(state: State, given: Input, apply: ApplyContractFact) -> EntryBooked | ClearingRefused:
+    if given.cause.source != DUE:
+        detail = "clearing applies facts by itself: send TakeContractFact to every partition"
+        return trades.refused(given, apply.fact.fact_id, apply.account_id, apply, "UNSUPPORTED", detail)
+    _assert_open(state, apply.account_id)
+    return facts.apply(state, given, apply)
 
 
 def _assert_open(state: State, account_id: str) -> None:
@@ -206,6 +177,10 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message]]] = {
     TransferApproved: _next_transfer,
     ReleaseParked: _release,
     DismissParked: _dismiss,
+    BookTrade: trades.book,
+    CorrectEntry: trades.correct,
+    TakeContractFact: facts.take,
+    ApplyContractFact: _next_application,
 }
 
 
@@ -216,30 +191,44 @@ def evolve(state: State, event: Any) -> State:
     """Apply one own event; never refuses, but asserts that what the tape says sums to zero."""
     if type(event) is EntryBooked:
         _book(state, event)
-    elif type(event) is InputParked and event.halts_account:
+    elif type(event) is ContractFactTaken:
+        facts.taken(state, event)
+    elif type(event) is ParkedDismissed:
+        _resolve(state, event)
+    if event.meta.cause.source == DUE:
+        facts.applied(state)
+    if type(event) is InputParked and event.halts_account:
         meta, cause = event.meta, event.meta.cause
         parked = Parked(meta.event_id, cause.source, cause.offset, event.reason, meta.decided_at_us, event.input)
         state.halted.setdefault(event.account_id, []).append(parked)
-    elif type(event) is ParkedDismissed:
-        _resolve(state, event)
     return state
 
 
 def _book(state: State, entry: EntryBooked) -> None:
     ledger.assert_balanced(entry.lines)
     ledger.post(state.balances, entry.lines)
+    state.entries += 1
+    if entry.account_id:
+        _remember(state, entry)
+    if entry.release is not None:
+        _resolve(state, entry)
+
+
+def _remember(state: State, entry: EntryBooked) -> None:
+    """What an entry leaves in its account beside balances."""
     account = state.accounts.get(entry.account_id)
     if account is None:
         account = state.accounts[entry.account_id] = Account()
     if entry.position is not None:
         account.positions[entry.position.instrument_id] = entry.position
-    if entry.kind == "TRADE":
+    if entry.contract is not None and entry.contract.instrument_id:
+        held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
+        account.contracts[entry.contract.instrument_id] = held
+        facts.follow(state, entry)
+    if entry.kind in ("TRADE", "CORRECTION"):
         account.fills.add(entry.entry_id, FILLS_KEPT)
-    elif entry.kind != "CORRECTION":
+    elif entry.kind != "TRANSFER":
         account.transfers.add(entry.entry_id, TRANSFERS_KEPT)
-    state.entries += 1
-    if entry.release is not None:
-        _resolve(state, entry)
 
 
 def _resolve(state: State, event: EntryBooked | ParkedDismissed) -> None:
@@ -265,5 +254,6 @@ SERVICE: Final[Service[State]] = Service(
     inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
     tables=True,
     halts_account=True,
+    due=facts.due,
     accounts=accounts,
 )

@@ -82,9 +82,10 @@ _POSITIONS: Final = Query(
     f"""
 WITH next AS (
     SELECT DISTINCT ON (body->'position'->>'instrument_id') body->'position'->>'instrument_id' AS instrument_id,
-        (body->'position'->>'quantity_e8')::bigint - (body->'lines'->0->>'amount_e8')::bigint AS quantity_e8,
+        (body->'position'->>'quantity_e8')::bigint
+            - coalesce(body->'contract'->>'quantity_e8', body->'lines'->0->>'amount_e8')::bigint AS quantity_e8,
         (body->'position'->>'cost_e8')::bigint - (body->>'realised_e8')::bigint
-            + (body->'lines'->1->>'amount_e8')::bigint AS cost_e8,
+            - coalesce((body->'contract'->>'paid_e8')::bigint, -(body->'lines'->1->>'amount_e8')::bigint) AS cost_e8,
         (body->'position'->>'realised_e8')::bigint - (body->>'realised_e8')::bigint AS realised_e8
     FROM view.events
     WHERE account_id = %s AND topic = '{CLEARING_ENTRIES.name}' AND "offset" > %s AND type = 'EntryBooked'

@@ -38,6 +38,7 @@ AccountOrAll = Annotated[
     Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,40})" + END, description="An account, or * for everybody", examples=["acme"]),
 ]
 Asset = Annotated[str, Meta(pattern=ASSET_PATTERN, examples=["USDT"])]
+Expiry = Annotated[str, Meta(max_length=40, description="RFC 3339", examples=["2026-12-25T08:00:00Z"])]
 Cursor = Annotated[str, Meta(pattern=r"^[0-9]{1,19}" + END, description="next_cursor of the page before")]
 AsOf = Annotated[
     str, Meta(max_length=40, description="As it was at this time, RFC 3339", examples=["2026-11-26T12:00:00Z"])
@@ -134,7 +135,9 @@ class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
     liquidation_fee_rate: Decimal = "0"
     mark_max_age_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 60_000
     signed_price: bool = False
-    expires_at: Annotated[str, Meta(max_length=40, description="RFC 3339", examples=["2026-12-25T08:00:00Z"])] | UnsetType = UNSET
+    expires_at: (
+        Annotated[str, Meta(max_length=40, description="RFC 3339", examples=["2026-12-25T08:00:00Z"])] | UnsetType
+    ) = UNSET
     strike: Decimal | UnsetType = UNSET
     option_type: OptionType | UnsetType = UNSET
 

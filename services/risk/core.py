@@ -155,7 +155,9 @@ def _release(
     )
 
 
-def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated:
+def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated | None:
+    if not entry.account_id:  # The house's own.
+        return None
     account = state.accounts.get(entry.account_id, NOBODY)
     asset, released_e8, filled_e8 = "", 0, 0
     if entry.kind == "TRADE" and entry.order_id is not None:

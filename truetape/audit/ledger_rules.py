@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from truetape import messages as m
 from truetape.audit.answers import Unanswered
+from truetape.audit.contract_rules import DUE, ContractRules
 from truetape.audit.findings import Findings
 from truetape.audit.merge import Given
-from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 Amounts = dict[str, int]
 
@@ -36,6 +37,7 @@ class LedgerRules:
         self.fills: Unanswered[m.OrderFilled] = Unanswered()
         self.transfers: Unanswered[m.TransferApproved] = Unanswered()
         self.entries: Unanswered[m.EntryBooked] = Unanswered()
+        self._contracts = ContractRules(findings.expect, self.positions, self.balances)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}
@@ -54,6 +56,8 @@ class LedgerRules:
                 self._credited(f"{given.part}@{given.offset}", credit)
             case m.InputParked() as parked:
                 self._parked(f"{given.part}@{given.offset}", parked)
+            case m.ContractFactTaken() as taken:
+                self._contracts.taken(f"{given.part}@{given.offset}", taken)
             case m.ParkedDismissed() as dismissed:
                 self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)
 
@@ -75,9 +79,13 @@ class LedgerRules:
         sums = summed(entry.lines)
         flat = not any(sums.values())
         self._expect(flat, "an entry sums to zero per asset", where, entry.account_id, "0 of each asset", sums)
+        self._contracts.answered(where, entry.meta, entry.account_id)
+        if entry.contract is not None:
+            self._contracts.booked(where, entry, entry.contract)
         for line in entry.lines:
             add(self.balances.setdefault(line.account, {}), [(line.asset, line.amount_e8)])
-        self.entries.add(offset, entry)
+        if entry.account_id:  # The house's own change nobody's credit.
+            self.entries.add(offset, entry)
         cause = entry.meta.cause
         if entry.kind == "CORRECTION":
             self._expect(
@@ -99,6 +107,8 @@ class LedgerRules:
         elif cause.source == ORDERS_DECISIONS.name:
             approved = self._answer(where, self.transfers, cause.offset, "booked")
             self._transfer(where, entry, approved)
+        elif entry.contract is not None and cause.source in (CLEARING_COMMANDS.name, DUE):
+            self._set_position(entry)
         else:
             self._expect(False, "an entry has a fill or transfer", where, entry.account_id, "one of them", cause.source)
 
@@ -111,6 +121,8 @@ class LedgerRules:
         record = parked.record if parked is not None else None
         if isinstance(record, m.TransferApproved):
             self._transfer(where, entry, record)
+        elif entry.contract is not None and entry.contract.fact_id:
+            self._set_position(entry)
         else:
             self._trade(where, entry, record if isinstance(record, m.OrderFilled) else None)
 
@@ -139,11 +151,15 @@ class LedgerRules:
         expected = f"{account} {fill.execution_id} {fill.quantity_e8}"
         self._expect(right, "an entry books its fill", where, account, expected, told)
         mirror = summed(line for line in entry.lines if line.account == f"venue:{fill.venue}")
-        wanted = {asset: -amount_e8 for asset, amount_e8 in received(fill).items()}
+        got = received(fill) if entry.contract is None else received_contracts(fill, entry.contract)
+        wanted = {asset: -amount_e8 for asset, amount_e8 in got.items()}
         booked = {asset: amount_e8 for asset, amount_e8 in mirror.items() if amount_e8}
         same = booked == {asset: amount_e8 for asset, amount_e8 in wanted.items() if amount_e8}
         self._expect(same, "the mirror follows the venue", where, account, wanted, mirror)
-        self._position(where, entry, fill)
+        if entry.contract is None:
+            self._position(where, entry, fill)
+        else:
+            self._set_position(entry)
 
     def _position(self, where: str, entry: m.EntryBooked, fill: m.OrderFilled) -> None:
         """Cost less realised profit is what was paid, whatever the rounding: so it needs no second calculation."""
@@ -205,6 +221,9 @@ class LedgerRules:
         what, record = "", None
         if waiting is not None and (record := self._answer(where, waiting, cause.offset, "answered")) is not None:
             what = f"{type(record).__name__} of {cause.source}/{cause.partition}@{cause.offset}"
+        elif cause.source == DUE:
+            self._contracts.answered(where, parked.meta, parked.account_id)
+            what = f"part {cause.id} of a fact"
         elif cause.source.startswith("venue:"):  # It may be a fill that the books lack.
             what = f"report {cause.id} of {cause.source}"
         self.parked[parked.meta.event_id] = Parked(where, parked.account_id, what, parked.reason, record)
@@ -226,6 +245,16 @@ def received(fill: m.OrderFilled) -> Amounts:
     found: Amounts = {}
     add(found, [(fill.base, sign * fill.quantity_e8), (fill.quote, -sign * fill.quote_amount_e8)])
     add(found, [(fill.fee_asset, -fill.fee_e8)] if fill.fee_e8 else [])
+    return found
+
+
+def received_contracts(fill: m.OrderFilled, contract: m.ContractBooking) -> Amounts:
+    """The same of a fill in contracts: contracts, the venue's fee, and an option's premium as the entry has it."""
+    sign = 1 if fill.side == "BUY" else -1
+    found: Amounts = {}
+    add(found, [(contract.instrument_id, sign * fill.quantity_e8)])
+    add(found, [(fill.fee_asset, -fill.fee_e8)] if fill.fee_e8 else [])
+    add(found, [(contract.settlement_asset, -contract.numbers.get("premium_e8", 0))])
     return found
 
 

@@ -92,9 +92,9 @@ def trade(entry: m.EntryBooked, fill: Fill, held: Holding, rates: Iterable[int])
     quote_e8 = principal_e8(fill)
     if abs(abs(quote_e8) - fill.quote_amount_e8) > QUOTE_MAX_E8:
         yield "quote amount of the fill", abs(quote_e8), fill.quote_amount_e8
-    yield from _lines(entry, _trade_lines(fill, quote_e8, int(ruled[2]) if ruled else 0))
+    yield from lines(entry, _trade_lines(fill, quote_e8, int(ruled[2]) if ruled else 0))
     new = after(held, fill.sign * fill.quantity_e8, -quote_e8)
-    yield from _position(entry, fill.instrument_id, new, new.realised_e8 - held.realised_e8)
+    yield from position(entry, fill.instrument_id, new, new.realised_e8 - held.realised_e8)
 
 
 def _trade_lines(fill: Fill, quote_e8: int, rate_e8: int) -> dict[tuple[str, str, str], int]:
@@ -127,17 +127,17 @@ def transfer(entry: m.EntryBooked, terms: m.TransferTerms) -> Iterator[Wrong]:
         (f"client:{terms.account_id}", terms.asset, purpose): terms.amount_e8,
         (terms.location, terms.asset, purpose): -terms.amount_e8,
     }
-    yield from _lines(entry, wanted)
+    yield from lines(entry, wanted)
 
 
 def correction(entry: m.EntryBooked, corrected: m.EntryBooked, held: Holding) -> Iterator[Wrong]:
     """What is wrong with an entry that takes another one back."""
     if entry.account_id != corrected.account_id:
         yield "account_id", corrected.account_id, entry.account_id
-    yield from _lines(entry, {key: -amount_e8 for key, amount_e8 in _summed(corrected).items()})
+    yield from lines(entry, {key: -amount_e8 for key, amount_e8 in _summed(corrected).items()})
     if corrected.kind == "TRADE" and corrected.position is not None:
         new = corrected_holding(corrected, held)
-        yield from _position(entry, corrected.position.instrument_id, new, new.realised_e8 - held.realised_e8)
+        yield from position(entry, corrected.position.instrument_id, new, new.realised_e8 - held.realised_e8)
 
 
 def corrected_holding(corrected: m.EntryBooked, held: Holding) -> Holding:
@@ -146,11 +146,17 @@ def corrected_holding(corrected: m.EntryBooked, held: Holding) -> Holding:
     return undone(held, base.amount_e8, -quote.amount_e8, corrected.realised_e8)
 
 
-def _lines(entry: m.EntryBooked, wanted: dict[tuple[str, str, str], int]) -> Iterator[Wrong]:
+def lines(entry: m.EntryBooked, wanted: dict[tuple[str, str, str], int]) -> Iterator[Wrong]:
+    """Where an entry's lines differ from these, by ledger account, asset and purpose."""
     said = _summed(entry)
     for key in sorted(wanted.keys() | said.keys()):
         if wanted.get(key, 0) != said.get(key, 0):
             yield f"line {' '.join(key)}", wanted.get(key, "nothing"), said.get(key, "nothing")
+    yield from summing(entry)
+
+
+def summing(entry: m.EntryBooked) -> Iterator[Wrong]:
+    """Assets and contracts whose lines do not sum to zero."""
     sums: dict[str, int] = {}
     for line in entry.lines:
         sums[line.asset] = sums.get(line.asset, 0) + line.amount_e8
@@ -167,7 +173,8 @@ def _summed(entry: m.EntryBooked) -> dict[tuple[str, str, str], int]:
     return {key: amount_e8 for key, amount_e8 in found.items() if amount_e8}
 
 
-def _position(entry: m.EntryBooked, instrument_id: str, new: Holding, realised_e8: int) -> Iterator[Wrong]:
+def position(entry: m.EntryBooked, instrument_id: str, new: Holding, realised_e8: int) -> Iterator[Wrong]:
+    """Where an entry's position differs from this one."""
     if entry.position is None:
         yield "position", new, "nothing"
         return

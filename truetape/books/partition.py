@@ -11,6 +11,7 @@ from truetape import messages as m
 from truetape.audit.difference import Difference
 from truetape.audit.findings import Findings
 from truetape.books import judge
+from truetape.books.contracts import Contracts, Terms
 from truetape.books.judge import Holding
 from truetape.books.reading import Batch, Readable, Source
 from truetape.books.sums import Balances, Positions
@@ -77,7 +78,8 @@ class Aside(NamedTuple):
 class Books:
     """Balances and positions after the entries read so far."""
 
-    def __init__(self, partition: int, rates: Rates, findings: Findings) -> None:
+    def __init__(self, partition: int, rates: Rates, findings: Findings, terms: Terms | None = None) -> None:
+        self._contracts, self._fact_offset = Contracts(terms or {}), -1
         self.partition, self._rates, self._findings = partition, rates, findings
         self.words = Vocabulary()
         self.fills = Fills(self.words)
@@ -179,6 +181,7 @@ class Books:
         """Records of the journal: these of a batch."""
         self._parked(batch, start, stop)
         if journal is None:
+            self._facts_until(batch, stop)
             return
         rows = np.flatnonzero((journal.places >= start) & (journal.places < stop))
         self.entries += len(rows)
@@ -186,12 +189,14 @@ class Books:
         self.balances.add(*journal.lines(rows))
         kinds = journal.ints["kind"][rows]
         first = 0
-        for alone in [*np.flatnonzero(kinds != TRADE).tolist(), len(rows)]:  # Few: each is judged by itself.
+        single = (kinds != TRADE) | journal.contracts[rows]
+        for alone in [*np.flatnonzero(single).tolist(), len(rows)]:  # Few: each is judged by itself.
             if alone > first:
                 self._trade(batch, journal, rows[first:alone])
             if alone < len(rows):
-                self._other(batch, int(journal.places[rows[alone]]))
+                self._other(batch, journal, rows[alone : alone + 1])
             first = alone + 1
+        self._facts_until(batch, stop)
 
     def _trade(self, batch: Batch, journal: Journal, rows: Ints) -> None:
         """Trades that follow each other."""
@@ -272,9 +277,13 @@ class Books:
         except OverflowError:
             self._find(where, account_id, "position", "64 bits", holding)
 
-    def _other(self, batch: Batch, place: int) -> None:
-        """A deposit, a withdrawal, a correction."""
+    def _other(self, batch: Batch, journal: Journal, rows: Ints) -> None:
+        """A deposit, a withdrawal, a correction, or an entry about contracts."""
+        place = int(journal.places[rows[0]])
         entry, where = batch.message(place), self._where(batch, place)
+        if entry.contract is not None:
+            self._contract(batch, journal, rows, entry)
+            return
         if entry.kind == "CORRECTION":
             self._correct(where, entry)
             return
@@ -287,6 +296,36 @@ class Books:
             return
         for what, tape, other in judge.transfer(entry, terms):
             self._find(where, entry.account_id, what, tape, other)
+
+    def _contract(self, batch: Batch, journal: Journal, rows: Ints, entry: m.EntryBooked) -> None:
+        """An entry about contracts: what its fill or fact, the terms and the position before demand."""
+        place = int(journal.places[rows[0]])
+        where, booked = self._where(batch, place), entry.contract
+        assert booked is not None
+        self._facts_until(batch, place)
+        fill = None
+        if entry.execution_id is not None and entry.kind == "TRADE":
+            fill_row = int(self._answered(batch, journal, rows)[0])
+            fill = self.fills.one(fill_row) if fill_row >= 0 else None
+        key = self._key(entry.account_id, booked.instrument_id)
+        held, source = self._positions.get(key), judge.FLAT
+        if (fact := self._contracts.fact(booked.fact_id)) is not None:
+            source = self._positions.get(self._key(entry.account_id, fact.instrument_id))
+        self.judged += 1
+        wrong, right = self._contracts.judge(entry, booked, held, fill, source)
+        for what, tape, other in wrong:
+            self._find(where, entry.account_id, what, tape, other)
+        if entry.account_id and entry.position is not None:
+            self._set(where, key, entry.account_id, right)
+
+    def _facts_until(self, batch: Batch, place: int) -> None:
+        """Facts of the batch before this place, in order."""
+        rows = batch.rows.get("ContractFactTaken", np.zeros(0, np.int64))
+        for row in rows[(rows < place) & batch.accepted[rows]].tolist():
+            if (offset := int(batch.offsets[row])) > self._fact_offset:
+                self._fact_offset = offset
+                for what, tape, other in self._contracts.taken(batch.message(row)):
+                    self._find(self._where(batch, row), "", what, tape, other)
 
     def _correct(self, where: str, entry: m.EntryBooked) -> None:
         corrected = self._corrects(entry.corrects or "")

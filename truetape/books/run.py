@@ -12,12 +12,13 @@ from truetape.audit.findings import Findings
 from truetape.audit.live import Live, Silent
 from truetape.audit.view import OpenView
 from truetape.books.claims import Claims, ViewClaim, of_live, of_snapshot
+from truetape.books.contracts import Terms
 from truetape.books.partition import Books, Rates
 from truetape.books.reading import Readable, Source
 from truetape.books.report import BooksReport
 from truetape.errors import TruetapeError
 from truetape.happenings import Log, Part, Record
-from truetape.messages import FeesSet
+from truetape.messages import ContractTerms, FeesSet, InstrumentSet
 from truetape.service import Service
 from truetape.settings import Settings
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, PARTITIONS, REFERENCE_EVENTS
@@ -43,7 +44,7 @@ def audit_books(
         live = ask([CLEARING]).get(CLEARING)
         shelf = kept.read(log, clearing, timeout)
         ends = {part: end for topic in TOPICS for part, (_, end) in log.ends(_parts(topic.name)).items()}
-        rates, total = _rates(timed, timeout), sum(ends.values())
+        (rates, terms), total = _reference(timed, timeout), sum(ends.values())
         books, done = [], 0
 
         def more(records: int) -> None:
@@ -53,7 +54,7 @@ def audit_books(
 
         state_bytes = 0
         for partition in range(PARTITIONS):
-            one = Books(partition, rates, findings)
+            one = Books(partition, rates, findings, terms)
             cuts = [view.cut(partition) for view in seen]
             if isinstance(live, Live) and (claim := live.partitions.get(partition)) is not None:
                 cuts.append(claims.cut("live", partial(of_live, claim), place=(claim.epoch, claim.sequence)))
@@ -93,18 +94,22 @@ def _views(
             findings.add(Difference("view", name, "", "the view", "to be compared", claims.verdicts[name]))
 
 
-def _rates(log: Readable, timeout_seconds: float) -> Rates:
-    """Every fee rate that was ever set, by account."""
+def _reference(log: Readable, timeout_seconds: float) -> tuple[Rates, Terms]:
+    """Every fee rate that was ever set, by account; and the terms of every contract (fixed but for rates)."""
     part = Part(REFERENCE_EVENTS.name, 0)
     source = Source(part, log.ends([part])[part][1], {})
     found: dict[str, tuple[frozenset[int], frozenset[int]]] = {}
+    terms: dict[str, ContractTerms] = {}
     for batch in source.batches(log, timeout_seconds):
+        for row in batch.rows.get(InstrumentSet.__name__, ()):
+            if batch.accepted[row] and (instrument := batch.message(int(row)).instrument).contract is not None:
+                terms[instrument.instrument_id] = instrument.contract
         for row in batch.rows.get(FeesSet.__name__, ()):
             if batch.accepted[row]:
                 event = batch.message(int(row))
                 maker, taker = found.get(event.account_id, (frozenset(), frozenset()))
                 found[event.account_id] = (maker | {event.fees.maker_rate_e8}, taker | {event.fees.taker_rate_e8})
-    return found
+    return found, terms
 
 
 class _Timed:

@@ -21,7 +21,7 @@ ENTRY_FIELDS = frozenset(
     """
     entry_id account_id kind rule execution_id lines.account lines.asset lines.amount_e8 lines.purpose
     position.instrument_id position.quantity_e8 position.cost_e8 position.realised_e8 realised_e8 filled_e8
-    transacted_at_us release.left
+    transacted_at_us release.left contract.settlement_asset
     """.split()  # noqa: SIM905
 )
 _NUMBERS = ("quantity_e8", "price_e8", "quote_amount_e8", "fee_e8", "side", "liquidity")
@@ -179,6 +179,8 @@ class Journal:
             for name in ("entry_id", "execution_id")
             for which in (0, 1)
         }
+        self.contracts: Bools = found.text("contract.settlement_asset").of(rows).lengths >= 0
+        """Which entries are about contracts."""
         self.count: Ints = found.counts["lines"][rows] if "lines" in found.counts else np.zeros(len(rows), np.int64)
         self.amounts: Ints = found.number("lines.amount_e8")[:, rows]
         self.accounts = _numbered(words.ledger, wire, found.text("lines.account"), rows)

@@ -1681,8 +1681,8 @@ def decode_55(data: bytes) -> Any:
 
 def read_ApplyContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = read_ContractFact(data, at)
-    v3, at = p.read_long(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_ContractFact(data, at)
     v4, at = p.read_string(data, at)
     return m.ApplyContractFact(v1, v2, v3, v4), at
 
@@ -1749,6 +1749,7 @@ symbols_ContractEvent: list[str] = [
     "DELISTING",
     "BUST",
     "CORRECTION",
+    "ADJUSTMENT",
     "COLLATERAL",
     "INITIAL_MARGIN",
     "MARGIN_CALL",
@@ -1801,42 +1802,43 @@ symbols_ContractEvent_written: dict[str, bytes] = {
     "DELISTING": p.LAST[22],
     "BUST": p.LAST[24],
     "CORRECTION": p.LAST[26],
-    "COLLATERAL": p.LAST[28],
-    "INITIAL_MARGIN": p.LAST[30],
-    "MARGIN_CALL": p.LAST[32],
-    "MARGIN_RELEASE": p.LAST[34],
-    "COLLATERAL_SEIZED": p.LAST[36],
-    "COLLATERAL_CONVERTED": p.LAST[38],
-    "INTEREST": p.LAST[40],
-    "LIQUIDATION": p.LAST[42],
-    "AUCTION_TRANSFER": p.LAST[44],
-    "CLOSE_OUT": p.LAST[46],
-    "AUTO_DELEVERAGING": p.LAST[48],
-    "POSITION_TRANSFER": p.LAST[50],
-    "PORTING": p.LAST[52],
-    "INSURANCE_FUND": p.LAST[54],
-    "FUND_CONTRIBUTION": p.LAST[56],
-    "FUND_REPLENISHMENT": p.LAST[58],
-    "DEFAULTER_MARGIN": p.LAST[60],
-    "DEFAULTER_FUND": p.LAST[62],
-    "HOUSE_CAPITAL": p.LAST[64],
-    "MUTUAL_FUND": p.LAST[66],
-    "ASSESSMENT": p.LAST[68],
-    "VARIATION_MARGIN_HAIRCUT": p.LAST[70],
-    "TEAR_UP": p.LAST[72],
-    "SOCIALISED_LOSS": p.LAST[74],
-    "NOVATION": p.LAST[76],
-    "COMPRESSION": p.LAST[78],
-    "GIVE_UP": p.LAST[80],
-    "TAKE_UP": p.LAST[82],
-    "ALLOCATION": p.LAST[84],
-    "PAYMENT_NETTING": p.LAST[86],
-    "SETTLEMENT_OBLIGATION": p.LAST[88],
-    "SETTLEMENT_PAYMENT": p.LAST[90],
-    "FEE": p.LAST[92],
-    "REBATE": p.LAST[94],
-    "HOUSE_TRANSFER": p.LAST[96],
-    "ROUNDING_SWEEP": p.LAST[98],
+    "ADJUSTMENT": p.LAST[28],
+    "COLLATERAL": p.LAST[30],
+    "INITIAL_MARGIN": p.LAST[32],
+    "MARGIN_CALL": p.LAST[34],
+    "MARGIN_RELEASE": p.LAST[36],
+    "COLLATERAL_SEIZED": p.LAST[38],
+    "COLLATERAL_CONVERTED": p.LAST[40],
+    "INTEREST": p.LAST[42],
+    "LIQUIDATION": p.LAST[44],
+    "AUCTION_TRANSFER": p.LAST[46],
+    "CLOSE_OUT": p.LAST[48],
+    "AUTO_DELEVERAGING": p.LAST[50],
+    "POSITION_TRANSFER": p.LAST[52],
+    "PORTING": p.LAST[54],
+    "INSURANCE_FUND": p.LAST[56],
+    "FUND_CONTRIBUTION": p.LAST[58],
+    "FUND_REPLENISHMENT": p.LAST[60],
+    "DEFAULTER_MARGIN": p.LAST[62],
+    "DEFAULTER_FUND": p.LAST[64],
+    "HOUSE_CAPITAL": p.LAST[66],
+    "MUTUAL_FUND": p.LAST[68],
+    "ASSESSMENT": p.LAST[70],
+    "VARIATION_MARGIN_HAIRCUT": p.LAST[72],
+    "TEAR_UP": p.LAST[74],
+    "SOCIALISED_LOSS": p.LAST[76],
+    "NOVATION": p.LAST[78],
+    "COMPRESSION": p.LAST[80],
+    "GIVE_UP": p.LAST[82],
+    "TAKE_UP": p.LAST[84],
+    "ALLOCATION": p.LAST[86],
+    "PAYMENT_NETTING": p.LAST[88],
+    "SETTLEMENT_OBLIGATION": p.LAST[90],
+    "SETTLEMENT_PAYMENT": p.LAST[92],
+    "FEE": p.LAST[94],
+    "REBATE": p.LAST[96],
+    "HOUSE_TRANSFER": p.LAST[98],
+    "ROUNDING_SWEEP": p.LAST[100],
 }
 
 
@@ -3405,8 +3407,8 @@ def encode_55(message: Any) -> bytes:
 
 def write_ApplyContractFact(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
     write_ContractFact(out, value.fact)
-    p.write_long(out, value.multiplier_e8)
     p.write_string(out, value.funding_index_e18)
 
 

@@ -1,0 +1,92 @@
+"""Clearing's state: the books of one partition, what is parked, and the facts that are being applied."""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from services.clearing.contracts import START, Held
+from services.clearing.ledger import Balances
+from services.clearing.parked import Parked, Resolved
+from truetape.messages import ApplyContractFact, Position
+from truetape.recent import Recent
+
+FILLS_KEPT: Final = 4_096
+"""Fills per account whose ids are remembered. The tape answers every input once and the router books every execution
+id once; this is the second line of defence, and a fill that it catches means that one of them is broken."""
+FACTS_KEPT: Final = 4_096
+"""Facts of contracts whose ids are remembered."""
+TRANSFERS_KEPT: Final = 4_096
+"""Transfers per account whose ids are remembered."""
+
+
+class Booked(Struct, array_like=True):
+    """Ids of the entries booked last."""
+
+    ids: dict[str, None] = {}
+    recent: Recent = field(default_factory=Recent)
+
+    def add(self, entry_id: str, kept: int) -> None:
+        """Remember an id, and forget the oldest for it."""
+        self.ids[entry_id] = None
+        if (forgotten := self.recent.add(entry_id, kept)) is not None:
+            del self.ids[forgotten]
+
+
+class Account(Struct):
+    """What clearing knows of a client beside its balances."""
+
+    positions: dict[str, Position] = {}
+    contracts: dict[str, Held] = {}
+    """What is kept of positions in contracts beside the positions themselves."""
+    fills: Booked = field(default_factory=Booked)
+    transfers: Booked = field(default_factory=Booked)
+
+
+class Listed(Struct):
+    """What this partition knows of a contract: how far facts have taken it."""
+
+    funding_index_e18: str = START
+    funded_at_us: int = 0
+    """When the newest funding step holds."""
+    settled_at_us: int = 0
+    """When the newest settlement price holds."""
+    ended: ApplyContractFact | None = None
+    """The fact that ended it, without an account: what still comes of it is ended by the same fact."""
+
+
+class Pending(Struct):
+    """A fact that is being applied: one entry per account, before anything else of the partition."""
+
+    apply: ApplyContractFact
+    """Without an account."""
+    accounts: list[str]
+    """In order; an empty name is the house."""
+    done: int = 0
+    late: str = ""
+    """The entry that came after the fact had been applied, and made it apply once more."""
+
+
+class State(Struct):
+    """The books of one partition."""
+
+    balances: Balances = {}
+    """By ledger account and asset."""
+    accounts: dict[str, Account] = {}
+    """By account id."""
+    halted: dict[str, list[Parked]] = {}
+    """Parked inputs by account, oldest first. An account that has some is halted: its later inputs park behind them.
+    Risk takes no new order of it, so what its open orders may still fill bounds how many there are."""
+    resolved: Resolved = field(default_factory=Resolved)
+    contracts: dict[str, Listed] = {}
+    """By instrument."""
+    facts: Booked = field(default_factory=Booked)
+    """Facts taken, and commands answered by an entry."""
+    pending: Pending | None = None
+    entries: int = 0
+    """Entries booked."""
+
+
+UNKNOWN: Final = Account()
+"""What decide sees of an account without history. Never changed."""
+UNLISTED: Final = Listed()
+"""What decide sees of a contract without a fact. Never changed."""
