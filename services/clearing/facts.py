@@ -48,19 +48,16 @@ def take(state: State, given: Input, command: TakeContractFact) -> ContractFactT
     fact = command.fact
     instrument = given.tables.reference.instruments.get(fact.instrument_id)
     listed = state.contracts.get(fact.instrument_id, UNLISTED)
-    wrong = _wrong(state, given, fact, instrument, listed)
-    if wrong is None:
-        assert instrument is not None and instrument.contract is not None, "checked"
-        try:
-            index_e18 = _index_after(fact, instrument.contract, listed)
-        except TruetapeError as error:
-            wrong = "RATE_OUT_OF_RANGE", str(error)
-    if wrong is not None:
+    if (wrong := _wrong(state, given, fact, instrument, listed)) is not None:
         return trades.refused(given, fact.fact_id, "", command, *wrong)
+    assert instrument is not None and instrument.contract is not None, "checked"
+    terms = instrument.contract
+    try:
+        index_e18 = _index_after(fact, terms, listed)
+    except TruetapeError as error:
+        return trades.refused(given, fact.fact_id, "", command, "RATE_OUT_OF_RANGE", str(error))
     accounts = tuple(_concerned(state, fact))
-    return ContractFactTaken(
-        given.meta(fact.fact_id), fact, instrument.contract.multiplier_e8, str(index_e18), accounts
-    )
+    return ContractFactTaken(given.meta(fact.fact_id), fact, terms.multiplier_e8, str(index_e18), accounts)
 
 
 def _wrong(

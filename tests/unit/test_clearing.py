@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from services.clearing import ledger
-from services.clearing.core import FILLS_KEPT, SERVICE, State, accounts
+from services.clearing.core import SERVICE, accounts
 from services.clearing.ledger import AccountHalted, EntryRepeated, NotCorrectable, QuoteContradicted
+from services.clearing.state import FILLS_KEPT, State
 from tests.unit.desk import ANN, BOB, Desk, approved, fill, rows, some_meta, submit, tables, terms, transfer
 from truetape import messages as m
 from truetape import snapshots

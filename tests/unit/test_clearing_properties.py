@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.clearing import ledger
-from services.clearing.core import SERVICE, State
+from services.clearing.core import SERVICE
 from services.clearing.ledger import AccountHalted, EntryRepeated
+from services.clearing.state import State
 from tests.unit.desk import ANN, BOB, Desk, approved, fill, tables, transfer
 from truetape import messages as m
 from truetape.money import ONE_E8

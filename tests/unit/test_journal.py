@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from services.clearing import ledger
-from services.clearing.core import SERVICE, State
+from services.clearing.core import SERVICE
+from services.clearing.state import State
 from truetape import journal, marks, reference
 from truetape import messages as m
 from truetape.codec import encode
