@@ -5,6 +5,7 @@ Ids come from schemas.lock, so every process agrees without a registry server.
 
 from functools import cache
 from struct import Struct as Layout
+from typing import Any
 
 import msgspec
 
@@ -59,3 +60,13 @@ def _ids() -> dict[str, int]:
 
 def _record_of(schema_id: int) -> str:
     return next(version.record.rpartition(".")[2] for version in released() if version.id == schema_id)
+
+
+def headers(event: Any) -> list[tuple[str, bytes]]:
+    """Event type and W3C trace context. The trace id is the correlation id, so an order's trace is found by its id."""
+    meta = event.meta
+    found = [("event_type", type(event).__name__.encode())]
+    if len(meta.correlation_id) == 32:
+        span = f"{meta.epoch & 0xFFFFFFFF:08x}{meta.sequence & 0xFFFFFFFF:08x}"
+        found.append(("traceparent", f"00-{meta.correlation_id}-{span}-01".encode()))
+    return found

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from truetape import ids, marks, reference, snapshots
-from truetape.codec import encode
+from truetape.codec import encode, headers
 from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
@@ -199,7 +199,7 @@ class Runner(Generic[S]):
             self._decide(own, offer.message, Cause(offer.source, offer.partition, -1, offer.id), None)
 
     def _decide(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
-        """What is due first, then this input, then what it made due."""
+        """This input, between what is due before it and what it makes due."""
         self._settle(own)
         self._answer(own, message, cause, record)
         self._settle(own)
@@ -374,8 +374,8 @@ class Runner(Generic[S]):
     def _housekeep(self) -> None:
         now = self.log.monotonic()
         for own in list(self._owned.values()):
-            self._resume(own)
-            self._tick(own, now)
+            if own.partition in self._clocks:  # Else it was given up meanwhile.
+                self._tick(own, now)
             self._snapshot(own, now)
         if now - self._committed_at > COMMIT_SECONDS:
             self._committed_at = now
@@ -383,21 +383,15 @@ class Runner(Generic[S]):
                 {Part.parse(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
             )
 
-    def _resume(self, own: Ownership[S]) -> None:
-        """What a predecessor left due."""
+    def _tick(self, own: Ownership[S], now: float) -> None:
+        """What a predecessor left due, and the timer."""
+        clock, seconds = self._clocks[own.partition], self.service.tick_seconds
         try:
             self._settle(own)
-        except Doubt as doubt:
-            self._step_down(str(doubt))
-
-    def _tick(self, own: Ownership[S], now: float) -> None:
-        clock = self._clocks.get(own.partition)
-        if self.service.tick_seconds is None or clock is None or now - clock.ticked_at < self.service.tick_seconds:
-            return
-        clock.ticked_at = now
-        at_us = self.log.now_us()
-        try:
-            self._decide(own, Tick(at_us), Cause("timer", own.partition, -1, str(at_us)), None)
+            if seconds is not None and now - clock.ticked_at >= seconds:
+                clock.ticked_at = now
+                at_us = self.log.now_us()
+                self._decide(own, Tick(at_us), Cause("timer", own.partition, -1, str(at_us)), None)
         except Doubt as doubt:
             self._step_down(str(doubt))
 
@@ -451,13 +445,3 @@ class Runner(Generic[S]):
             self.effects.release(partition)
         self.log.flush(5.0)
         self.log.close()
-
-
-def headers(event: Any) -> list[tuple[str, bytes]]:
-    """Event type and W3C trace context. The trace id is the correlation id, so an order's trace is found by its id."""
-    meta: Meta = event.meta
-    found = [("event_type", type(event).__name__.encode())]
-    if len(meta.correlation_id) == 32:
-        span = f"{meta.epoch & 0xFFFFFFFF:08x}{meta.sequence & 0xFFFFFFFF:08x}"
-        found.append(("traceparent", f"00-{meta.correlation_id}-{span}-01".encode()))
-    return found

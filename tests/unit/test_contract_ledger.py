@@ -1,5 +1,6 @@
 """Contracts in the ledger, from trade to the end: rows that a trader reads, each judged by both audits."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import truetape.audit
 from services.clearing.trades import ContractUnknown, TradeAfterExpiry
 from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, Desk, future, instrument, option, terms
+from tests.unit.test_audit import rules_of
 from truetape import messages as m
 
 PERP, FUT, CALL, PUT = "BTC-USDT-PERP", "BTC-USDT-20231115", "BTC-USDT-20231115-60000-C", "BTC-USDT-20231115-60000-P"
@@ -268,10 +271,11 @@ def test_a_late_fill_from_before_the_end_ends_too_and_a_later_one_is_refused() -
         desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US + 1)
 
 
-def test_delisting_closes_at_its_price() -> None:
+def test_delisting_closes_at_its_price_and_every_rule_of_contracts_was_applied() -> None:
     desk = Desk(instrument(PERP, terms(), tradable=False))
     desk.pair("ann", "bob", 1, 60_000, PERP)
     events = desk.fact("DELISTING", PERP, 59_000 * E8)
+    assert rules_of(Path(truetape.audit.__file__).parent / "contract_rules.py") <= desk.findings.checked.keys()
     assert [event.contract.event for event in events[1:]] == ["DELISTING"] * 2
     assert (desk.cash("client:ann"), desk.cash("client:bob")) == (-10 * E8, 10 * E8)
     desk.check()

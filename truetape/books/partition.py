@@ -303,29 +303,27 @@ class Books:
         where, booked = self._where(batch, place), entry.contract
         assert booked is not None
         self._facts_until(batch, place)
-        fill = None
-        if entry.execution_id is not None and entry.kind == "TRADE":
-            fill_row = int(self._answered(batch, journal, rows)[0])
-            fill = self.fills.one(fill_row) if fill_row >= 0 else None
+        fill_row = int(self._answered(batch, journal, rows)[0]) if entry.execution_id is not None else NULL
+        fill = self.fills.one(fill_row) if fill_row >= 0 else None
         key = self._key(entry.account_id, booked.instrument_id)
         held, source = self._positions.get(key), judge.FLAT
         if (fact := self._contracts.fact(booked.fact_id)) is not None:
             source = self._positions.get(self._key(entry.account_id, fact.instrument_id))
         self.judged += 1
         wrong, right = self._contracts.judge(entry, booked, held, fill, source)
-        for what, tape, other in wrong:
-            self._find(where, entry.account_id, what, tape, other)
+        for one in wrong:
+            self._find(where, entry.account_id, *one)
         if entry.account_id and entry.position is not None:
             self._set(where, key, entry.account_id, right)
 
     def _facts_until(self, batch: Batch, place: int) -> None:
         """Facts of the batch before this place, in order."""
         rows = batch.rows.get("ContractFactTaken", np.zeros(0, np.int64))
-        for row in rows[(rows < place) & batch.accepted[rows]].tolist():
-            if (offset := int(batch.offsets[row])) > self._fact_offset:
-                self._fact_offset = offset
-                for what, tape, other in self._contracts.taken(batch.message(row)):
-                    self._find(self._where(batch, row), "", what, tape, other)
+        rows = rows[(rows < place) & batch.accepted[rows] & (batch.offsets[rows] > self._fact_offset)]
+        for row in rows.tolist():
+            self._fact_offset = int(batch.offsets[row])
+            for one in self._contracts.taken(batch.message(row)):
+                self._find(self._where(batch, row), "", *one)
 
     def _correct(self, where: str, entry: m.EntryBooked) -> None:
         corrected = self._corrects(entry.corrects or "")
