@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from services.clearing.core import SERVICE as CLEARING
-from services.clearing.core import State as Books
+from services.clearing.state import State as Books
 from services.risk.account import State as Risk
 from services.risk.core import SERVICE as RISK
 from tests.unit.desk import ANN, BOB, START_US, Desk, approved, fill, mark, some_meta, submit, tables, terms, transfer
