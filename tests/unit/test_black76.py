@@ -8,6 +8,7 @@ import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.margin_desk import LAW
 from truetape.margin import black76
 
 PRICES = st.floats(1e-2, 1e6)
@@ -19,6 +20,7 @@ def oracle(forward: float, strike: float, deviation: float, is_call: bool) -> fl
     return float(QuantLib.blackFormula(kind, strike, forward, deviation))
 
 
+@LAW
 @given(PRICES, st.floats(0.05, 20.0), DEVIATIONS, st.booleans())
 def test_value_is_quantlibs(forward: float, moneyness: float, deviation: float, is_call: bool) -> None:
     strike = forward * moneyness
@@ -26,6 +28,7 @@ def test_value_is_quantlibs(forward: float, moneyness: float, deviation: float, 
     assert math.isclose(found, oracle(forward, strike, deviation, is_call), rel_tol=1e-9, abs_tol=1e-12 * forward)
 
 
+@LAW
 @given(PRICES, st.floats(0.2, 5.0), st.floats(0.05, 2.0), st.booleans())
 def test_delta_and_vega_are_quantlibs(forward: float, moneyness: float, deviation: float, is_call: bool) -> None:
     strike, years = forward * moneyness, 0.7
@@ -40,6 +43,7 @@ def test_delta_and_vega_are_quantlibs(forward: float, moneyness: float, deviatio
     )
 
 
+@LAW
 @given(PRICES, st.floats(0.05, 20.0), DEVIATIONS)
 def test_call_minus_put_is_forward_minus_strike(forward: float, moneyness: float, deviation: float) -> None:
     strike = forward * moneyness

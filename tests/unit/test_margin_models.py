@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.margin_desk import LAW
 from truetape.errors import MarginInputInvalid, MarginInputMissing, MarginModelUnknown, MarginPositionUnfit, MoneyError
 from truetape.margin.market import Expiry, Market, Reading
 from truetape.margin.models import MarginResult, to_money_e8
@@ -31,6 +32,7 @@ def market(now_us: int = 0, max_age_seconds: float | None = None, confidence: fl
     )
 
 
+@LAW
 @given(st.floats(-9e10, 9e10), st.booleans())
 def test_money_is_rounded_against_the_account(amount: float, owed: bool) -> None:
     money = Fraction(to_money_e8(amount, owed=owed), 10**8)

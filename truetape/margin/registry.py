@@ -7,6 +7,8 @@ from typing import Final
 from truetape.errors import MarginModelUnknown
 from truetape.margin.deribit import DeribitMargin
 from truetape.margin.models import MarginModel
+from truetape.margin.portfolio_v1 import PortfolioV1
+from truetape.margin.portfolio_v2 import PortfolioV2
 from truetape.margin.risk_arrays import RiskArrayMargin
 from truetape.margin.schedule import ScheduleMargin
 from truetape.margin.simm import SimmFx
@@ -16,6 +18,8 @@ from truetape.margin.tiers import LeverageTiers
 
 CLASSES: Final[tuple[type[MarginModel], ...]] = (
     StandardMargin,
+    PortfolioV1,
+    PortfolioV2,
     DeribitMargin,
     LeverageTiers,
     OpynMargin,
