@@ -93,6 +93,37 @@ def quantity_to_cover(
     return fits(divide(shortage_e8 * ONE_E8**3, freed, rounding)[0])
 
 
+def borrow_to_repay(
+    shortage_e8: int,
+    price_e8: int,
+    asset_weight_e8: int,
+    liability_weight_e8: int,
+    asset_multiplier_e8: int = ONE_E8,
+    liability_multiplier_e8: int = ONE_E8,
+    insurance_rate_e8: int = 0,
+    weight_step_e8: int | None = None,
+    rounding: Rounding = "up",
+) -> int | None:
+    """Least quantity of a borrowed asset whose repayment out of collateral restores the margin that is missing.
+
+    shortage / (price x (liability weight - asset weight x asset multiplier / liability multiplier) - price x insurance
+    fee x liability weight); the multipliers are 1 + and 1 - the liquidator's fees. None when no quantity does. Source:
+    Drift `calculate_liability_transfer_to_cover_margin_shortage`, which cuts the asset's share to steps of 1e-5
+    (`weight_step_e8` 1 000); exact without.
+    """
+    if shortage_e8 <= 0:
+        return 0
+    paid = Fraction(asset_weight_e8 * asset_multiplier_e8, liability_multiplier_e8)
+    if weight_step_e8 is not None:
+        paid = Fraction(paid // weight_step_e8 * weight_step_e8)
+    weight = liability_weight_e8 - paid
+    freed = price_e8 * (weight - Fraction(insurance_rate_e8 * liability_weight_e8, ONE_E8))
+    if freed <= 0:
+        return None
+    exact = Fraction(shortage_e8 * ONE_E8**2) / freed
+    return fits(divide(exact.numerator, exact.denominator, rounding)[0])
+
+
 def socialised_per_unit(loss: int, long: int, short: int, unit: int) -> int:
     """What every open unit, long and short, has to bear of a loss, rounded up so that the loss is covered.
 

@@ -10,6 +10,7 @@ from truetape.errors import ContractError
 from truetape.liquidation import (
     Standing,
     bankruptcy_value,
+    borrow_to_repay,
     fillable_price,
     insurance_delta,
     quantity_to_cover,
@@ -77,6 +78,24 @@ def test_least_quantity_that_restores_margin(row: str) -> None:
     *given_, wanted = row.replace("|", " ").split()[:6]
     shortage, price, margin, fee, insurance = (to_e8(word) for word in given_)
     found = quantity_to_cover(shortage, price, margin, fee, insurance)
+    assert found == (None if wanted == "none" else to_e8(wanted))
+
+
+#   shortage price asset-weight liability-weight asset-multiplier liability-multiplier insurance | quantity
+REPAYS = """
+    10 100 0.8 1.2 1   1   0    | 0.25
+    10 100 0.8 1.2 1.1 0.9 0    | 0.45
+    10 100 0.8 1.2 1   1   0.01 | 0.25773196   rounded up
+    10 100 1   1   1   1   0    | none         repaying frees nothing
+     0 100 0.8 1.2 1   1   0    | 0
+"""
+
+
+@pytest.mark.parametrize("row", REPAYS.strip().splitlines(), ids=lambda row: row.strip())
+def test_least_borrow_that_is_repaid(row: str) -> None:
+    *given_, wanted = row.replace("|", " ").split()[:8]
+    shortage, price, asset, liability, asset_by, liability_by, fee = (to_e8(word) for word in given_)
+    found = borrow_to_repay(shortage, price, asset, liability, asset_by, liability_by, fee)
     assert found == (None if wanted == "none" else to_e8(wanted))
 
 

@@ -1,6 +1,6 @@
 """Reads `derivatives_compact.json`: families of small cases whose keys say what they are.
 
-Numbers with a fraction are read as Decimal, so that their printed precision is known: one with five or more
+Numbers with a fraction are read as Decimal, so that their printed precision is known: one with four or more
 significant digits was rounded or cut at its last digit and may be off by one unit there; a shorter one is exact.
 Integers of integer families compare exactly.
 """
@@ -15,9 +15,9 @@ from tests.vectors.frame import Case, Check, family
 
 FILE: Final = "derivatives_compact.json"
 EXACT: Final = "integers, exact"
-PRINTED: Final = "1e-9 relative, or one unit of the last printed digit where five or more are printed"
+PRINTED: Final = "1e-9 relative, or one unit of the last printed digit where four or more are printed"
 Numbers = Mapping[str, Any]
-ROUNDED_FROM_DIGITS: Final = 5
+ROUNDED_FROM_DIGITS: Final = 4
 
 
 def compact(name: str, precision: str) -> Callable[[Callable[[Numbers, Numbers], Iterable[Check]]], object]:
@@ -62,6 +62,11 @@ def printed(name: str, expected: Decimal | int, found: float, absolute: float = 
     if exponent < 0 and len(number.as_tuple().digits) >= ROUNDED_FROM_DIGITS:
         absolute = max(absolute, float(Decimal(1).scaleb(exponent)) * (1 + 1e-6))
     return Check(name, float(number), float(found), absolute=absolute)
+
+
+def first(case: Numbers, *names: str, default: Any = None) -> Any:
+    """The value under the first of these names that the case has."""
+    return next((case[name] for name in names if name in case), default)
 
 
 def units(amount: Decimal | int | float, unit: int) -> int:

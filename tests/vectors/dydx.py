@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from tests.vectors.compact import EXACT, PRINTED, Numbers, compact, printed, units
+from tests.vectors.compact import EXACT, PRINTED, Numbers, compact, first, printed, units
 from tests.vectors.frame import Check
 from truetape.funding import average, dydx_index_delta, dydx_rate_ppm, dydx_settlement_ppm
 from truetape.liquidation import Standing, bankruptcy_value, fillable_price, insurance_delta
@@ -29,18 +29,23 @@ def settlement(case: Numbers, _: Numbers) -> Iterator[Check]:
 @compact("dydx_funding_epoch", EXACT)
 def epoch(case: Numbers, _: Numbers) -> Iterator[Check]:
     """The set-up stands in prose: BTC at 5e9 with exponent -5, atomic -10, one hour, 60 samples; a case may differ."""
-    premium_ppm = average(samples_of(case), case.get("expected", 60))
-    rate_ppm = premium_ppm + case.get("default_ppm", 0)
+    premium_ppm = average(samples_of(case), first(case, "expected", "expected_samples", default=60))
+    default_ppm = first(case, "default_ppm", "default_funding_ppm", default=0)
+    rate_ppm = premium_ppm + default_ppm
     if "im" in case:
-        initial_ppm, maintenance_ppm = (units(case[name], MILLION) for name in ("im", "mm"))
-        clamp_ppm = units(case.get("clamp", 6), MILLION)
-        rate_ppm = dydx_rate_ppm(premium_ppm, case.get("default_ppm", 0), initial_ppm, maintenance_ppm, clamp_ppm)
+        clamp_ppm = millionths(first(case, "clamp", "clamp_factor", default=6_000_000))
+        rate_ppm = dydx_rate_ppm(premium_ppm, default_ppm, millionths(case["im"]), millionths(case["mm"]), clamp_ppm)
     seconds, price = case.get("dt", 3600), case.get("price", 5_000_000_000)
     moved = dydx_index_delta(rate_ppm, seconds, price, case.get("exp", -5), case.get("atomic", -10))
     if "rate_ppm" in case:
         yield Check("rate_ppm", case["rate_ppm"], rate_ppm)
     if "index_delta" in case:
         yield Check("index_delta", case["index_delta"], moved)
+
+
+def millionths(said: Any) -> int:
+    """A part (0.2), or parts per million already (200000)."""
+    return units(said, MILLION) if abs(said) <= 10 else int(said)
 
 
 def samples_of(case: Numbers) -> list[int | None]:
@@ -103,12 +108,13 @@ def account_of(case: Numbers) -> Account:
 
 
 def closing_of(case: Numbers, positions: dict[str, int]) -> tuple[str, int]:
-    """The market that is closed and the change in base quantums: `close` or `close_q`, with `_eth` for ETH."""
+    """The market that is closed and the change in base quantums: `close` or `close_q`, with `_eth` for ETH; without
+    either all of the one that `of` names, or of the first."""
     for key, said in case.items():
         if key.startswith("close"):
             name = next((name for name in MARKETS if name in key), next(iter(positions)))
             return name, int(said) if key.endswith("_q") else units(said, 10 ** -MARKETS[name].atomic)
-    name = next(iter(positions))
+    name = str(case.get("of", next(iter(positions)))).lower()
     return name, -positions[name]
 
 
@@ -133,8 +139,8 @@ def fillable(case: Numbers, family: Numbers) -> Iterator[Check]:
         market.notional(held),
         market.maintenance(held, account.tier),
         held,
-        units(case.get("ba", case.get("BA", 1)), MILLION),
-        units(case.get("smmr", case.get("SMMR", "0.1")), MILLION),
+        millionths(first(case, "ba", "BA", "ba_ppm", default=1)),
+        millionths(first(case, "smmr", "SMMR", "smmr_ppm", default=100_000)),
     )
     yield printed("out", case["out"], float(price * 10**-market.atomic / MILLION))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.vectors.compact import PRINTED, Numbers, compact, label, printed, section
+from tests.vectors.compact import PRINTED, Numbers, compact, first, label, printed, section
 from tests.vectors.frame import Case, Check, family
 from truetape.margin.spreads import (
     WEEK_SECONDS,
@@ -67,10 +67,11 @@ def naked(case: Numbers, family: Numbers) -> Iterator[Check]:
     table = {float(weeks) * WEEK_SECONDS: float(value) for weeks, value in params["upper_bound_by_week"].items()}
     bound = upper_bound(float(case["weeks"]) * WEEK_SECONDS, table)
     spot, shock = float(case["spot"]), float(params["spot_shock"])
+    out = first(case, "out", "out_eth", "out_usdc")
     if "put" in case:
-        yield printed("out", case["out"], naked_put_need(*pair(case["put"]), spot, bound, shock))
+        yield printed("out", out, naked_put_need(*pair(case["put"]), spot, bound, shock))
     else:
-        yield printed("out", case["out_eth"], naked_call_need(*pair(case["call"]), spot, bound, shock))
+        yield printed("out", out, naked_call_need(*pair(case["call"]), spot, bound, shock))
 
 
 def pair(said: Any) -> tuple[float, float]:

@@ -6,12 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tests.vectors.compact import EXACT, PRINTED, Numbers, compact, label, printed, section, units
+from tests.vectors.compact import EXACT, PRINTED, Numbers, compact, first, label, printed, section, units
 from tests.vectors.frame import Case, Check, family
 from truetape import average_cost
 from truetape.contracts import Contract, Right, exercise, profit
 from truetape.funding import HOUR_US, ONE_E18, FundingTerms, derive_rate, impact_premium, payment, step
-from truetape.liquidation import quantity_to_cover, socialised_per_unit
+from truetape.liquidation import borrow_to_repay, quantity_to_cover, socialised_per_unit
 from truetape.margin.deribit import SCHEDULES
 from truetape.margin.schedule import Trade, margin_of, schedule_margin
 from truetape.margin.simm import FxParameters, fx_delta_margin
@@ -61,7 +61,7 @@ def inverse(case: Numbers, _: Numbers) -> Iterator[Check]:
 
 @compact("simm_fx_delta_2_5_10d", "rounded to the unit, or 1e-9 relative")
 def simm(case: Numbers, family: Numbers) -> Iterator[Check]:
-    sensitivities = [family["sens"][name] for name in names_of(case["in"])]
+    sensitivities = [family["sens"][name] for name in names_of(case["in"], list(family["sens"]))]
     found, _ = fx_delta_margin(
         ((str(currency), float(amount)) for currency, amount in sensitivities), simm_parameters(family["params"])
     )
@@ -78,10 +78,15 @@ def simm_parameters(said: Numbers) -> FxParameters:
     )  # fmt: skip
 
 
-def names_of(said: list[str] | str) -> list[str]:
-    """A list of names, or text: "10xFX8", "6x(FX3,FX6)", "2xFX1 + FX2"."""
+def names_of(said: list[str] | str, known: list[str]) -> list[str]:
+    """A list of names, or text: "10xFX8", "6x(FX3,FX6)", "2xFX1 + FX2", "FX1..FX12", "all"."""
     if isinstance(said, list):
-        return [name for each in said for name in names_of(each)]
+        return [name for each in said for name in names_of(each, known)]
+    if said == "all":
+        return known
+    if span := re.fullmatch(r"([A-Za-z]+\d+)\s*(?:\.\.+|-)\s*([A-Za-z]+\d+)", said):
+        begin, end = (known.index(name) for name in span.groups())
+        return known[begin : end + 1]
     found = re.findall(r"(?:(\d+)\s*[x*]\s*)?(?:\(([^()]*)\)|([A-Za-z]+\d+))", said)
     assert found, f"no sensitivities in {said!r}"
     return [
@@ -104,9 +109,11 @@ PV2: Final = (
 )  # fmt: skip
 EXTRA: Final = (*PV2[:4], Trade("EQUITY", 4.0, 120_000), Trade("CREDIT", 12.0, -40_000))
 NETTING: Final = (Trade("RATES", 0.2, 1000, 1000), Trade("RATES", 0.2, -1000, -1000))
+NETTED_VALUE: Final = (Trade("RATES", 0.2, 1000),)
 PORTFOLIOS: Final[Mapping[str, tuple[Trade, ...]]] = {
     "testScheduleWithPV1": PV1, "testScheduleWithPV2": PV2, "testScheduleExtraNotionals": EXTRA,
-    "testNettingAndAbsoluteNotional": NETTING,
+    "testNettingAndAbsoluteNotional": NETTING, "testNettingWorksAsExpectedPv": NETTED_VALUE,
+    "testNotionalBeingGottenFromTradeFields": NETTED_VALUE, "testNettingWorksAsExpected": (Trade("RATES", 0.2, 0),),
 }  # fmt: skip
 """Trades of AcadiaSoft's tests of these names: product, years to maturity, notional, present value."""
 
@@ -121,8 +128,8 @@ def schedule(case: Numbers, _: Numbers) -> Iterator[Check]:
         Trade(str(product).upper(), float(years), float(notional), float(value))  # type: ignore[arg-type]
         for product, years, notional, value in case.get("trades", ())
     ] or PORTFOLIOS[case["id"]]
-    if "secured" in case:
-        yield printed("secured", case["secured"], margin_of(trades, "SECURED"), absolute=0.5)
+    if "secured" in case or "out" in case:
+        yield printed("secured", first(case, "secured", "out"), margin_of(trades, "SECURED"), absolute=0.5)
     if "pledgor" in case:
         yield printed("pledgor", case["pledgor"], margin_of(trades, "PLEDGOR"), absolute=0.5)
 
@@ -144,6 +151,9 @@ def average(case: Numbers, _: Numbers) -> Iterator[Check]:
 
 DRIFT_UNIT: Final = 10**6
 """Drift counts quote in 1e-6."""
+DRIFT_WEIGHT_STEP_E8: Final = 1_000
+FINER: Final = 10**4
+"""So many times the shortage is computed, to see a size at Drift's 1e-9 and finer."""
 
 
 @compact("drift_liquidation", PRINTED)
@@ -154,13 +164,31 @@ def liquidation(case: Numbers, _: Numbers) -> Iterator[Check]:
         found = socialised_per_unit(loss, long, short, ONE_E8) / DRIFT_UNIT
         yield printed("funding_delta_per_unit", case["funding_delta_per_unit"], found)
         return
+    if "asset_weight" in case:
+        yield from borrowing(case)
+        return
     shortage, price, margin, fee, insurance = (
         units(case[key], ONE_E8) for key in ("shortage", "px", "mm", "fee", "if")
     )
     quote_price = units(case.get("usdc", 1), ONE_E8)
-    size = quantity_to_cover(shortage, price, margin, fee, insurance, quote_price, "half_even")
+    size = quantity_to_cover(FINER * shortage, price, margin, fee, insurance, quote_price, "half_even")
     assert size is not None, "no size restores the margin"
-    yield printed("base", case["base"], size / ONE_E8)
+    yield printed("base", case["base"], size / FINER / ONE_E8)
+
+
+def borrowing(case: Numbers) -> Iterator[Check]:
+    """Repayment of a borrowed asset out of collateral: weights and the liquidator's multipliers."""
+    shortage, price, asset, liability = (
+        units(case[key], ONE_E8) for key in ("shortage", "px", "asset_weight", "liability_weight")
+    )
+    asset_by = units(first(case, "asset_multiplier", "asset_mult", default=1), ONE_E8)
+    liability_by = units(first(case, "liability_multiplier", "liability_mult", default=1), ONE_E8)
+    fee = units(case.get("if", 0), ONE_E8)
+    found = borrow_to_repay(
+        FINER * shortage, price, asset, liability, asset_by, liability_by, fee, DRIFT_WEIGHT_STEP_E8, "half_even"
+    )
+    assert found is not None, "no size restores the margin"
+    yield printed("transfer", first(case, "transfer", "liability", "base", "out"), found / FINER / ONE_E8)
 
 
 # Derive's funding
@@ -175,13 +203,13 @@ MOVED: Final = re.compile(r"index moves to ([\d.]+).* still settles (-?[\d.]+\d)
 def derive(directory: Path) -> Iterator[Case]:
     """A case that says "index moves to ..." goes on from the first case with numbers."""
     cases = section(directory, "derive_perp_funding").get("cases", ())
-    first: Numbers = next((case for case in cases if "idx" in case), {})
+    before: Numbers = next((case for case in cases if "idx" in case), {})
     for index, case in enumerate(cases):
         said = MOVED.search(case.get("note", ""))
         if "idx" in case:
             yield Case(label(index, case), lambda case=case: rates(case))  # type: ignore[misc]
         elif said:
-            yield Case(label(index, case), lambda said=said: moved(first, *said.groups()))  # type: ignore[misc]
+            yield Case(label(index, case), lambda said=said: moved(before, *said.groups()))  # type: ignore[misc]
         else:
             yield Case(label(index, case), tuple, skip="prose without numbers that can be run")
 
@@ -204,9 +232,9 @@ def rates(case: Numbers) -> Iterator[Check]:
         yield printed("pay_1h_per_contract", case["pay_1h_per_contract"], paid)
 
 
-def moved(first: Numbers, index_after: str, paid: str) -> Iterator[Check]:
+def moved(before: Numbers, index_after: str, paid: str) -> Iterator[Check]:
     """One party settles after an hour, the index moves, the other settles: both get the same, with opposite signs."""
-    index, bid, ask = (units(first[name], ONE_E8) for name in ("idx", "bid", "ask"))
+    index, bid, ask = (units(before[name], ONE_E8) for name in ("idx", "bid", "ask"))
     rate_e18 = derive_rate(HOURLY, impact_premium(bid, ask, index))
     hour = step(HOURLY, ONE_CONTRACT, 0, rate_e18, index, HOUR_US)
     long = payment(ONE_E8, 0, hour.index_e18)
