@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import msgspec
 
-from truetape.money import apportion
+from truetape.money import ONE_E8, apportion, divide
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -84,3 +84,56 @@ def socialise(loss_e8: int, gains: Sequence[tuple[str, int]]) -> tuple[list[Hair
     parts = apportion(covered_e8, [max(gain_e8, 0) for _, gain_e8 in gains])
     cuts = [Haircut(account_id, part) for (account_id, _), part in zip(gains, parts, strict=True) if part]
     return cuts, loss_e8 - covered_e8
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One holder's part of a deleveraging, as it is booked and told to him."""
+
+    account_id: str
+    rank: int
+    """1 for whoever was asked first."""
+    quantity_e8: int
+    """Signed change of his position: toward zero."""
+    paid_e8: int
+    """Signed: what he gets for it in the settlement asset. The bankrupt account gets the negative."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Who gave up what, at which price. Quantities and payments of both sides sum to zero."""
+
+    instrument_id: str
+    bankrupt_id: str
+    price_e8: int
+    parts: tuple[Part, ...]
+    quantity_e8: int
+    """Signed change of the bankrupt position."""
+    paid_e8: int
+    """Signed: what the bankrupt account gets for it."""
+    left_e8: int
+    """Signed rest that nobody in profit could take: for the waterfall's tear-up."""
+
+
+def close_at(
+    instrument_id: str,
+    bankrupt_id: str,
+    quantity_e8: int,
+    price_e8: int,
+    candidates: Sequence[Candidate],
+    multiplier_e8: int = ONE_E8,
+) -> Report:
+    """Deleverage a bankrupt position (signed quantity) of a linear contract, with the money at its bankruptcy price.
+
+    Amounts are rounded once per part and booked on both sides, so that they cancel out.
+    """
+    assert quantity_e8 != 0 and bankrupt_id not in {one.account_id for one in candidates}, "somebody else takes it"
+    closed, left_e8 = deleverage(quantity_e8, candidates)
+    parts = tuple(
+        Part(
+            one.account_id, place, one.quantity_e8,
+            -divide(one.quantity_e8 * multiplier_e8 * price_e8, ONE_E8**2, "half_even")[0],
+        )
+        for place, one in enumerate(closed, 1)
+    )  # fmt: skip
+    taken_e8, paid_e8 = sum(part.quantity_e8 for part in parts), sum(part.paid_e8 for part in parts)
+    assert taken_e8 + left_e8 == quantity_e8, "what is taken and what is left is all there was"
+    return Report(instrument_id, bankrupt_id, price_e8, parts, -taken_e8, -paid_e8, left_e8)

@@ -26,6 +26,26 @@ def transfer_id(account_id: str, external_reference: str) -> str:
     return _digest("transfer", account_id, external_reference)
 
 
+def call_id(account_id: str, asset: str, called_at_us: int) -> str:
+    """32 hex digits, the same for the same margin call."""
+    return _digest("call", account_id, asset, str(called_at_us))
+
+
+def trade_id(reference: str, account_id: str, other_id: str) -> str:
+    """32 hex digits, the same for both sides of a bilateral trade: its identifier and the pair, in order."""
+    return _digest("trade", reference, account_id, other_id)
+
+
+def leg_id(origin_id: str, part: str) -> str:
+    """32 hex digits, the same for the same part of the same trade, leg or split."""
+    return _digest("leg", origin_id, part)
+
+
+def instruction_id(participant_id: str, asset: str, value_date: str) -> str:
+    """32 hex digits, the same for the same participant, asset and value date."""
+    return _digest("instruction", participant_id, asset, value_date)
+
+
 def break_id(venue: str, break_class: str, key: str) -> str:
     """32 hex digits, the same for the same difference."""
     return _digest("break", venue, break_class, key)

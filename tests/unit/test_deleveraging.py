@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truetape.deleveraging import Candidate, Closed, Haircut, deleverage, queue, socialise
+from tests.unit.desk import LAW
+from truetape.deleveraging import Candidate, Closed, Haircut, close_at, deleverage, queue, socialise
+from truetape.money import ONE_E8, to_e8
 
 #   account quantity profit cost notional equity
 BOOK = """
@@ -68,3 +70,46 @@ def test_a_socialised_loss_is_preserved_to_the_unit(loss: int, gains: list[int])
     assert sum(cut.amount_e8 for cut in cuts) + left == loss
     assert all(0 < cut.amount_e8 <= dict(named)[cut.account_id] for cut in cuts)
     assert left == 0 or sum(cut.amount_e8 for cut in cuts) == sum(max(gain, 0) for gain in gains)
+
+
+# -- with the money ----------------------------------------------------------------------------------------------------
+
+
+def test_the_bankrupt_position_is_closed_at_its_price_in_rank_order() -> None:
+    shorts = [
+        Candidate("amy", to_e8("-1"), to_e8("10000"), to_e8("70000"), to_e8("60000"), to_e8("10000")),
+        Candidate("ben", to_e8("-2"), to_e8("10000"), to_e8("130000"), to_e8("120000"), to_e8("100000")),
+    ]
+    report = close_at("BTC-PERP", "dan", to_e8("2.5"), to_e8("61000"), shorts)
+    assert [(part.account_id, part.rank, part.quantity_e8, part.paid_e8) for part in report.parts] == [
+        ("amy", 1, to_e8("1"), to_e8("-61000")),
+        ("ben", 2, to_e8("1.5"), to_e8("-91500")),
+    ]
+    assert (report.quantity_e8, report.paid_e8, report.left_e8) == (to_e8("-2.5"), to_e8("152500"), 0)
+
+
+def test_what_nobody_in_profit_can_take_is_left_for_the_tear_up() -> None:
+    assert close_at("X", "dan", 100, 5, []).left_e8 == 100
+
+
+amounts = st.integers(-(10**15), 10**15)
+holders = st.lists(
+    st.builds(
+        Candidate, st.integers(0, 50).map(str), st.integers(1, 10**12), amounts, st.integers(1, 10**15),
+        st.integers(0, 10**15), amounts,
+    ),
+    max_size=8, unique_by=lambda one: one.account_id,
+)  # fmt: skip
+
+
+@LAW
+@given(holders, st.integers(1, 10**13), st.integers(0, 10**13))
+def test_quantities_and_payments_sum_to_zero(candidates: list[Candidate], short_e8: int, price_e8: int) -> None:
+    report = close_at("X", "dan", -short_e8, price_e8, candidates, ONE_E8)
+    assert report.quantity_e8 + sum(part.quantity_e8 for part in report.parts) == 0
+    assert report.paid_e8 + sum(part.paid_e8 for part in report.parts) == 0
+    held = {one.account_id: one.quantity_e8 for one in candidates if one.profit_e8 > 0}
+    assert all(0 < -part.quantity_e8 <= held[part.account_id] for part in report.parts), "never past flat"
+    assert report.left_e8 == -max(0, short_e8 - sum(held.values()))
+    assert [part.rank for part in report.parts] == list(range(1, len(report.parts) + 1))
+    assert close_at("X", "dan", -short_e8, price_e8, list(reversed(candidates))) == report
