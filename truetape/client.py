@@ -30,6 +30,7 @@ from truetape.api import (
     Mark,
     Order,
     Position,
+    Statement,
     Submitted,
     Transfer,
 )
@@ -181,6 +182,10 @@ class Client:
     def entries(self, limit_per_page: int = 100) -> Iterator[Entry]:
         """Journal entries, newest first, page by page."""
         return self._pages("/v1/entries", "entries", Entry, {}, limit_per_page)
+
+    def statement(self, day: str) -> Statement:
+        """The account's day in UTC, such as 2026-11-26: opening balances, every line booked, closing balances."""
+        return self._ask("GET", f"/v1/statements/{day}", Statement)
 
     def positions(self) -> list[Position]:
         """All positions."""

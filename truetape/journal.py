@@ -5,7 +5,7 @@ Every entry is one transaction that names its fill, its event, its rule and its 
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -26,11 +26,15 @@ _OPENED: Final = "1970-01-01"
 
 
 def entries(
-    log: Log, timeout_seconds: float, account_id: str | None = None, until_us: int | None = None
+    log: Log,
+    timeout_seconds: float,
+    account_id: str | None = None,
+    until_us: int | None = None,
+    partitions: Iterable[int] = range(CLEARING_ENTRIES.partitions),
 ) -> Iterator[tuple[Part, int, EntryBooked]]:
     """Entries that count, partition by partition, each with its place: all, or those of one account; booked before a
     time (microseconds UTC) if one is given. Raises TapeGap when records are missing."""
-    parts = [Part(CLEARING_ENTRIES.name, partition) for partition in range(CLEARING_ENTRIES.partitions)]
+    parts = [Part(CLEARING_ENTRIES.name, partition) for partition in partitions]
     for part, span in log.ends(parts).items():
         cursor = Cursor(part, *span)
         while (given := cursor.peek(log, timeout_seconds)) is not None:

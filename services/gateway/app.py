@@ -9,7 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway import administration, operations, parked, reading, registry, streaming, trading, transfers
+from services.gateway import (
+    administration,
+    operations,
+    parked,
+    reading,
+    registry,
+    statements,
+    streaming,
+    trading,
+    transfers,
+)
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document, responses_of
 from services.gateway.problems import Problem
@@ -21,6 +31,7 @@ REQUESTS_MAX: Final = 4_096
 ROUTES: Final[tuple[Route, ...]] = (
     *trading.routes.all,
     *reading.routes.all,
+    *statements.routes.all,
     *streaming.routes.all,
     *transfers.routes.all,
     *administration.routes.all,

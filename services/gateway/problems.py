@@ -37,6 +37,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "idempotency_key_reused": (422, "The idempotency key belongs to another command"),
     "time_in_future": (422, "The time has not come yet"),
     "past_too_far": (422, "Too many records came later"),
+    "report_too_large": (422, "The report is too large for one answer"),
     "release_refused": (422, "The parked input was not resolved"),
     "reference_rejected": (422, "The reference command was refused"),
     "rate_limited": (429, "Too many requests"),

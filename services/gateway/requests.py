@@ -267,6 +267,12 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
     cursor: Cursor | UnsetType = UNSET
 
 
+class ReportQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """In which form."""
+
+    form: Annotated[Literal["json", "csv"], Meta(description="csv answers with text/csv")] = "json"
+
+
 class BreaksQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which breaks."""
 

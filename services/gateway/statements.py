@@ -1,0 +1,88 @@
+"""Routes of reports: an account's statement of a day, and what is open of each instrument. JSON or CSV."""
+
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from services.gateway import requests as r
+from services.gateway.problems import Problem, field_problem
+from services.gateway.queries import Query
+from services.gateway.routing import Call, Routes, reply
+from truetape import api as a
+from truetape import interest, statement
+from truetape.errors import SetupError
+from truetape.statement import Booked
+
+routes = Routes("reports")
+LINES_MAX: Final = 50_000
+HELD_MAX: Final = 1_000_000
+CSV_TYPE: Final = "text/csv; charset=utf-8"
+_VIEWS: Final = ("view_behind", "view_unavailable", "report_too_large")
+
+OPENING: Final = Query(
+    "opening balances",
+    """
+SELECT l.asset, sum(l.amount_e8) AS amount_e8 FROM view.entries e JOIN view.lines l USING (entry_id)
+WHERE e.account_id = %s AND l.account = %s AND e.booked_at_us < %s GROUP BY l.asset
+""",
+)
+LINES: Final = Query(
+    "lines of a day",
+    """
+SELECT l.entry_id, e.kind, e.rule,
+    coalesce(e.execution_id, e.external_reference, e.corrects, e.order_id, '') AS reference,
+    l.asset, l.amount_e8, l.purpose, e.booked_at_us, e.transacted_at_us
+FROM view.entries e JOIN view.lines l USING (entry_id)
+WHERE e.account_id = %s AND l.account = %s AND e.booked_at_us >= %s AND e.booked_at_us < %s
+ORDER BY e."offset", l.line LIMIT %s
+""",
+)
+HELD: Final = Query(
+    "everybody's positions",
+    "SELECT account_id, instrument_id, quantity_e8 FROM view.positions WHERE quantity_e8 <> 0 LIMIT %s",
+)
+
+
+@routes.add("GET", "/v1/statements/{day}", "read", query=r.ReportQuery, answers={200: a.Statement}, problems=_VIEWS,
+            waits=True)  # fmt: skip
+async def get_statement(call: Call) -> Response:
+    """The account's day: opening balances, every line booked with the balance after it, closing balances.
+
+    The day is in UTC, such as 2026-11-26, and holds the entries booked in it. `form=csv` gives a table instead.
+    """
+    form, day = call.query(r.ReportQuery).form, call.path("day")
+    try:
+        start_us, end_us = statement.span_of(day)
+    except SetupError as error:
+        raise field_problem("day", str(error)) from error
+    await call.see_answers()
+    reads, whose = call.gateway.reads, (call.account_id, f"client:{call.account_id}")
+    before = await reads.rows(OPENING, *whose, start_us)
+    lines = await reads.rows(LINES, *whose, start_us, end_us, LINES_MAX + 1)
+    _bound(len(lines), LINES_MAX, "lines; `truetape statement` has no such bound")
+    opening = {row["asset"]: int(row["amount_e8"]) for row in before}
+    found = statement.build(call.account_id, day, opening, (Booked(**row) for row in lines))
+    return _as(form, statement.as_csv(found), msgspec.convert(statement.plain(found), a.Statement))
+
+
+@routes.add("GET", "/v1/admin/interest", "admin", query=r.ReportQuery, answers={200: a.Interests}, problems=_VIEWS)
+async def get_interest(call: Call) -> Response:
+    """Open interest and concentration of every instrument, from the views as they are.
+
+    `form=csv` gives a table instead.
+    """
+    form = call.query(r.ReportQuery).form
+    rows = await call.gateway.reads.rows(HELD, HELD_MAX + 1)
+    _bound(len(rows), HELD_MAX, "positions; `truetape interest` has no such bound")
+    found = interest.interest({(row["account_id"], row["instrument_id"]): row["quantity_e8"] for row in rows})
+    return _as(form, interest.as_csv(found), a.Interests(msgspec.convert(interest.plain(found), list[a.Interest])))
+
+
+def _bound(count: int, limit: int, words: str) -> None:
+    if count > limit:
+        raise Problem("report_too_large", f"there are more than {limit} {words}", limit=limit)
+
+
+def _as(form: str, table: str, answer: Any) -> Response:
+    return Response(table, 200, media_type=CSV_TYPE) if form == "csv" else reply(answer)

@@ -1,0 +1,171 @@
+"""The statement of an account for a day: what it had, every line of every entry, what it has. From entries alone.
+
+A day is the entries *booked* in it (UTC), so that a statement never changes once its day is over: what happened on a
+day and was booked on the next is on the next one's statement, with both times. One day's closing is the next one's
+opening.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time
+from typing import Final
+
+from msgspec import Struct
+
+from truetape.errors import SetupError
+from truetape.messages import EntryBooked
+from truetape.money import from_e8
+
+DAY_US: Final = 86_400_000_000
+COLUMNS: Final = (
+    "booked_at", "transacted_at", "entry_id", "kind", "purpose", "asset", "amount", "balance", "reference", "rule",
+)  # fmt: skip
+
+
+class Booked(Struct, frozen=True):
+    """One line of the account, as an entry has it."""
+
+    entry_id: str
+    kind: str
+    rule: str
+    reference: str
+    """The fill, transfer, order or corrected entry that it belongs to; empty when none."""
+    asset: str
+    amount_e8: int
+    purpose: str
+    booked_at_us: int
+    transacted_at_us: int
+
+
+class Row(Struct, frozen=True):
+    """A line with the balance of its asset after it."""
+
+    line: Booked
+    balance_e8: int
+
+
+class Total(Struct, frozen=True):
+    """One asset over the day. opening + entries = closing."""
+
+    asset: str
+    opening_e8: int
+    entries_e8: int
+    closing_e8: int
+
+
+class Statement(Struct, frozen=True):
+    """A day of an account."""
+
+    account_id: str
+    day: str
+    totals: tuple[Total, ...]
+    rows: tuple[Row, ...]
+
+
+def span_of(day: str) -> tuple[int, int]:
+    """First microsecond of a day in UTC, and of the next. Raises SetupError for what is no day."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError as error:
+        raise SetupError(f"{day[:40]!r} is no day such as 2026-11-26") from error
+    start_us = int(datetime.combine(found, time(), UTC).timestamp()) * 1_000_000
+    return start_us, start_us + DAY_US
+
+
+def lines_of(account_id: str, entry: EntryBooked) -> Iterator[Booked]:
+    """What an entry moves on the account itself; the mirrors' and the house's lines are not the client's."""
+    reference = entry.execution_id or entry.external_reference or entry.corrects or entry.order_id or ""
+    for line in entry.lines:
+        if line.account == f"client:{account_id}":
+            yield Booked(
+                entry.entry_id, entry.kind, entry.rule, reference, line.asset, line.amount_e8, line.purpose,
+                entry.meta.decided_at_us, entry.transacted_at_us,
+            )  # fmt: skip
+
+
+def from_entries(account_id: str, day: str, entries: Iterable[EntryBooked]) -> Statement:
+    """The statement, from the account's entries in the order of the tape. Raises SetupError for what is no day."""
+    start_us, end_us = span_of(day)
+    opening: dict[str, int] = {}
+    lines: list[Booked] = []
+    for entry in entries:
+        for line in lines_of(account_id, entry):
+            if line.booked_at_us < start_us:
+                opening[line.asset] = opening.get(line.asset, 0) + line.amount_e8
+            elif line.booked_at_us < end_us:
+                lines.append(line)
+    return build(account_id, day, opening, lines)
+
+
+def build(account_id: str, day: str, opening: Mapping[str, int], lines: Iterable[Booked]) -> Statement:
+    """The statement of these opening balances and lines; assets that were never touched are left out."""
+    balances = dict(opening)
+    rows = []
+    for line in lines:
+        balances[line.asset] = balances.get(line.asset, 0) + line.amount_e8
+        rows.append(Row(line, balances[line.asset]))
+    totals = tuple(
+        Total(asset, opening.get(asset, 0), balances[asset] - opening.get(asset, 0), balances[asset])
+        for asset in sorted(balances)
+    )
+    for total in totals:
+        moved_e8 = sum(row.line.amount_e8 for row in rows if row.line.asset == total.asset)
+        assert total.opening_e8 + moved_e8 == total.closing_e8, "opening and entries make the closing"
+    return Statement(account_id, day, totals, tuple(rows))
+
+
+def plain(statement: Statement) -> dict[str, object]:
+    """As JSON: decimals are strings, times ISO 8601."""
+    return {
+        "account_id": statement.account_id,
+        "day": statement.day,
+        "totals": [
+            {
+                "asset": total.asset, "opening": from_e8(total.opening_e8), "entries": from_e8(total.entries_e8),
+                "closing": from_e8(total.closing_e8),
+            }
+            for total in statement.totals
+        ],
+        "lines": [dict(zip(COLUMNS, cells(row), strict=True)) for row in statement.rows],
+    }  # fmt: skip
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One row as text, in the order of COLUMNS."""
+    line = row.line
+    return (
+        moment(line.booked_at_us), moment(line.transacted_at_us), line.entry_id, line.kind, line.purpose, line.asset,
+        from_e8(line.amount_e8), from_e8(row.balance_e8), line.reference, line.rule,
+    )  # fmt: skip
+
+
+def moment(at_us: int) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    seconds, rest = divmod(at_us, 1_000_000)
+    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def as_csv(statement: Statement) -> str:
+    """One row per line between one OPENING and one CLOSING row per asset, so that a spreadsheet can add it up."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\r\n")
+    table.writerow(COLUMNS)
+    for total in statement.totals:
+        table.writerow(_bound("OPENING", total.asset, total.opening_e8))
+    table.writerows([guarded(cell) for cell in cells(row)] for row in statement.rows)
+    for total in statement.totals:
+        table.writerow(_bound("CLOSING", total.asset, total.closing_e8))
+    return out.getvalue()
+
+
+def _bound(kind: str, asset: str, balance_e8: int) -> list[str]:
+    return ["", "", "", kind, "", guarded(asset), "", from_e8(balance_e8), "", ""]
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: others' words (references, assets) may begin like one."""
+    if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not cell[1:2].isdigit()):
+        return "'" + cell
+    return cell
