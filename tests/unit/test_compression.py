@@ -88,6 +88,7 @@ def test_the_proof_sees_what_is_wrong(spoil: object) -> None:
         prove(spoil(made))  # type: ignore[operator]
 
 
+_SAME = {"f": "b", "g": "c", "h": "d", "i": "e", "j": "a"}
 trades = st.lists(
     st.builds(
         Exposure, st.just("t"), st.sampled_from("abcde"), st.sampled_from("fghij"), st.sampled_from("XY"),
@@ -95,7 +96,6 @@ trades = st.lists(
     ),
     max_size=14,
 ).map(lambda found: [replace(one, short_id=_SAME.get(one.short_id, "a")) for one in found])  # fmt: skip
-_SAME = {"f": "b", "g": "c", "h": "d", "i": "e", "j": "a"}
 
 
 @LAW

@@ -76,9 +76,8 @@ def test_nobody_is_lost_and_no_receiver_takes_more_than_it_can(
     found: list[Client], capacity_e8: int, accepts: frozenset[str]
 ) -> None:
     outcome = port(found, [Receiver("m2", accepts, capacity_e8), Receiver("m3", frozenset("a"), 0)])
-    assert sorted(one.account_id for one in (*outcome.ported, *outcome.closed_out)) == sorted(
-        one.account_id for one in found
-    )
+    moved = [one.account_id for one in outcome.ported] + [one.account_id for one in outcome.closed_out]
+    assert sorted(moved) == sorted(one.account_id for one in found)
     required = {one.account_id: one.required_e8 for one in found}
     assert sum(required[one.account_id] for one in outcome.ported if one.receiver_id == "m2") <= capacity_e8
     assert port(list(reversed(found)), [Receiver("m3", frozenset("a"), 0), Receiver("m2", accepts, capacity_e8)]) == (

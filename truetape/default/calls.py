@@ -86,7 +86,7 @@ def act(call: Call, action: str, actor: str, at_us: int, detail: str = "") -> Ca
     if action in ("pass_deadline", "pass_grace") and due(call, at_us) != action:
         raise NotLegal(f"{action} is not due at {at_us}: the deadline is {call.due_at_us}, grace {call.grace_us} us")
     assert state in get_args(CallState), "the table knows the states"
-    return replace(call, state=state, actor=actor, acted_at_us=at_us, detail=detail)  # type: ignore[arg-type]
+    return replace(call, state=state, actor=actor, acted_at_us=at_us, detail=detail)
 
 
 def due(call: Call, at_us: int) -> str | None:

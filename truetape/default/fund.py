@@ -39,12 +39,12 @@ def size(scenarios: Sequence[Stressed], margins_e8: Mapping[str, int], covered: 
     """Size the fund under stress. Every member of a scenario has a margin: zero must be said, not left out."""
     beyond = {one.scenario: _beyond(one, margins_e8) for one in scenarios}
     assert len(beyond) == len(scenarios), "each scenario has a name of its own"
-    best, deciding = ("", ()), 0
+    best = Sizing(0, "", (), beyond)
     for scenario, members in sorted(beyond.items()):
         for chosen in (members[:covered], members[1:3]):
-            if (amount_e8 := sum(loss_e8 for _, loss_e8 in chosen)) > deciding:
-                best, deciding = (scenario, chosen), amount_e8
-    return Sizing(deciding, best[0], best[1], beyond)
+            if (amount_e8 := sum(loss_e8 for _, loss_e8 in chosen)) > best.size_e8:
+                best = Sizing(amount_e8, scenario, chosen, beyond)
+    return best
 
 
 def _beyond(stressed: Stressed, margins_e8: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
