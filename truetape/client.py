@@ -30,15 +30,15 @@ from truetape.api import (
     Mark,
     Order,
     Position,
-    Statement,
     Submitted,
     Transfer,
 )
+from truetape.api_reports import Statement
 from truetape.errors import TruetapeError
 
 __all__ = [
     "Balance", "Client", "ClientError", "Entry", "Event", "Fill", "Instrument", "Mark", "Order", "Position", "Refused",
-    "StreamEvent", "Submitted", "Transfer", "Unreachable",
+    "Statement", "StreamEvent", "Submitted", "Transfer", "Unreachable",
 ]  # fmt: skip
 
 T = TypeVar("T")

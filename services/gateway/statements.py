@@ -9,7 +9,7 @@ from services.gateway import requests as r
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, reply
-from truetape import api as a
+from truetape import api_reports as a
 from truetape import interest, statement
 from truetape.errors import SetupError
 from truetape.statement import Booked

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from tests.unit.day import ACCOUNTS, DAY_US, PAIRS, Day
 from tests.unit.test_journal import hledger, needs_hledger
-from truetape import api, interest, journal, statement
+from truetape import api_reports as api
+from truetape import interest, journal, statement
 from truetape import messages as m
 from truetape.commands import interest as interest_command
 from truetape.commands import statement as statement_command

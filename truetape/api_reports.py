@@ -1,0 +1,75 @@
+"""The gateway's answers that are reports: statements, open interest. Decimals and times are those of truetape/api.py."""
+
+from msgspec import Struct
+
+from truetape.api import Decimal, Time
+
+
+class StatementTotal(Struct, frozen=True):
+    """One asset over the day: opening + entries = closing."""
+
+    asset: str
+    opening: Decimal
+    entries: Decimal
+    closing: Decimal
+
+
+class StatementLine(Struct, frozen=True):
+    """One line of the account, with the balance of its asset after it."""
+
+    booked_at: Time
+    transacted_at: Time
+    entry_id: str
+    kind: str
+    purpose: str
+    asset: str
+    amount: Decimal
+    balance: Decimal
+    reference: str
+    """The fill, transfer, order or corrected entry that it belongs to; empty when none."""
+    rule: str
+
+
+class Statement(Struct, frozen=True):
+    """An account's day: every line that was booked in it (UTC)."""
+
+    account_id: str
+    day: str
+    totals: list[StatementTotal]
+    lines: list[StatementLine]
+
+
+class Holder(Struct, frozen=True):
+    """One account's part of an instrument."""
+
+    account_id: str
+    quantity: Decimal
+    """Signed."""
+    share: Decimal
+    """Of all that is open on its side; 1 is everything."""
+
+
+class Interest(Struct, frozen=True):
+    """What is open of an instrument, and how it is spread. Shares and index are of the larger side."""
+
+    instrument_id: str
+    open_interest: Decimal
+    longs: str
+    """Accounts that are long."""
+    shorts: str
+    long: Decimal
+    short: Decimal
+    net: Decimal
+    """What venues and the house hold against the clients."""
+    largest_account: str
+    largest_share: Decimal
+    five_largest_share: Decimal
+    concentration_index: Decimal
+    """Herfindahl-Hirschman: the sum of squared shares; 1 when one account holds all."""
+    holders: list[Holder]
+
+
+class Interests(Struct, frozen=True):
+    """Open interest of every instrument."""
+
+    instruments: list[Interest]
