@@ -1,4 +1,4 @@
-"""The gateway's answers that are reports: statements, open interest. Decimals and times are those of truetape/api.py."""
+"""The gateway's answers that are reports: statements, open interest. Decimals and times as in truetape/api.py."""
 
 from msgspec import Struct
 
