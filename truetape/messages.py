@@ -692,6 +692,21 @@ class MarkSeen(Struct, frozen=True, gc=False):
     """When the venue's book had it."""
 
 
+class OrderMargin(Struct, frozen=True, gc=False):
+    """What an order in a contract needs: cost that it holds, and margin that its worst fills add."""
+
+    unit_cost_e8: int
+    """Held for each contract: fee, loss between its limit and the mark, an option's premium when it is bought."""
+    adds_e8: int
+    """Margin that the worst fills of all open orders need more with this one."""
+    required_e8: int
+    """Margin that positions and open orders in the same settlement asset needed before it."""
+    equity_e8: int
+    """What the account had against it: balance and profit not yet paid."""
+    reserved_e8: int
+    """What its open orders and withdrawals held in that asset."""
+
+
 class OrderAccepted(Struct, frozen=True, gc=False, kw_only=True):
     """Risk accepted the order and reserved what it can use."""
 
@@ -713,6 +728,8 @@ class OrderAccepted(Struct, frozen=True, gc=False, kw_only=True):
     """The router must not send it later."""
     mark: MarkSeen | None = None
     """The mark that the collar used."""
+    margin: OrderMargin | None = None
+    """How the reservation of an order in a contract is made up; null for spot."""
 
 
 class OrderRejected(Struct, frozen=True, gc=False, kw_only=True):
@@ -792,6 +809,19 @@ class AssetChange(Struct, frozen=True, gc=False):
     """Change; negative is less."""
 
 
+class ContractHeld(Struct, frozen=True, gc=False):
+    """A position in a contract as clearing has it, for margin."""
+
+    instrument_id: str
+    """Contract."""
+    quantity_e8: int
+    """Signed contracts."""
+    cost_e8: int
+    """Signed cost of what is open, in the settlement asset."""
+    unpaid_e8: int
+    """Realised profit that variation margin has not paid yet."""
+
+
 class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
     """Clearing booked an entry; the account's credit follows."""
 
@@ -813,6 +843,8 @@ class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
     """The order whose fill it was."""
     reopens_account: bool = False
     """Whether this entry was the account's last parked input: new orders pass again."""
+    contract: ContractHeld | None = None
+    """The position after an entry about a contract; null for others."""
 
 
 class ReservationReleased(Struct, frozen=True, gc=False):

@@ -47,6 +47,17 @@ class Reservation(Struct, array_like=True, gc=False):
     reserved_e8: int
     cleared_e8: int = 0
     ended: bool = False
+    contract: bool = False
+    unit_cost_e8: int = 0
+    """Of an order in a contract: what it holds for each; its margin is counted with the position's."""
+
+
+class Contract(Struct, frozen=True, array_like=True, gc=False):
+    """A position in a contract as clearing has it."""
+
+    quantity_e8: int
+    cost_e8: int
+    unpaid_e8: int
 
 
 class Withdrawal(Struct, array_like=True, gc=False):
@@ -61,6 +72,8 @@ class Account(Struct):
 
     balances: dict[str, int] = {}
     """By asset, as clearing booked them."""
+    contracts: dict[str, Contract] = {}
+    """Positions in contracts by instrument, but for those without quantity and unpaid profit."""
     reserved: dict[str, int] = {}
     """By asset: the sum over reservations and withdrawals."""
     reservations: dict[str, Reservation] = {}

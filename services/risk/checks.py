@@ -9,10 +9,21 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from services.risk import credit
+from services.risk import credit, margin
 from services.risk.account import Account, messages_in_second
+from truetape.errors import ContractError, MoneyError
 from truetape.ids import MIRRORS
-from truetape.messages import Instrument, Limits, MarkPublished, MarkSeen, OrderTerms, RejectReason, TransferTerms
+from truetape.marks import Marks
+from truetape.messages import (
+    Instrument,
+    Limits,
+    MarkPublished,
+    MarkSeen,
+    OrderMargin,
+    OrderTerms,
+    RejectReason,
+    TransferTerms,
+)
 from truetape.money import MAX_E8, ONE_E8, divide
 from truetape.reference import EVERYBODY, Reference
 from truetape.service import Input
@@ -44,6 +55,7 @@ class Asked(Struct, gc=False):
     mark: MarkPublished | None
     received_at_us: int
     at_us: int
+    marks: Marks
 
 
 class Priced(Struct, gc=False):
@@ -56,7 +68,9 @@ class Priced(Struct, gc=False):
     notional_e8: int
     """Limit price times quantity."""
     cost_e8: int
-    """What must be reserved: fee included for a buy, the quantity for a sell."""
+    """What must be reserved: fee included for a buy, the quantity for a sell; margin and fees for a contract."""
+    margin: OrderMargin | None = None
+    """Of an order in a contract: how the cost is made up."""
 
 
 def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input) -> Asked | Refusal:
@@ -69,7 +83,7 @@ def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input
         return Refusal("INSTRUMENT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
     return Asked(
         order, instrument, account, reference.limits_of(order.account_id), reference,
-        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us,
+        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us, given.tables.marks,
     )  # fmt: skip
 
 
@@ -84,9 +98,38 @@ def examine(one: Asked) -> Priced | Refusal:
     if refusal is not None:
         return refusal._replace(mark=seen)
     assert seen is not None, "a missing mark is refused"
-    priced = _price(one, seen)
-    refusal = _first(PRICE_CHECKS, priced)
+    try:
+        priced = _price(one, seen) if one.instrument.contract is None else _price_contract(one, seen)
+        refusal = _first(PRICE_CHECKS, priced)
+    except margin.MarkWanted as wanted:  # Of another position, or of an index: what is not known is not taken for zero.
+        refusal = _unmarked(wanted, one.limits.mark_max_age_us)
+    except (MoneyError, ContractError):
+        refusal = Refusal("NUMBER_TOO_LARGE", {"quantity_e8": one.order.quantity_e8, "mark_e8": seen.price_e8})
     return priced if refusal is None else refusal._replace(mark=seen)
+
+
+def _unmarked(wanted: margin.MarkWanted, max_age_us: int) -> Refusal:
+    if wanted.age_us is None:
+        return Refusal("MARK_MISSING", {"marks": 0, "of_position": 1})
+    return Refusal("MARK_STALE", {"age_us": wanted.age_us, "max_age_us": max_age_us, "of_position": 1})
+
+
+def _price_contract(one: Asked, mark: MarkSeen) -> Priced:
+    """Raises MarkWanted, MoneyError, ContractError."""
+    order, terms = one.order, one.instrument.contract
+    assert terms is not None, "it is a contract"
+    price_e8 = limit_price_e8(one, mark.price_e8)
+    rate_e8 = credit.fee_rate_e8(one.reference.fees_of(order.account_id), one.instrument)
+    held = margin.order_margin(
+        one.account, one.instrument, order.side, order.quantity_e8, price_e8, rate_e8, _market(one)
+    )
+    notional_e8 = margin.limit_notional_e8(terms, order.quantity_e8, price_e8)
+    cost_e8 = credit.times_e8(order.quantity_e8, held.unit_cost_e8)
+    return Priced(one, mark, price_e8, rate_e8, notional_e8, cost_e8, held)
+
+
+def _market(one: Asked) -> margin.Market:
+    return margin.Market(one.marks, one.reference, one.at_us, one.limits.mark_max_age_us)
 
 
 def _price(one: Asked, mark: MarkSeen) -> Priced:
@@ -138,7 +181,11 @@ def trading_reducing(one: Asked) -> Numbers | None:
         return None
     held_e8 = credit.available_e8(one.account, one.instrument.base)
     sells = order.side == "SELL"
-    if sells and order.quantity_e8 <= held_e8:
+    if one.instrument.contract is not None:
+        held_e8 = margin.reducible_e8(one.account, order.instrument_id, order.side)
+        if order.quantity_e8 <= held_e8:
+            return None
+    elif sells and order.quantity_e8 <= held_e8:
         return None
     return {"sells": int(sells), "quantity_e8": order.quantity_e8, "held_e8": held_e8}
 
@@ -178,14 +225,16 @@ def quantity_not_positive(one: Asked) -> Numbers | None:
 
 def price_not_positive(one: Asked) -> Numbers | None:
     """Zero or less."""
-    price_e8 = one.order.price_e8
+    price_e8, terms = one.order.price_e8, one.instrument.contract
+    if terms is not None and terms.signed_price:
+        return None
     return {"price_e8": price_e8} if price_e8 is not None and price_e8 <= 0 else None
 
 
 def number_too_large(one: Asked) -> Numbers | None:
     """Price times quantity is beyond 64 bits."""
     price_e8, quantity_e8 = one.order.price_e8, one.order.quantity_e8
-    if price_e8 is None or price_e8 * quantity_e8 <= MAX_E8 * ONE_E8:
+    if price_e8 is None or abs(price_e8) * quantity_e8 <= MAX_E8 * ONE_E8:
         return None
     return {"price_e8": price_e8, "quantity_e8": quantity_e8}
 
@@ -244,12 +293,13 @@ def limit_price_e8(one: Asked, mark_e8: int) -> int:
         return one.order.price_e8
     tick_e8, edge_e8 = one.instrument.tick_e8, collar_e8(one, mark_e8)
     inside_e8 = edge_e8 // tick_e8 * tick_e8 if one.order.side == "BUY" else -(-edge_e8 // tick_e8) * tick_e8
-    return max(inside_e8, tick_e8)
+    terms = one.instrument.contract
+    return inside_e8 if terms is not None and terms.signed_price else max(inside_e8, tick_e8)
 
 
 def collar_e8(one: Asked, mark_e8: int) -> int:
     """The furthest price on the harmful side of the mark: above it for a buy, below it for a sell."""
-    width_e8 = divide(mark_e8 * one.limits.collar_rate_e8, ONE_E8, "down")[0]
+    width_e8 = divide(abs(mark_e8) * one.limits.collar_rate_e8, ONE_E8, "down")[0]
     return mark_e8 + width_e8 if one.order.side == "BUY" else mark_e8 - width_e8
 
 
@@ -267,6 +317,11 @@ def cost_too_large(one: Priced) -> Numbers | None:
     order, instrument = one.asked.order, one.asked.instrument
     if max(one.limit_price_e8, one.notional_e8, one.cost_e8) > MAX_E8:
         return {"quantity_e8": order.quantity_e8, "mark_e8": one.mark.price_e8, "fee_rate_e8": one.fee_rate_e8}
+    if instrument.contract is not None:
+        held = one.asked.account.contracts.get(order.instrument_id)
+        held_e8 = abs(held.quantity_e8) if held is not None else 0
+        too_many = held_e8 + order.quantity_e8 > MAX_E8
+        return {"held_e8": held_e8, "gained_e8": order.quantity_e8} if too_many else None
     buys = order.side == "BUY"
     held_e8 = one.asked.account.balances.get(instrument.base if buys else instrument.quote, 0)
     gained_e8 = order.quantity_e8 if buys else one.notional_e8
@@ -293,12 +348,18 @@ def notional_above_limit(one: Priced) -> Numbers | None:
 
 def insufficient_funds(one: Priced) -> Numbers | None:
     """What it can cost, fee included, is more than the account has free."""
-    account = one.asked.account
-    asset = credit.asset_of(one.asked.order.side, one.asked.instrument)
-    available_e8 = credit.available_e8(account, asset)
-    if one.cost_e8 <= available_e8:
+    account, order, terms = one.asked.account, one.asked.order, one.asked.instrument.contract
+    asset = credit.asset_of(order.side, one.asked.instrument)
+    spends = terms is None or (terms.kind == "OPTION" and order.side == "BUY")
+    available_e8 = margin.free_e8(account, asset, _market(one.asked), spends)
+    made, needed_e8 = one.margin, one.cost_e8
+    if made is not None:
+        needed_e8 += made.adds_e8
+        if margin.only_reduces(made, account, one.asked.instrument, order.side, order.quantity_e8, _market(one.asked)):
+            return None
+    if needed_e8 <= available_e8:
         return None
-    return {"needed_e8": one.cost_e8, "available_e8": available_e8, "reserved_e8": account.reserved.get(asset, 0)}
+    return {"needed_e8": needed_e8, "available_e8": available_e8, "reserved_e8": account.reserved.get(asset, 0)}
 
 
 ORDER_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | None]]]] = (
@@ -349,15 +410,22 @@ def examine_transfer(terms: TransferTerms, account: Account, given: Input) -> Re
     held_e8 = account.balances.get(terms.asset, 0)
     if max(abs(amount_e8), abs(held_e8 + amount_e8)) > MAX_E8:
         return Refusal("NUMBER_TOO_LARGE", {"amount_e8": amount_e8, "held_e8": held_e8})
-    return _examine_withdrawal(terms, account, reference) if amount_e8 < 0 else None
+    return _examine_withdrawal(terms, account, given) if amount_e8 < 0 else None
 
 
-def _examine_withdrawal(terms: TransferTerms, account: Account, reference: Reference) -> Refusal | None:
+def _examine_withdrawal(terms: TransferTerms, account: Account, given: Input) -> Refusal | None:
+    """What positions need as margin stays, and profit that is not paid yet cannot leave."""
+    reference = given.tables.reference
     if reference.trading_state_of(terms.account_id) == "HALTED":
         return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8})
     if account.halted_by:
         return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8, "ledger_halted": 1})
-    available_e8 = credit.available_e8(account, terms.asset)
+    max_age_us = reference.limits_of(terms.account_id).mark_max_age_us
+    market = margin.Market(given.tables.marks, reference, given.at_us, max_age_us)
+    try:
+        available_e8 = margin.free_e8(account, terms.asset, market, spends=True)
+    except margin.MarkWanted as wanted:
+        return _unmarked(wanted, max_age_us)
     if -terms.amount_e8 > available_e8:
         numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}
         return Refusal("INSUFFICIENT_FUNDS", numbers | {"reserved_e8": account.reserved.get(terms.asset, 0)})

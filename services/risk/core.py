@@ -12,6 +12,7 @@ from services.risk import checks, credit
 from services.risk.account import (
     NOBODY,
     Account,
+    Contract,
     Decision,
     State,
     close,
@@ -66,6 +67,7 @@ def _submit(state: State, given: Input, command: m.SubmitOrder) -> Message:
         reference_offset=given.tables.reference_offset,
         send_before_us=given.at_us + ORDER_LIFETIME_US,
         mark=found.mark,
+        margin=found.margin,
     )
 
 
@@ -178,6 +180,7 @@ def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated
         released_e8=released_e8,
         filled_e8=filled_e8,
         reopens_account=_reopens(account, entry.release),
+        contract=_held(entry),
     )
 
 
@@ -199,6 +202,15 @@ def _dismissed(state: State, given: Input, event: m.ParkedDismissed) -> m.Accoun
 def _reopens(account: Account, release: m.Release | None) -> bool:
     """Whether clearing has resolved the last parked input of the account."""
     return release is not None and release.left == 0 and bool(account.halted_by)
+
+
+def _held(entry: m.EntryBooked) -> m.ContractHeld | None:
+    """The position that an entry about a contract leaves."""
+    after, booked = entry.position, entry.contract
+    if after is None or booked is None:
+        return None
+    unpaid_e8 = after.realised_e8 - booked.settled_e8
+    return m.ContractHeld(after.instrument_id, after.quantity_e8, after.cost_e8, unpaid_e8)
 
 
 def _changes(entry: m.EntryBooked) -> tuple[m.AssetChange, ...]:
@@ -269,6 +281,10 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
         credit.book_withdrawal(account, event.entry_id)
     if event.reopens_account:
         account.halted_by = ""
+    if (held := event.contract) is not None:
+        account.contracts.pop(held.instrument_id, None)
+        if held.quantity_e8 or held.unpaid_e8:
+            account.contracts[held.instrument_id] = Contract(held.quantity_e8, held.cost_e8, held.unpaid_e8)
 
 
 def _halted(state: State, event: m.AccountHalted) -> None:

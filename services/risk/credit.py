@@ -16,7 +16,9 @@ def fee_rate_e8(fees: Fees, instrument: Instrument) -> int:
 
 
 def asset_of(side: Side, instrument: Instrument) -> str:
-    """What an order uses: a buy the quote asset, a sell the base asset."""
+    """What an order uses: a buy the quote asset, a sell the base asset; in a contract what it settles in."""
+    if instrument.contract is not None:
+        return instrument.contract.settlement_asset
     return instrument.quote if side == BUY else instrument.base
 
 
@@ -41,7 +43,14 @@ def left_e8(reservation: Reservation, quantity_e8: int, cleared_e8: int) -> int:
     rest_e8 = quantity_e8 - cleared_e8
     if rest_e8 <= 0:
         return 0
+    if reservation.contract:
+        return times_e8(rest_e8, reservation.unit_cost_e8)
     return cost_e8(reservation.buys, rest_e8, reservation.limit_price_e8, reservation.fee_rate_e8)
+
+
+def times_e8(quantity_e8: int, unit_e8: int) -> int:
+    """So many contracts at so much each, rounded up."""
+    return divide(quantity_e8 * unit_e8, ONE_E8, "up")[0]
 
 
 def available_e8(account: Account, asset: str) -> int:
@@ -54,7 +63,7 @@ def available_e8(account: Account, asset: str) -> int:
 
 def reserve(account: Account, accepted: OrderAccepted) -> None:
     """An accepted order holds what it can use."""
-    order = accepted.order
+    order, margin = accepted.order, accepted.margin
     account.reservations[order.order_id] = Reservation(
         number=account.accepted,
         instrument_id=order.instrument_id,
@@ -64,6 +73,8 @@ def reserve(account: Account, accepted: OrderAccepted) -> None:
         fee_rate_e8=accepted.fee_rate_e8,
         quantity_e8=order.quantity_e8,
         reserved_e8=accepted.reserved_e8,
+        contract=margin is not None,
+        unit_cost_e8=margin.unit_cost_e8 if margin else 0,
     )
     account.accepted += 1
     account.open_orders += 1

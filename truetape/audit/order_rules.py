@@ -111,6 +111,11 @@ class OrderRules:
         least = terms.quantity_e8
         if terms.side == "BUY":
             least = -(-event.limit_price_e8 * terms.quantity_e8 // ONE_E8)
+        if (margin := event.margin) is not None:
+            least = -(-terms.quantity_e8 * margin.unit_cost_e8 // ONE_E8)
+            needs = margin.required_e8 + margin.reserved_e8 + margin.adds_e8 + event.reserved_e8
+            enough = margin.adds_e8 == 0 or needs <= margin.equity_e8
+            self._expect(enough, "margin is enough", where, account, margin.equity_e8, needs)
         self._expect(event.reserved_e8 >= least, "reserved is enough", where, account, least, event.reserved_e8)
         order.status = advance(order.status, event)
         order.limit_price_e8, order.reserved_e8 = event.limit_price_e8, event.reserved_e8

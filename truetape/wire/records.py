@@ -2172,6 +2172,111 @@ def decode_63(data: bytes) -> Any:
     return message
 
 
+def read_OrderMargin(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    return m.OrderMargin(v1, v2, v3, v4, v5), at
+
+
+def read_OrderAccepted_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = read_MarkSeen(data, at)
+        v7 = v9
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = read_OrderMargin(data, at)
+        v12 = v14
+    return m.OrderAccepted(
+        meta=v1,
+        order=v2,
+        limit_price_e8=v3,
+        reserved_asset=v4,
+        reserved_e8=v5,
+        fee_rate_e8=v6,
+        mark=v7,
+        reference_offset=v10,
+        send_before_us=v11,
+        margin=v12,
+    ), at
+
+
+def decode_64(data: bytes) -> Any:
+    message, at = read_OrderAccepted_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractHeld(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.ContractHeld(v1, v2, v3, v4), at
+
+
+def read_CreditUpdated_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_boolean(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractHeld(data, at)
+        v15 = v17
+    return m.CreditUpdated(
+        meta=v1,
+        account_id=v2,
+        entry_id=v3,
+        order_id=v4,
+        changes=v7,
+        released_asset=v11,
+        released_e8=v12,
+        filled_e8=v13,
+        reopens_account=v14,
+        contract=v15,
+    ), at
+
+
+def decode_65(data: bytes) -> Any:
+    message, at = read_CreditUpdated_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -2439,6 +2544,14 @@ def write_MarkSeen(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.observed_at_us)
 
 
+def write_OrderMargin(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.unit_cost_e8)
+    p.write_long(out, value.adds_e8)
+    p.write_long(out, value.required_e8)
+    p.write_long(out, value.equity_e8)
+    p.write_long(out, value.reserved_e8)
+
+
 def write_OrderAccepted(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     write_OrderTerms(out, value.order)
@@ -2454,10 +2567,16 @@ def write_OrderAccepted(out: list[bytes], value: Any) -> None:
         write_MarkSeen(out, v1)
     p.write_long(out, value.reference_offset)
     p.write_long(out, value.send_before_us)
+    v2 = value.margin
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_OrderMargin(out, v2)
 
 
-def encode_9(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\t"]
+def encode_64(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00@"]
     write_OrderAccepted(out, message)
     return b"".join(out)
 
@@ -2559,6 +2678,13 @@ def write_AssetChange(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.amount_e8)
 
 
+def write_ContractHeld(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.cost_e8)
+    p.write_long(out, value.unpaid_e8)
+
+
 def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.account_id)
@@ -2579,10 +2705,16 @@ def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.released_e8)
     p.write_long(out, value.filled_e8)
     p.write_boolean(out, value.reopens_account)
+    v4 = value.contract
+    if v4 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_ContractHeld(out, v4)
 
 
-def encode_52(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x004"]
+def encode_65(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00A"]
     write_CreditUpdated(out, message)
     return b"".join(out)
 
@@ -3560,6 +3692,8 @@ DECODERS: dict[int, Any] = {
     61: decode_61,
     62: decode_62,
     63: decode_63,
+    64: decode_64,
+    65: decode_65,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -3570,12 +3704,12 @@ ENCODERS: dict[Any, Any] = {
     m.CancelOrder: encode_6,
     m.CancelAllOrders: encode_7,
     m.RequestTransfer: encode_8,
-    m.OrderAccepted: encode_9,
+    m.OrderAccepted: encode_64,
     m.OrderRejected: encode_10,
     m.DecisionRepeated: encode_11,
     m.CancelRequested: encode_12,
     m.CancelRefused: encode_13,
-    m.CreditUpdated: encode_52,
+    m.CreditUpdated: encode_65,
     m.ReservationReleased: encode_15,
     m.TransferApproved: encode_16,
     m.TransferRejected: encode_17,

@@ -1,0 +1,210 @@
+"""Margin before the trade: what an order in a contract needs, and that no accepted order can break initial margin."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.risk import margin
+from services.risk.account import State
+from services.risk.core import SERVICE as RISK
+from tests.unit import contract_desk
+from tests.unit.contract_desk import E8, future, instrument, option
+from tests.unit.contract_desk import terms as perpetual
+from tests.unit.desk import ANN, LIMITS, START_US, Desk, mark, submit, terms, transfer
+from truetape import messages as m
+from truetape.audit.archive import Seen
+from truetape.audit.findings import Findings
+from truetape.audit.killswitch import KillSwitch
+from truetape.audit.merge import Given
+from truetape.audit.order_rules import OrderRules
+from truetape.happenings import Part
+from truetape.marks import Marks
+from truetape.reference import Reference
+from truetape.service import Tables
+
+PERP, CALL = "BTC-USDT-PERP", "BTC-USDT-20231115-60000-C"
+FEES = m.Fees(10_000, 50_000)
+
+
+class Pair:
+    """Risk and clearing of one account, with a mark of 60 000: what clearing books, risk hears."""
+
+    def __init__(self, *known: m.Instrument, deposit: int = 100, mark_of: tuple[m.MarkPublished, ...] = ()) -> None:
+        self.clearing = contract_desk.Desk(*known, fees=FEES)
+        self.clearing.now_us = START_US
+        reference: Reference = self.clearing.reference
+        reference.limits["*"] = msgspec.structs.replace(LIMITS, max_open_orders=100)
+        marks = mark_of or tuple(mark("60000", instrument_id=one.instrument_id) for one in known)
+        tables = Tables(reference, Marks({one.instrument_id: one for one in marks}))
+        self.risk: Desk[State] = Desk(RISK, tables)
+        self._orders = 0
+        self.findings = Findings()
+        self._rules = OrderRules(self.findings, Seen(), KillSwitch())
+        if deposit:
+            approved = self.risk.give(m.RequestTransfer(transfer(str(deposit)), "key", START_US))
+            self.risk.give(self.clearing.approve(approved))
+
+    def order(self, side: m.Side, contracts: int, price: str, name: str = PERP) -> Any:
+        """Ask for an order."""
+        self._orders += 1
+        answer = self.risk.give(submit(terms(side, str(contracts), price, str(self._orders), instrument_id=name)))
+        self._rules.take(Given(Part("orders.decisions", 0), self._orders, answer, True))
+        return answer
+
+    def fill(self, accepted: m.OrderAccepted, contracts: int, price: int) -> None:
+        """The venue fills a part."""
+        order = accepted.order
+        entry = self.clearing.fill(ANN, order.side, contracts, price, order.instrument_id, order_id=order.order_id)
+        self.risk.give(entry)
+
+    def free_e8(self) -> int:
+        """What is left of the equity when every worst fill has its margin and every order its cost."""
+        tables = self.risk.tables
+        market = margin.Market(tables.marks, tables.reference, START_US, 10**12)
+        return margin.free_e8(self.risk.state.accounts[ANN], "USDT", market, spends=False)
+
+
+@pytest.mark.parametrize(
+    ("side", "contracts", "price", "held", "adds"),
+    [
+        #  0.01 BTC each, margin 10 %: 60 USDT a contract at 60 000; fee 0.05 %
+        ("BUY", 1, "60000", 0.3, 60),
+        ("BUY", 1, "59000", 0.295, 60),
+        ("BUY", 1, "61000", 0.305 + 10, 60),
+        ("SELL", 1, "59000", 0.295 + 10, 60),
+        ("SELL", 1, "61000", 0.305, 60),
+    ],
+)
+def test_an_order_holds_fee_and_slip_and_adds_margin(
+    side: Any, contracts: int, price: str, held: float, adds: int
+) -> None:
+    answer = Pair(instrument(PERP, perpetual())).order(side, contracts, price)
+    assert isinstance(answer, m.OrderAccepted)
+    assert answer.margin is not None
+    assert (answer.reserved_asset, answer.reserved_e8) == ("USDT", round(held * E8))
+    assert (answer.margin.adds_e8, answer.margin.equity_e8) == (adds * E8, 100 * E8)
+
+
+def test_leverage_ends_where_margin_does() -> None:
+    pair = Pair(instrument(PERP, perpetual()))
+    first = pair.order("BUY", 1, "60000")
+    refused = pair.order("BUY", 1, "60000")
+    assert (refused.reason, refused.numbers["needed_e8"]) == ("INSUFFICIENT_FUNDS", 60 * E8 + E8 * 3 // 10)
+    assert isinstance(pair.order("SELL", 1, "60000"), m.OrderAccepted), "only one of both can end in a position"
+    pair.fill(first, 1, 60_000)
+    assert pair.order("SELL", 3, "60000").reason == "INSUFFICIENT_FUNDS"
+
+
+def test_who_is_short_of_margin_may_still_reduce() -> None:
+    pair = Pair(instrument(PERP, perpetual()), deposit=61)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    pair.risk.tables.marks.newest[PERP] = mark("57000", instrument_id=PERP)
+    assert pair.free_e8() < 0
+    assert pair.order("BUY", 1, "50000").reason == "INSUFFICIENT_FUNDS"
+    pair.risk.tables.reference.trading_states[ANN] = "REDUCING"
+    assert isinstance(pair.order("SELL", 1, "57000"), m.OrderAccepted)
+    assert pair.order("SELL", 1, "57000").reason == "TRADING_REDUCING", "one contract is held, and is being sold"
+
+
+def test_profit_that_is_not_paid_margins_contracts_and_cannot_leave() -> None:
+    pair = Pair(instrument(PERP, perpetual()), deposit=70)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    pair.risk.tables.marks.newest[PERP] = mark("70000", instrument_id=PERP)
+    assert isinstance(pair.order("BUY", 1, "70000"), m.OrderAccepted), "100 of profit are 1.4 contracts"
+    asked = m.RequestTransfer(transfer("-1", reference="2"), "key", START_US)
+    refused = pair.risk.give(asked)
+    assert refused.reason == "INSUFFICIENT_FUNDS"
+
+
+def test_a_position_without_a_fresh_mark_is_not_taken_for_nothing() -> None:
+    other = "ETH-USDT-PERP"
+    pair = Pair(instrument(PERP, perpetual()), instrument(other, perpetual()), deposit=1_000)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    marks = pair.risk.tables.marks.newest
+    marks[PERP] = mark("60000", START_US - 6_000_000, PERP)
+    stale = pair.order("BUY", 1, "60000", other)
+    assert (stale.reason, stale.numbers["of_position"]) == ("MARK_STALE", 1)
+    del marks[PERP]
+    assert pair.order("BUY", 1, "60000", other).reason == "MARK_MISSING"
+    assert pair.risk.give(m.RequestTransfer(transfer("-1", reference="2"), "key", START_US)).reason == "MARK_MISSING"
+
+
+def test_options_cost_their_premium_or_margin_of_their_underlying() -> None:
+    call = instrument(CALL, option("CALL", 60_000, index="BTC-USDT"))
+    marks = (mark("500", instrument_id=CALL), mark("61000"))
+    bought = Pair(call, deposit=1_000, mark_of=marks).order("BUY", 1, "500", CALL)
+    assert (bought.reserved_e8, bought.margin.adds_e8) == (50_025_000_000, 0)
+    pair = Pair(call, deposit=10_000, mark_of=marks)
+    sold = pair.order("SELL", 1, "500", CALL)
+    assert (sold.reserved_e8, sold.margin.adds_e8) == (25_000_000, 6_100 * E8)
+    pair.fill(sold, 1, 500)
+    assert pair.free_e8() == 10_000 * E8 - 25_000_000 - 6_100 * E8
+    assert Pair(call, deposit=1_000, mark_of=marks[:1]).order("SELL", 1, "500", CALL).reason == "MARK_MISSING"
+
+
+def test_an_inverse_contract_needs_its_base_asset() -> None:
+    name = "BTC-USD-PERP"
+    inverse = instrument(name, perpetual(style="INVERSE", settlement_asset="BTC", multiplier_e8=10 * E8))
+    pair = Pair(inverse)
+    refused = pair.order("BUY", 600, "60000", name)  # 0.1 BTC notional, each contract's margin and fee rounded up.
+    assert (refused.reason, refused.numbers["needed_e8"]) == ("INSUFFICIENT_FUNDS", 1_005_600)
+    assert pair.order("BUY", 600, "60000", "NOPE-USD-PERP").reason == "INSTRUMENT_UNKNOWN"
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("order"), st.sampled_from(["BUY", "SELL"]), st.integers(1, 5), st.integers(55_000, 65_000)),
+    st.tuples(st.just("fill"), st.integers(0, 20), st.integers(1, 5), st.integers(0, 2_000)),
+)
+
+
+@pytest.mark.parametrize("style", ["LINEAR", "QUANTO"])
+@settings(max_examples=40, deadline=None)
+@given(deposit=st.integers(50, 800), actions=st.lists(ACTIONS, min_size=2, max_size=30))
+def test_no_fill_of_accepted_orders_breaks_initial_margin(style: Any, deposit: int, actions: list[Any]) -> None:
+    """Whatever is accepted, whatever of it fills, in any order, at its limit or better: equity stays above margin."""
+    asset = "USDT" if style == "LINEAR" else "EUR"
+    pair = Pair(instrument(PERP, perpetual(style=style, settlement_asset=asset)), deposit=0)
+    deposited = msgspec.structs.replace(transfer(str(deposit)), asset=asset)
+    pair.risk.give(pair.clearing.approve(pair.risk.give(m.RequestTransfer(deposited, "key", START_US))))
+    left: list[list[Any]] = []
+    for action in actions:
+        if action[0] == "order":
+            _, side, contracts, price = action
+            answer = pair.order(side, contracts, str(price))
+            if isinstance(answer, m.OrderAccepted):
+                left.append([answer, contracts])
+        elif left:
+            _, which, contracts, better = action
+            one = left[which % len(left)]
+            filled = min(contracts, one[1])
+            sign = -1 if one[0].order.side == "BUY" else 1
+            if filled:
+                pair.fill(one[0], filled, one[0].limit_price_e8 // E8 + sign * better)
+            one[1] -= filled
+        tables = pair.risk.tables
+        market = margin.Market(tables.marks, tables.reference, START_US, 10**12)
+        account = pair.risk.state.accounts[ANN]
+        assert margin.free_e8(account, asset, market, spends=False) >= 0
+        found = margin.standing(account, asset, market)
+        assert found.equity_e8 >= found.required_e8
+    pair.clearing.check()
+    assert pair.findings.kept == []
+    assert not left or pair.findings.checked["margin is enough"] > 0
+
+
+def test_futures_expire_and_free_their_margin() -> None:
+    name = "BTC-USDT-20231115"
+    pair = Pair(instrument(name, future()), deposit=100)
+    pair.fill(pair.order("BUY", 1, "60000", name), 1, 60_000)
+    assert pair.free_e8() == 100 * E8 - 60 * E8 - 30_000_000
+    expiry_us = contract_desk.EXPIRY_US
+    pair.clearing.now_us = max(expiry_us, pair.clearing.now_us)
+    events = pair.clearing.fact("EXPIRY", name, 61_000 * E8, effective_at_us=expiry_us, observed_at_us=expiry_us)
+    for event in events:
+        if isinstance(event, m.EntryBooked):
+            pair.risk.give(event)
+    assert pair.free_e8() == 110 * E8 - 30_000_000
+    assert pair.risk.state.accounts[ANN].contracts == {}
