@@ -164,7 +164,10 @@ ACTIONS = st.one_of(
 @settings(max_examples=40, deadline=None)
 @given(deposit=st.integers(50, 800), actions=st.lists(ACTIONS, min_size=2, max_size=30))
 def test_no_fill_of_accepted_orders_breaks_initial_margin(style: Any, deposit: int, actions: list[Any]) -> None:
-    """Whatever is accepted, whatever of it fills, in any order, at its limit or better: equity stays above margin."""
+    """Whatever is accepted, whatever of it fills, in any order, at its limit or better: equity stays above margin.
+
+    What is free may be less than nothing: an order that only reduces passes without having its fee at hand.
+    """
     asset = "USDT" if style == "LINEAR" else "EUR"
     pair = Pair(instrument(PERP, perpetual(style=style, settlement_asset=asset)), deposit=0)
     deposited = msgspec.structs.replace(transfer(str(deposit)), asset=asset)
@@ -187,7 +190,6 @@ def test_no_fill_of_accepted_orders_breaks_initial_margin(style: Any, deposit: i
         tables = pair.risk.tables
         market = margin.Market(tables.marks, tables.reference, START_US, 10**12)
         account = pair.risk.state.accounts[ANN]
-        assert margin.free_e8(account, asset, market, spends=False) >= 0
         found = margin.standing(account, asset, market)
         assert found.equity_e8 >= found.required_e8
     pair.clearing.check()
