@@ -1,7 +1,7 @@
 """exchange-core's risk cases, which are prose with numbers: run against Truetape's own risk and clearing.
 
 XBT counts in satoshi (1e-8), ETH in szabo (1e-6); a lot is 100 000 szabo and a price step 10 satoshi a lot, as in
-exchange-core's symbol ETH_XBT. The futures case trades lots of USD_JPY between a maker and a taker.
+exchange-core's symbol ETH_XBT. The futures case is a perpetual of one USD a lot, between a maker and a taker.
 """
 
 import re
@@ -15,6 +15,9 @@ from services.clearing.core import SERVICE as CLEARING
 from services.clearing.state import State as Books
 from services.risk.account import State as Risk
 from services.risk.core import SERVICE as RISK
+from tests.unit.contract_desk import Desk as ContractDesk
+from tests.unit.contract_desk import instrument
+from tests.unit.contract_desk import terms as contract_terms
 from tests.unit.desk import ANN, BOB, START_US, Desk, approved, fill, mark, some_meta, submit, tables, terms, transfer
 from tests.vectors.compact import EXACT, label, section
 from tests.vectors.frame import Case, Check, family
@@ -125,17 +128,25 @@ def traded(books: Desk[Books], lots: int, price: int) -> None:
         books.give(replace(bought, instrument_id="ETH-XBT", base="ETH", quote="XBT", fee_asset="XBT"))
 
 
+USD_JPY: Final = instrument("USD-JPY-PERP", contract_terms(settlement_asset="JPY", multiplier_e8=ONE_E8))
+
+
 def fees(maker: int, taker: int, lots: int, charged: int, open_interest: int) -> Iterator[Check]:
-    """Fees of both sides of a trade of lots, the clients' sum, and who is open."""
-    books = Desk(CLEARING)
+    """Fees of both sides of a futures trade of so many lots, the clients' sum, and who is open."""
+    books = ContractDesk(USD_JPY)
     deposit = 1_000_000
-    sides: tuple[tuple[m.Side, str, int], ...] = (("BUY", ANN, taker), ("SELL", BOB, maker))
-    books.tables.reference.fees["*"] = NO_FEES
-    for _, account_id, _ in sides:
-        books.give(approved(transfer(str(deposit), "JPY", account_id, account_id)))
-    for side, account_id, per_lot in sides:
-        traded = fill(side, str(lots), "100", account_id, account_id=account_id, fee=str(per_lot * lots))
-        books.give(replace(traded, instrument_id="USD-JPY", base="USD", quote="JPY", fee_asset="JPY"))
-    clients = sum(books.state.balances[f"client:{account_id}"]["JPY"] for _, account_id, _ in sides)
-    yield Check("fees", charged * ONE_E8, 2 * deposit * ONE_E8 - clients)
-    yield Check("open interest", open_interest * ONE_E8, books.state.balances[f"client:{ANN}"]["USD"])
+    sides: tuple[tuple[m.Side, str, m.Liquidity, int], ...] = (
+        ("BUY", ANN, "TAKER", taker), ("SELL", BOB, "MAKER", maker),
+    )  # fmt: skip
+    for _, account_id, _, _ in sides:
+        books.approve(approved(transfer(str(deposit), "JPY", account_id, account_id)))
+    for side, account_id, liquidity, per_lot in sides:
+        fee_e8 = per_lot * lots * ONE_E8
+        books.fill(
+            account_id, side, lots, 100, USD_JPY.instrument_id, fee_asset="JPY", fee_e8=fee_e8, liquidity=liquidity
+        )
+    held = {account_id: books.state.balances[f"client:{account_id}"] for _, account_id, _, _ in sides}
+    clients_e8 = sum(balances["JPY"] for balances in held.values())
+    open_e8 = sum(max(balances[USD_JPY.instrument_id], 0) for balances in held.values())
+    yield Check("fees", charged * ONE_E8, 2 * deposit * ONE_E8 - clients_e8)
+    yield Check("open interest", open_interest * ONE_E8, open_e8)
