@@ -82,6 +82,16 @@ def test_missing_volatility_is_a_named_error() -> None:
         DeribitMargin().margin(Portfolio((short,)), market(10_000))
 
 
+def test_an_option_whose_price_is_in_doubt_asks_for_more() -> None:
+    short = option(True, 9_000, -2.0)
+    sure = market(10_000, short, vol=0.0)
+    doubtful = Market(spots=sure.spots, expiries=sure.expiries, vols={short.instrument_id: Reading(0.0, 0.1)})
+    for model in (DeribitMargin(), OpynMargin(), OpynMargin(naked=True)):
+        before, after = (model.margin(Portfolio((short,)), known) for known in (sure, doubtful))
+        assert after.initial_need == pytest.approx(before.initial_need + 0.9 * 0.4 * 20_000)
+        assert after.maintenance_need == before.maintenance_need
+
+
 def test_opyn_spread_account() -> None:
     short, long = option(False, 12_000, -1.0), option(False, 10_000, 1.0)
     known = market(11_000, short, long, vol=0.0)

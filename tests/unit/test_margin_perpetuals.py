@@ -173,6 +173,20 @@ def test_collateral_and_unknown_instruments_are_refused_by_name(model: MarginMod
         model.margin(Portfolio((perpetual("DOGE", 1.0),)), MARKET)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_price_in_doubt_asks_for_more_initial_margin_and_a_stale_one_is_in_doubt(model: MarginModel) -> None:
+    held = Portfolio((perpetual("BTC", -2.0),))
+    sure = model.margin(held, MARKET)
+    half = Market(spots={"BTC": Reading(50_000, 0.25)}, perpetuals={"BTC": Reading(50_000, 0.25)})
+    doubted = model.margin(held, half)
+    assert doubted.initial_need == pytest.approx(sure.initial_need + 0.75 * 0.4 * 100_000)
+    assert doubted.maintenance_need == pytest.approx(sure.maintenance_need)
+    assert sum(doubted.contributions.values()) == pytest.approx(doubted.initial_need)
+    read = {"BTC": Reading(50_000, 1.0, 1_000_000)}
+    old = Market(now_us=62_000_000, spots=read, perpetuals=read, max_age_seconds=60)
+    assert model.margin(held, old).initial_need == pytest.approx(sure.initial_need + 0.4 * 100_000)
+
+
 @given(st.sampled_from(MODELS), st.floats(0, 1e6), st.floats(0, 1e6))
 def test_a_larger_position_never_needs_less(model: MarginModel, one: float, more: float) -> None:
     small, large = (model.margin(Portfolio((perpetual("BTC", size),)), MARKET) for size in (one, one + more))

@@ -102,6 +102,15 @@ def test_extremes_can_be_weighted_here() -> None:
     assert found.initial_need == pytest.approx(120), "scenario 11 instead of 15"
 
 
+def test_stale_arrays_ask_for_more() -> None:
+    model = model_of({**FILE, "valid_until_us": 10, "stale_factor": 1.5})
+    held = Portfolio((position("CL-DEC", 1),))
+    assert model.margin(held, Market(now_us=10)).initial_need == pytest.approx(3_000)
+    found = model.margin(held, Market(now_us=11))
+    assert (found.initial_need, found.maintenance_need) == pytest.approx((4_500, 4_500))
+    assert sum(found.contributions.values()) == pytest.approx(4_500)
+
+
 def test_credit_is_capped() -> None:
     content = {**FILE, "credit_max": 0.5}
     found = model_of(content).margin(Portfolio((position("CL-DEC", 1), position("HO-DEC", -1))), Market())
@@ -138,6 +147,7 @@ WRONG = [
     ("spreads.0.legs.0.ratio", -1.0, "both signs"),
     ("spreads.0.credit_rate", 1.5, "credit_rate is 1.5"),
     ("credit_max", 2, "credit_max"),
+    ("stale_factor", 0.9, "stale_factor"),
 ]
 
 

@@ -17,11 +17,11 @@ from typing import ClassVar, Final
 import msgspec
 
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
+from truetape.margin.doubt import Doubt, option_confidence, price_of
 from truetape.margin.market import Market
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Future, Option, Perpetual, Portfolio, Position, netted
 from truetape.margin.spreads import option_value
-from truetape.margin.tiers import price_of
 
 
 class PerpetualSchedule(msgspec.Struct, frozen=True):
@@ -96,6 +96,7 @@ class DeribitMargin(msgspec.Struct, frozen=True):
     inverse: bool = False
     schedules: Mapping[str, PerpetualSchedule] = SCHEDULES
     options: OptionRates = OptionRates()
+    doubt: Doubt = Doubt()
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
         """Margin of one account; see the interface for errors."""
@@ -126,20 +127,24 @@ class DeribitMargin(msgspec.Struct, frozen=True):
     def _option(self, option: Option, market: Market) -> tuple[float, Needs]:
         forward = market.expiry(option.underlying, option.expires_us)
         underlying = forward.fixed + forward.forward.value
+        unit = 1.0 if self.inverse else underlying
+        doubt = self.doubt.need(option_confidence(option, market), option.quantity * unit)
         value = option_value(option, market) / (underlying if self.inverse else 1.0)
         if option.quantity >= 0:
-            return value, Needs(value, value)
+            return value, Needs(value + doubt, value)
         mark = value / option.quantity
         needed = inverse_option_needs if self.inverse else linear_option_needs
         whole = needed(option.is_call, option.strike, underlying, mark, self.options)
         short = -option.quantity
-        return value, Needs((whole.initial - mark) * short, (whole.maintenance - mark) * short)
+        return value, Needs((whole.initial - mark) * short + doubt, (whole.maintenance - mark) * short)
 
     def _perpetual(self, position: Perpetual | Future, market: Market) -> tuple[float, Needs]:
         schedule = self.schedules.get(position.underlying)
         if schedule is None:
             raise MarginInputMissing(f"no margin schedule of {position.underlying}: set it before it is traded")
-        notional = abs(position.quantity) * (1.0 if self.inverse else price_of(position, market))
+        price = price_of(position, market)
+        notional = abs(position.quantity) * (1.0 if self.inverse else price.value)
         initial, maintenance = schedule.rates(position.quantity)
         value = position.unrealised_pnl + (position.unsettled_funding if isinstance(position, Perpetual) else 0.0)
-        return value, Needs(initial * notional, maintenance * notional)
+        doubt = self.doubt.need(price.confidence, notional)
+        return value, Needs(initial * notional + doubt, maintenance * notional)

@@ -103,6 +103,9 @@ class RiskArrays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maintenance_ratio: float = 1.0
     """Maintenance need as a part of the initial need."""
     credit_max: float = 0.8
+    valid_until_us: int | None = None
+    """After this the arrays are stale, and every need is multiplied."""
+    stale_factor: float = 1.25
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -148,6 +151,7 @@ def _wrong(arrays: RiskArrays) -> list[str]:
     ids = [contract.instrument_id for commodity in arrays.commodities for contract in commodity.contracts]
     found += [f"commodity {name} stands there twice" for name in _repeated(names)]
     found += [f"contract {instrument_id} stands there twice" for instrument_id in _repeated(ids)]
+    found += [] if arrays.stale_factor >= 1 else [f"stale_factor is {arrays.stale_factor}, which is below 1"]
     for rate, name in (
         (arrays.extreme_weight, "extreme_weight"),
         (arrays.maintenance_ratio, "maintenance_ratio"),
@@ -250,8 +254,7 @@ class RiskArrayMargin(msgspec.Struct, frozen=True):
     arrays: RiskArrays = RiskArrays("empty", "USD", ())
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
-        """Margin of one account; the market's prices are in the file already. See the interface for errors."""
-        del market
+        """Margin of one account; of the market only its time counts. See the interface for errors."""
         quantities: dict[str, float] = {}
         unsettled = 0.0
         for position in netted(portfolio.positions):
@@ -267,9 +270,12 @@ class RiskArrayMargin(msgspec.Struct, frozen=True):
                 case Future():
                     unsettled += position.unrealised_pnl
             quantities[position.instrument_id] = position.quantity
-        return self._result(portfolio.cash + unsettled, quantities)
+        return self._result(portfolio.cash + unsettled, quantities, self._is_stale(market))
 
-    def _result(self, cash: float, quantities: Mapping[str, float]) -> MarginResult:
+    def _is_stale(self, market: Market) -> bool:
+        return self.arrays.valid_until_us is not None and market.now_us > self.arrays.valid_until_us
+
+    def _result(self, cash: float, quantities: Mapping[str, float], stale: bool) -> MarginResult:
         known = {one.instrument_id: one for commodity in self.arrays.commodities for one in commodity.contracts}
         for instrument_id in quantities:
             if instrument_id not in known:
@@ -289,6 +295,7 @@ class RiskArrayMargin(msgspec.Struct, frozen=True):
         need = sum(risks.values())
         if all(quantity >= 0 and known[name].kind != "FUTURE" for name, quantity in quantities.items()):
             need = min(need, options_value)
+        need *= self.arrays.stale_factor if stale else 1.0
         heaviest = max(risks, key=lambda name: risks[name], default="")
         return MarginResult(
             equity=cash + options_value,

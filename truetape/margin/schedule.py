@@ -14,6 +14,7 @@ from typing import ClassVar, Final, Literal, assert_never
 import msgspec
 
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
+from truetape.margin.doubt import Doubt
 from truetape.margin.market import YEAR_SECONDS, Market
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Future, Perpetual, Portfolio, netted
@@ -81,21 +82,25 @@ def margin_of(trades: Iterable[Trade], role: Role = "SECURED") -> float:
 class ScheduleMargin(msgspec.Struct, frozen=True):
     """The plug-in for OTC futures and perpetuals; the clearing house is the secured party.
 
-    Initial and maintenance need are the same.
+    Initial and maintenance need are the same but for prices in doubt.
     """
 
     name: ClassVar[str] = "schedule"
     source: ClassVar[str] = "BCBS-IOSCO, Margin requirements for non-centrally cleared derivatives, Appendix A"
     products: Mapping[str, Product] = {}
     """Product class by underlying."""
+    doubt: Doubt = Doubt()
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
         """Margin of one account; see the interface for errors."""
-        trades = {}
+        trades: dict[str, Trade] = {}
+        doubts: dict[str, float] = {}
         for position in netted(portfolio.positions):
             if not isinstance(position, Perpetual | Future):
                 raise MarginPositionUnfit(f"{position.instrument_id}: the schedule covers futures and perpetuals here")
-            trades[position.instrument_id] = self._trade(position, market)
+            trade = trades[position.instrument_id] = self._trade(position, market)
+            confidence = market.spot(position.underlying).confidence
+            doubts[position.instrument_id] = self.doubt.need(confidence, trade.notional)
         profit = sum(trade.present_value for trade in trades.values())
         gross = gross_margin(trades.values())
         ratio = net_to_gross(-trade.present_value for trade in trades.values())
@@ -103,11 +108,13 @@ class ScheduleMargin(msgspec.Struct, frozen=True):
         singles = {name: gross_margin([trade]) for name, trade in trades.items()}
         return MarginResult(
             equity=portfolio.cash + profit,
-            initial_need=need,
+            initial_need=need + sum(doubts.values()),
             maintenance_need=need,
             worst=max(singles, key=lambda name: singles[name], default=""),
-            parts={"gross": gross, "net_to_gross": ratio},
-            contributions={name: need * single / gross if gross else 0.0 for name, single in singles.items()},
+            parts={"gross": gross, "net_to_gross": ratio, "doubt": sum(doubts.values())},
+            contributions={
+                name: doubts[name] + (need * single / gross if gross else 0.0) for name, single in singles.items()
+            },
         )
 
     def _trade(self, position: Perpetual | Future, market: Market) -> Trade:

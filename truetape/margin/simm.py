@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from truetape.errors import MarginInputInvalid, MarginPositionUnfit
+from truetape.margin.doubt import Doubt
 from truetape.margin.market import Market
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Future, Perpetual, Portfolio, netted
@@ -106,33 +107,37 @@ def _together(parameters: FxParameters, one: str, other: str, concentrations: Ma
 class SimmFx(msgspec.Struct, frozen=True):
     """The plug-in for foreign exchange forwards: futures and perpetuals whose underlying is a currency.
 
-    Vega and curvature are not here, so options do not fit. Initial and maintenance need are the same: what SIMM asks
-    has to be there until the positions are closed.
+    Vega and curvature are not here, so options do not fit. Initial and maintenance need are the same but for prices in
+    doubt: what SIMM asks has to be there until the positions are closed.
     """
 
     name: ClassVar[str] = "simm_fx"
     source: ClassVar[str] = "ISDA SIMM 2.5, FX delta; Open Source Risk Engine, simmcalibration_2.5.xml"
     parameters: FxParameters = TEN_DAYS
+    doubt: Doubt = Doubt()
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
         """Margin of one account; a position's sensitivity is 1 % of its value. See the interface for errors."""
         profit = 0.0
+        doubts: dict[str, float] = {}
         sensitivities: list[tuple[str, str, float]] = []
         for position in netted(portfolio.positions):
             if not isinstance(position, Perpetual | Future):
                 raise MarginPositionUnfit(f"{position.instrument_id}: SIMM's FX delta covers forwards and perpetuals")
             profit += position.unrealised_pnl
             profit += position.unsettled_funding if isinstance(position, Perpetual) else 0.0
-            moved = position.quantity * market.spot(position.underlying).value / 100
-            sensitivities.append((position.instrument_id, position.underlying, moved))
+            spot = market.spot(position.underlying)
+            worth = position.quantity * spot.value
+            doubts[position.instrument_id] = self.doubt.need(spot.confidence, worth)
+            sensitivities.append((position.instrument_id, position.underlying, worth / 100))
         need, weighted = fx_delta_margin(((currency, moved) for _, currency, moved in sensitivities), self.parameters)
         return MarginResult(
             equity=portfolio.cash + profit,
-            initial_need=need,
+            initial_need=need + sum(doubts.values()),
             maintenance_need=need,
             worst=max(weighted, key=lambda currency: abs(weighted[currency]), default=""),
-            parts=weighted,
-            contributions=_shared(need, sensitivities),
+            parts=weighted | {"doubt": sum(doubts.values())},
+            contributions={name: share + doubts[name] for name, share in _shared(need, sensitivities).items()},
         )
 
 

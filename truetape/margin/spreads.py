@@ -14,6 +14,7 @@ import msgspec
 
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
 from truetape.margin import black76
+from truetape.margin.doubt import Doubt, option_confidence
 from truetape.margin.market import YEAR_SECONDS, Market
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Option, Portfolio, netted
@@ -117,6 +118,7 @@ class OpynMargin(msgspec.Struct, frozen=True):
     naked: bool = False
     spot_shock: float = 0.75
     upper_bounds: Mapping[float, float] = UPPER_BOUNDS
+    doubt: Doubt = Doubt()
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
         """Margin of one account; see the interface for errors."""
@@ -126,14 +128,21 @@ class OpynMargin(msgspec.Struct, frozen=True):
         sold = {name: min(value, 0.0) for name, value in values.items()}
         # The need is of the collateral, but equity has lost the value of what was sold already.
         need = max(sum(needs.values()) + sum(sold.values()), 0.0)
+        doubts = {option.instrument_id: self._doubt(option, market) for option in options}
+        shares = _shared(need, options, market)
         return MarginResult(
             equity=portfolio.cash + sum(sold.values()),
-            initial_need=need,
+            initial_need=need + sum(doubts.values()),
             maintenance_need=need,
             worst=max(needs, key=lambda name: needs[name], default=""),
-            parts=needs,
-            contributions=_shared(need, options, market),
+            parts=needs | {"doubt": sum(doubts.values())},
+            contributions={name: share + doubts[name] for name, share in shares.items()},
         )
+
+    def _doubt(self, option: Option, market: Market) -> float:
+        spot = market.spot(option.underlying)
+        confidence = min(spot.confidence, option_confidence(option, market))
+        return self.doubt.need(confidence, min(option.quantity, 0.0) * spot.value)
 
     def _options(self, portfolio: Portfolio) -> tuple[Option, ...]:
         for position in portfolio.positions:

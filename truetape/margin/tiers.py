@@ -16,6 +16,7 @@ import msgspec
 
 from truetape.errors import MarginInputInvalid, MarginInputMissing, MarginPositionUnfit
 from truetape.funding import truncated
+from truetape.margin.doubt import Doubt, price_of
 from truetape.margin.market import Market
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Future, Perpetual, Portfolio, netted
@@ -135,33 +136,38 @@ class LeverageTiers(msgspec.Struct, frozen=True):
     """By underlying."""
     open_interest: Mapping[str, float] = {}
     """Of the whole market by underlying, in the settlement currency; needed where the tiers have caps."""
+    doubt: Doubt = Doubt()
 
     def margin(self, portfolio: Portfolio, market: Market) -> MarginResult:
         """Margin of one account; see the interface for errors."""
         notionals: dict[str, float] = {}
+        doubts: dict[str, float] = {}
         gross: dict[str, float] = {}
         profit = 0.0
         for position in netted(portfolio.positions):
             if not isinstance(position, Perpetual | Future):
                 raise MarginPositionUnfit(f"{position.instrument_id}: leverage tiers cover perpetuals and futures only")
-            notional = abs(position.quantity) * price_of(position, market)
+            price = price_of(position, market)
+            notional = abs(position.quantity) * price.value
             notionals[position.instrument_id] = notional
+            doubts[position.instrument_id] = self.doubt.need(price.confidence, notional)
             gross[position.underlying] = gross.get(position.underlying, 0.0) + notional
             profit += position.unrealised_pnl
             profit += position.unsettled_funding if isinstance(position, Perpetual) else 0.0
         needs = {underlying: self._needs(underlying, amount) for underlying, amount in gross.items()}
         shares = {
-            position.instrument_id: needs[position.underlying][0]
+            position.instrument_id: doubts[position.instrument_id]
+            + needs[position.underlying][0]
             * (notionals[position.instrument_id] / gross[position.underlying] if gross[position.underlying] else 0.0)
             for position in netted(portfolio.positions)
             if isinstance(position, Perpetual | Future)
         }
         return MarginResult(
             equity=portfolio.cash + profit,
-            initial_need=sum(initial for initial, _ in needs.values()),
+            initial_need=sum(initial for initial, _ in needs.values()) + sum(doubts.values()),
             maintenance_need=sum(maintenance for _, maintenance in needs.values()),
             worst=max(needs, key=lambda underlying: needs[underlying][0], default=""),
-            parts={underlying: initial for underlying, (initial, _) in needs.items()},
+            parts={underlying: initial for underlying, (initial, _) in needs.items()} | {"doubt": sum(doubts.values())},
             contributions=shares,
         )
 
@@ -172,11 +178,3 @@ class LeverageTiers(msgspec.Struct, frozen=True):
         if tiers.open_interest_lower < math.inf and underlying not in self.open_interest:
             raise MarginInputMissing(f"no open interest of {underlying}: its tiers depend on it")
         return tiered(tiers, notional, self.open_interest.get(underlying, 0.0))
-
-
-def price_of(position: Perpetual | Future, market: Market) -> float:
-    """What one unit of a perpetual or future is worth now."""
-    if isinstance(position, Perpetual):
-        return market.perpetual(position.underlying).value
-    expiry = market.expiry(position.underlying, position.expires_us)
-    return expiry.fixed + expiry.forward.value
