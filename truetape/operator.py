@@ -2,7 +2,7 @@
 decisions about parked inputs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -100,6 +100,47 @@ class Operator:
             raise Refused(f"{event.reason}: {event.detail}")
         return event
 
+    def clear(self, command: m.BookTrade | m.CorrectEntry, seconds: float = ANSWER_SECONDS) -> m.EntryBooked:
+        """Send a command about contracts of one account; returns its entry. Raises Refused or NoAnswer."""
+        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
+        [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
+        if isinstance(event, m.ClearingRefused):
+            raise Refused(f"{event.reason}: {event.detail}")
+        entry: m.EntryBooked = event
+        return entry
+
+    def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
+        """Send a fact about a contract to every partition; returns how those took it that had not taken it before.
+
+        Sending it again is safe: a partition takes a fact once. Raises Refused when one refuses it, and NoAnswer.
+        """
+        commands = dict.fromkeys(range(CLEARING_ENTRIES.partitions), m.TakeContractFact(fact))
+        taken: list[m.ContractFactTaken] = []
+        for event in self._clear(commands, "", fact.fact_id, seconds):
+            if isinstance(event, m.ContractFactTaken):
+                taken.append(event)
+            elif event.reason != "COMMAND_REPEATED":
+                raise Refused(f"{event.reason}: {event.detail}")
+        return taken
+
+    def _clear(self, commands: Mapping[int, Message], key: str, id: str, seconds: float) -> list[Any]:
+        """Send a command to each of these partitions of the ledger; returns what each answers it by."""
+        parts = [Part(CLEARING_ENTRIES.name, partition) for partition in commands]
+        self._log.follow({part: high for part, (_, high) in self._log.ends(parts).items()})
+        for partition, command in commands.items():
+            self._append(Part(CLEARING_COMMANDS.name, partition), key.encode(), command)
+        answers: dict[int, Any] = {}
+
+        def last(event: Any) -> bool:
+            if clearing(event) == id:
+                answers[event.meta.cause.partition] = event
+            return len(answers) == len(commands)
+
+        if self._wait(last, seconds) is None:
+            silent = sorted(commands.keys() - answers.keys())
+            raise NoAnswer(f"clearing did not answer in partitions {silent}; is it running? Send the same again")
+        return [answers[partition] for partition in commands]
+
     def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved:
         reader = Reader(decisions.topic, decisions.partition)
         for record in self._log.read({decisions: self._log.ends([decisions])[decisions]}, READ_SECONDS):
@@ -145,6 +186,19 @@ def resolving(event: Any) -> str:
     """Id of the command that an event about a parked input answers; empty for other events."""
     release = getattr(event, "release", None)
     return release.command_id if release is not None else getattr(event, "command_id", "")
+
+
+def clearing(event: Any) -> str:
+    """Id of the command about contracts that an event of the ledger answers; empty for other events."""
+    match event:
+        case m.ContractFactTaken():
+            return event.fact.fact_id
+        case m.ClearingRefused():
+            return event.command_id
+        case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:
+            return event.meta.correlation_id
+        case _:
+            return ""
 
 
 def _transfer_id(event: Any) -> str:

@@ -1,0 +1,244 @@
+"""`truetape contracts`: what operators do with derivatives, with access to Kafka alone."""
+
+import getpass
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from truetape import clock, ids
+from truetape import messages as m
+from truetape.codec import encode
+from truetape.errors import SetupError
+from truetape.fixing import FixingTerms, Observation, fix
+from truetape.funding import FundingTerms, average, clamped, mark_premium
+from truetape.journal import entries
+from truetape.log import KafkaLog, Log, Part
+from truetape.money import from_e8, to_e8
+from truetape.operator import Operator, operator
+from truetape.restore import accepted
+from truetape.settings import settings
+from truetape.tape import Reader
+from truetape.topics import MARKET_MARKS
+
+app = typer.Typer(help="Contracts: trade, settle, fund, expire, delist, move, bust.", no_args_is_help=True)
+
+READ_SECONDS: Final = 60.0
+MARKS_TAIL: Final = 500_000
+"""Marks that are looked through, newest ones."""
+MINUTE_US: Final = 60_000_000
+E10: Final = 10**10
+Contract = Annotated[str, typer.Argument(help="Instrument id, such as BTC-USDT-PERP")]
+Price = Annotated[str, typer.Option(help="Decimal; what is recorded of the index says it when absent")]
+NeededPrice = Annotated[str, typer.Option(help="Decimal")]
+FactId = Annotated[str, typer.Option(help="Send the same fact again under its id: every partition takes it once")]
+By = Annotated[str, typer.Option(help="Your name; the login name when absent")]
+
+
+@app.command()
+def trade(
+    buyer: Annotated[str, typer.Argument(help="Account")], seller: Annotated[str, typer.Argument(help="Account")],
+    quantity: Annotated[str, typer.Argument(help="Contracts")], contract: Contract,
+    price: Annotated[str, typer.Argument(help="Decimal")],
+    reference: Annotated[str, typer.Option(help="The trade as both know it; makes a repetition safe")] = "",
+    by: By = "",
+) -> None:  # fmt: skip
+    """Book a trade between two accounts through the clearing house: one entry for each."""
+    name, now_us = reference or ids.random_id(), clock.now_us()
+    sides: tuple[tuple[str, m.Side], ...] = ((buyer, "BUY"), (seller, "SELL"))
+    with operator(settings().kafka) as hand:
+        for account, side in sides:
+            command = m.BookTrade(
+                ids.random_id(), account, f"{name}/{side}", contract, side, to_e8(quantity), to_e8(price), "TAKER",
+                now_us, _by(by), name,
+            )  # fmt: skip
+            print(f"{hand.clear(command).entry_id} is booked for {account}")
+
+
+@app.command()
+def settle(contract: Contract, price: Price = "", fact_id: FactId = "", by: By = "") -> None:
+    """Settle to the market: pay every account its profit up to the price, by default the contract's newest mark."""
+    with operator(settings().kafka) as hand:
+        now_us = clock.now_us()
+        seen = _given(price, now_us) or _newest(contract, now_us)
+        _publish(hand, _fact("SETTLEMENT_PRICE", contract, now_us, seen, fact_id, by))
+
+
+@app.command()
+def fund(
+    contract: Contract,
+    rate: Annotated[str, typer.Option(help="Per funding interval; from recorded marks and index when absent")] = "",
+    price: Price = "",
+    minutes: Annotated[int, typer.Option(min=1, help="How long the rate has held")] = 60,
+    fact_id: FactId = "",
+    by: By = "",
+) -> None:
+    """Move a perpetual's funding index. The rate is the mean premium of the minutes, a missing one counting as zero."""
+    with operator(settings().kafka) as hand:
+        terms = _terms(hand, contract)
+        now_us, elapsed_us = clock.now_us(), minutes * MINUTE_US
+        numbers = {"elapsed_us": elapsed_us}
+        if rate:
+            numbers["rate_e18"] = to_e8(rate) * E10
+        else:
+            numbers |= _rate(contract, terms, now_us - elapsed_us, minutes)
+        seen = _given(price, now_us) or _newest(terms.index, now_us)
+        _publish(hand, _fact("FUNDING", contract, now_us, seen, fact_id, by, numbers))
+
+
+@app.command()
+def expire(contract: Contract, price: Price = "", fact_id: FactId = "", by: By = "") -> None:
+    """Let a contract expire at its fixing: the mean of its index over the half hour before expiry."""
+    with operator(settings().kafka) as hand:
+        expires_at_us = _terms(hand, contract).expires_at_us
+        if expires_at_us is None:
+            raise SetupError(f"{contract} is a perpetual: `truetape contracts delist` ends it")
+        seen, numbers = _given(price, expires_at_us), dict[str, int]()
+        if seen is None:
+            fixing = fix(FixingTerms(), expires_at_us, _observed(_terms(hand, contract).index))
+            seen = Observation(fixing.last_us, fixing.price_e8)
+            numbers = {
+                "coverage_e8": fixing.coverage_e8, "observations": fixing.observations, "first_us": fixing.first_us,
+                "last_us": fixing.last_us,
+            }  # fmt: skip
+        _publish(hand, _fact("EXPIRY", contract, expires_at_us, seen, fact_id or f"expiry:{contract}", by, numbers))
+
+
+@app.command()
+def delist(contract: Contract, price: NeededPrice, fact_id: FactId = "", by: By = "") -> None:
+    """End a contract that is not tradable any more: every position closes at the price."""
+    with operator(settings().kafka) as hand:
+        now_us = clock.now_us()
+        seen = Observation(now_us, to_e8(price))
+        _publish(hand, _fact("DELISTING", contract, now_us, seen, fact_id or f"delisting:{contract}", by))
+
+
+@app.command()
+def move(
+    contract: Contract,
+    to: Annotated[str, typer.Argument(help="The contract that takes its place")],
+    price: NeededPrice,
+    ratio: Annotated[int, typer.Option(min=1, help="So many new contracts ...")] = 1,
+    per: Annotated[int, typer.Option(min=1, help="... for so many old ones")] = 1,
+    fact_id: FactId = "",
+    by: By = "",
+) -> None:
+    """Rename a contract or change its size: every position moves to another contract and is settled at the price."""
+    kind: m.ContractFactKind = "RENAME" if ratio == per else "CONTRACT_SIZE"
+    with operator(settings().kafka) as hand:
+        now_us = clock.now_us()
+        numbers, names = {"ratio": ratio, "ratio_per": per}, {"new_instrument_id": to}
+        seen, name = Observation(now_us, to_e8(price)), fact_id or f"move:{contract}:{to}"
+        _publish(hand, _fact(kind, contract, now_us, seen, name, by, numbers, names))
+
+
+@app.command()
+def bust(
+    account: Annotated[str, typer.Argument(help="Account")],
+    entry: Annotated[str, typer.Argument(help="Id of the entry; of a venue's fill its execution id")],
+    reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
+    ours: Annotated[bool, typer.Option(help="A correction of ours, not a bust by the venue")] = False,
+    by: By = "",
+) -> None:
+    """Take an entry back by one that names it."""
+    log = KafkaLog(settings().kafka)
+    try:
+        found = [one for _, _, one in entries(log, READ_SECONDS, account) if one.entry_id == entry]
+    finally:
+        log.close()
+    if not found:
+        raise SetupError(f"{account} has no entry {entry}: `truetape ledger export --account {account}` lists them")
+    command = m.CorrectEntry(ids.random_id(), account, entry, encode(found[0]), not ours, _by(by), reason)
+    with operator(settings().kafka) as hand:
+        print(f"{hand.clear(command).entry_id} is booked")
+
+
+# -- facts ------------------------------------------------------------------------------------------------------------
+
+
+def _fact(
+    kind: m.ContractFactKind, contract: str, effective_at_us: int, seen: Observation, fact_id: str, by: str,
+    numbers: dict[str, int] | None = None, names: dict[str, str] | None = None,
+) -> m.ContractFact:  # fmt: skip
+    name = fact_id or f"{kind.lower()}:{contract}:{effective_at_us}"
+    return m.ContractFact(
+        name, kind, contract, effective_at_us, seen.at_us, _by(by), seen.price_e8, numbers or {}, names or {}
+    )
+
+
+def _publish(hand: Operator, fact: m.ContractFact) -> None:
+    """Send it, and say what came of it as one JSON object."""
+    Console(stderr=True).print(f"sending {fact.fact_id}; when it is interrupted, send it again with --fact-id")
+    taken = hand.publish(fact)
+    shown = {
+        "fact_id": fact.fact_id, "kind": fact.kind, "instrument_id": fact.instrument_id,
+        "price": None if fact.price_e8 is None else from_e8(fact.price_e8), "numbers": fact.numbers,
+        "taken_by_partitions": len(taken), "accounts": sum(len(set(event.due) - {""}) for event in taken),
+        "funding_index_e18": taken[0].funding_index_e18 if taken else None,
+    }  # fmt: skip
+    print(json.dumps(shown))
+
+
+def _terms(hand: Operator, contract: str) -> m.ContractTerms:
+    instrument = hand.reference.instruments.get(contract)
+    if instrument is None or instrument.contract is None:
+        raise SetupError(f"{contract} is no contract: see `truetape instruments list`")
+    return instrument.contract
+
+
+def _given(price: str, at_us: int) -> Observation | None:
+    return Observation(at_us, to_e8(price)) if price else None
+
+
+def _newest(name: str, now_us: int) -> Observation:
+    seen = max((one for one in _observed(name) if one.at_us <= now_us), default=None)
+    if seen is None:
+        raise SetupError(f"no mark of {name} is recorded: name the price with --price")
+    return seen
+
+
+def _rate(contract: str, terms: m.ContractTerms, start_us: int, minutes: int) -> dict[str, int]:
+    """The mean premium of contract over index, minute by minute, within the cap; and how many minutes were missing."""
+    marks, indices = list(_observed(contract)), list(_observed(terms.index))
+    bounds = FundingTerms(cap_e18=terms.funding_cap_rate_e8 * E10, mark_max_age_us=terms.mark_max_age_us)
+    samples = [
+        _premium(marks, indices, start_us + minute * MINUTE_US, bounds.mark_max_age_us)
+        for minute in range(1, minutes + 1)
+    ]
+    missing = sum(sample is None for sample in samples)
+    rate_e18 = clamped(average(samples, minutes), bounds.cap_e18)
+    return {"rate_e18": rate_e18, "samples": minutes, "missing": missing}
+
+
+def _premium(marks: list[Observation], indices: list[Observation], at_us: int, max_age_us: int) -> int | None:
+    found = [max((one for one in seen if at_us - max_age_us <= one.at_us <= at_us), default=None)
+             for seen in (marks, indices)]  # fmt: skip
+    mark, index = found
+    return None if mark is None or index is None else mark_premium(mark.price_e8, index.price_e8)
+
+
+def _observed(name: str) -> Iterator[Observation]:
+    """All recorded marks of an instrument or index."""
+    log: Log = KafkaLog(settings().kafka)
+    try:
+        yield from observed(log, name)
+    finally:
+        log.close()
+
+
+def observed(log: Log, name: str) -> Iterator[Observation]:
+    """Marks of an instrument or index on this log, by the reader's rule."""
+    part = Part(MARKET_MARKS.name, 0)
+    low, high = log.ends([part])[part]
+    start = max(low, high - MARKS_TAIL)
+    reader = Reader(*part, joining=start > 0)
+    for record in log.read({part: (start, high)}, READ_SECONDS):
+        event: Any = accepted(record, reader)
+        if isinstance(event, m.MarkPublished) and event.instrument_id == name:
+            yield Observation(event.observed_at_us, event.price_e8)
+
+
+def _by(name: str) -> str:
+    return f"operator:{name or getpass.getuser()}"
