@@ -2,14 +2,17 @@
 
 Owns: `clearing.entries`, the journal; its fold is every balance and every position of the partition's accounts.
 Reads: `orders.executions` (fills), `orders.decisions` (approved transfers), `clearing.commands` (what operators decide
-of parked inputs), the house's fees from `reference.events`.
-Writes: `EntryBooked`, one per fill and one per transfer, each naming what it books and the rule that made it;
-`ParkedDismissed` and `ReleaseRefused`, the other answers to operators.
-Keeps: balances per ledger account and asset, positions per client and instrument, the ids booked last, and the parked
-inputs of each halted account.
+of parked inputs, trades with the clearing house, corrections, facts about contracts), the house's fees and the terms of
+contracts from `reference.events`.
+Writes: `EntryBooked`, one per fill, per transfer, and per account that a fact concerns, each naming what it books and
+the rule that made it; `ContractFactTaken`; `ParkedDismissed`, `ReleaseRefused` and `ClearingRefused`, other answers.
+Keeps: balances per ledger account and asset or contract, positions per client and instrument with what of their profit
+was paid and the funding index they reached, the fact that is being applied, the ids booked last, and the parked inputs
+of each halted account.
 
 Invariants:
-- the lines of every entry sum to zero per asset, and so do all balances of a partition;
+- the lines of every entry sum to zero per asset and per contract, and so do all balances of a partition;
+- a fact about a contract reaches every account with a position once, before any other input of the partition;
 - a fill or transfer is booked once, under its own id;
 - a client's position is the sum of its signed fills; its cost minus its realised profit is what it paid for them;
 - rounding goes against the client, and what it leaves is in `house:rounding`;

@@ -10,6 +10,7 @@ Invariants:
 - an order id is decided once; a repeated submission gets the decision already made;
 - what is reserved in an asset is the sum of the account's open reservations in it, and never negative;
 - an order's reservation is what its rest can still cost, and zero when it has ended and its fills are cleared;
+- an order in a contract is accepted when equity covers initial margin of the worst fills of all open orders;
 - balances move by clearing's entries alone;
 - an account whose ledger is halted takes no new order and no withdrawal;
 - cancels pass in every trading state, halted or not.

@@ -1,6 +1,8 @@
 """The gateway's core: reference commands become events once, and bad ones are refused by name."""
 
 import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.gateway import rendering
 from services.gateway.core import COMMANDS_KEPT, SERVICE, State, accounts, decide, evolve
 from truetape import ids
 from truetape import messages as m
+from truetape.instruments import instrument_from
 from truetape.marks import Marks
 from truetape.messages import Cause
 from truetape.money import ONE_E8
@@ -203,3 +207,70 @@ def test_folding_again_gives_the_same_state(commands: list[Any], data: st.DataOb
         again = evolve(again, event)
     assert msgspec.msgpack.encode(again) == msgspec.msgpack.encode(tape.state)
     assert len(events) == len({event.command_id for event in events})
+
+
+# -- derivatives -------------------------------------------------------------------------------------------------------
+
+PERP = instrument_from(json.loads((Path(__file__).parents[2] / "examples" / "btc-perp.json").read_text()))
+DATED = {"kind": "FUTURE", "expires_at_us": 10**15, "funding_cap_rate_e8": 0, "funding_interval_us": 0}
+OPTION = DATED | {"kind": "OPTION", "strike_e8": 10**12, "option_type": "CALL"}
+
+
+def contract_of(**changes: Any) -> m.Instrument:
+    assert PERP.contract is not None
+    return replace(PERP, contract=replace(PERP.contract, **changes))
+
+
+def refusal(one: m.Instrument, state: State | None = None) -> str:
+    tape = Tape()
+    tape.state = state or tape.state
+    event = tape.ask(m.SetInstrument(f"c-{id(one)}", "op", one))
+    return event.reason if isinstance(event, m.ReferenceRejected) else ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, ""),
+        (DATED, ""),
+        (OPTION, ""),
+        ({"settlement_asset": "BTC"}, "LINEAR settles in USDT"),
+        ({"style": "INVERSE"}, "INVERSE settles in BTC"),
+        ({"style": "QUANTO"}, "third asset"),
+        ({"multiplier_e8": 0}, "multiplier"),
+        ({"maintenance_rate_e8": 10**8}, "maintenance_rate <= initial_rate"),
+        ({"funding_cap_rate_e8": 0}, "funding_cap_rate"),
+        ({"expires_at_us": 5}, "no expires_at"),
+        (DATED | {"expires_at_us": None}, "needs expires_at"),
+        (DATED | {"funding_cap_rate_e8": 1}, "perpetuals alone"),
+        (OPTION | {"strike_e8": None}, "needs a strike"),
+        ({"strike_e8": 1}, "options alone"),
+        ({"delivery": "PHYSICAL"}, "that expires"),
+        ({"style": "INVERSE", "settlement_asset": "BTC", "signed_price": True}, "above zero"),
+        ({"liquidation_fee_rate_e8": 10**8}, "liquidation_fee_rate"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused_by_name(changes: dict[str, Any], says: str) -> None:
+    reason = refusal(contract_of(**changes))
+    assert (says in reason) and bool(says) == bool(reason)
+
+
+def test_a_contracts_id_begins_with_its_pair() -> None:
+    assert "BTC-USDT-PERP" in refusal(replace(PERP, instrument_id="BTC-USDT"))
+    assert "BTC-USDT-PERP" in refusal(replace(PERP, instrument_id="ETH-USDT-PERP"))
+
+
+def test_an_instrument_does_not_change_in_mid_life() -> None:
+    state = State()
+    state.reference.instruments[PERP.instrument_id] = PERP
+    assert "multiplier of a contract is fixed" in refusal(contract_of(multiplier_e8=1), state)
+    assert refusal(contract_of(initial_rate_e8=10**7), state) == "", "rates may change"
+    state.reference.instruments[PERP.instrument_id] = replace(PERP, contract=None)
+    assert "spot stays spot" in refusal(PERP, state)
+    assert instrument_from(json.loads(json.dumps(shown(PERP)))) == PERP
+
+
+def shown(one: m.Instrument) -> dict[str, Any]:
+    said = msgspec.to_builtins(rendering.instrument(one))
+    said["contract"] = {name: value for name, value in said["contract"].items() if value is not None}
+    return dict(said)
