@@ -44,6 +44,9 @@ ContractFactKind = Literal[
 ]
 """What a fact says of a contract."""
 
+TradeAction = Literal["WITHDRAW", "REJECT"]
+"""How a side ends a trade before it is affirmed."""
+
 EntryKind = Literal["TRADE", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CORRECTION"]
 """What an entry books."""
 
@@ -142,6 +145,9 @@ ClearingRefusal = Literal[
     "UNSUPPORTED",
 ]
 """Why clearing refused a command."""
+
+TradeState = Literal["ALLEGED", "MISMATCHED", "AFFIRMED", "NOVATED", "REFUSED", "REJECTED", "WITHDRAWN", "EXPIRED"]
+"""State of a trade of two; legal transitions are in services/clearing/affirmation.py."""
 
 RejectReason = Literal[
     "ACCOUNT_UNKNOWN",
@@ -389,6 +395,72 @@ class CorrectEntry(Struct, frozen=True, gc=False):
     """Why."""
 
 
+class TradeTerms(Struct, frozen=True, gc=False):
+    """A trade of two accounts, as one side sees it."""
+
+    reference: str
+    """Identifier (UTI) that both sides know."""
+    buyer_id: str
+    """Account that buys."""
+    seller_id: str
+    """Account that sells."""
+    instrument_id: str
+    """The contract."""
+    quantity_e8: int
+    """Contracts; positive."""
+    price_e8: int
+    """Price."""
+    traded_on: str
+    """Day of the trade, ISO 8601."""
+
+
+class TellTrade(Struct, frozen=True, gc=False):
+    """One side tells its view of a trade of two."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    party_id: str
+    """The account that tells."""
+    terms: TradeTerms
+    """Its view."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class EndTrade(Struct, frozen=True, gc=False):
+    """One side takes its trade back, or says that there is none."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    party_id: str
+    """The account that asks."""
+    trade_id: str
+    """Made of the trade's identifier and its two accounts."""
+    action: TradeAction
+    """Which of both."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class ConfirmLeg(Struct, frozen=True, gc=False):
+    """A leg of a novated trade is booked in its account's partition; clearing tells itself."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    trade_id: str
+    """Made of the trade's identifier and its two accounts."""
+    leg_id: str
+    """The leg, and the id of its entry."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -560,6 +632,93 @@ class ClearingRefused(Struct, frozen=True, gc=False):
     """What to do next."""
     numbers: dict[str, int]
     """The numbers that the refusal saw, by name."""
+
+
+class TradeDifference(Struct, frozen=True, gc=False):
+    """A field that two sides see differently."""
+
+    field: str
+    """Name of the field."""
+    first: str
+    """What the side says that told first."""
+    other: str
+    """What the other side says."""
+
+
+class TradeLeg(Struct, frozen=True, gc=False):
+    """One open trade of an account with the clearing house."""
+
+    leg_id: str
+    """Id of the leg, and of the entry that books it."""
+    account_id: str
+    """The account."""
+    instrument_id: str
+    """The contract."""
+    side: Side
+    """The account's side."""
+    quantity_e8: int
+    """Contracts; positive."""
+    price_e8: int
+    """Price."""
+
+
+class TradeChanged(Struct, frozen=True, gc=False):
+    """A trade of two was told, contradicted, ended or novated: the one decision about it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    trade_id: str
+    """Made of the trade's identifier and its two accounts."""
+    first_id: str
+    """The account that told it first."""
+    actor: str
+    """Who acted: an account, house or clock."""
+    state: TradeState
+    """State after this."""
+    views: dict[str, TradeTerms]
+    """By account, the newest view of each side."""
+    differences: tuple[TradeDifference, ...]
+    """Where the sides differ."""
+    expires_at_us: int
+    """Until when both sides must agree."""
+    legs: tuple[TradeLeg, ...]
+    """Of NOVATED: what is booked in each account's partition."""
+    detail: str
+    """Why; empty where nothing is to be said."""
+    requested_by: str
+    """Who asked: an operator or an API key's id; empty for the clock."""
+
+
+class LegConfirmed(Struct, frozen=True, gc=False):
+    """A leg is booked."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    trade_id: str
+    """Made of the trade's identifier and its two accounts."""
+    leg_id: str
+    """The leg."""
+    left: int
+    """Legs of the trade that are not confirmed yet; 0 ends it."""
+
+
+class LegsAskedAgain(Struct, frozen=True, gc=False):
+    """Legs that nobody has confirmed are asked for once more."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    trade_id: str
+    """Made of the trade's identifier and its two accounts."""
+    attempt: int
+    """1, 2, 3 ...."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -1617,11 +1776,17 @@ ROOTS: tuple[type[Struct], ...] = (
     ApplyContractFact,
     BookTrade,
     CorrectEntry,
+    TellTrade,
+    EndTrade,
+    ConfirmLeg,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
     ContractFactTaken,
     ClearingRefused,
+    TradeChanged,
+    LegConfirmed,
+    LegsAskedAgain,
     MarkPublished,
     SubmitOrder,
     CancelOrder,

@@ -99,6 +99,7 @@ CLEARING_COMMANDS = Topic(
     "clearing.commands",
     (
         m.ReleaseParked, m.DismissParked, m.BookTrade, m.CorrectEntry, m.TakeContractFact, m.ApplyContractFact,
+        m.TellTrade, m.EndTrade, m.ConfirmLeg,
     ),
     PARTITIONS,
     key="account_id",
@@ -106,12 +107,15 @@ CLEARING_COMMANDS = Topic(
 )  # fmt: skip
 CLEARING_ENTRIES = Topic(
     "clearing.entries",
-    (*_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused, m.ContractFactTaken, m.ClearingRefused),
+    (
+        *_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused, m.ContractFactTaken, m.ClearingRefused,
+        m.TradeChanged, m.LegConfirmed, m.LegsAskedAgain,
+    ),
     PARTITIONS,
     key="account_id",
     owner="clearing",
-    doc="The journal: entries that sum to zero",
-)
+    doc="The journal: entries that sum to zero; trades of two until they are novated",
+)  # fmt: skip
 MARKET_MARKS = Topic(
     "market.marks",
     (*_OWNED, m.MarkPublished),

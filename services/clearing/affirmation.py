@@ -6,17 +6,15 @@ so that one writer compares them.
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from truetape import ids
+from truetape.messages import TradeDifference, TradeState, TradeTerms
 from truetape.transitions import CLOCK, HOUSE, Action, NotLegal, Transitions
 
-TradeState = Literal[
-    "ALLEGED", "MISMATCHED", "AFFIRMED", "NOVATED", "REFUSED", "REJECTED", "WITHDRAWN", "EXPIRED"
-]  # fmt: skip
 FIRST: Final = "first party"
 """Who told the trade first."""
 OTHER: Final = "other party"
@@ -41,40 +39,20 @@ TRANSITIONS: Final = Transitions(
 )
 
 
-class Terms(Struct, frozen=True):
-    """A bilateral trade as one side sees it."""
-
-    reference: str
-    """The trade's unique identifier (UTI), which both sides know."""
-    buyer_id: str
-    seller_id: str
-    instrument_id: str
-    quantity_e8: int
-    price_e8: int
-    traded_on: str
-    """Day of the trade, ISO 8601."""
-
-    def key(self) -> tuple[str, str, str]:
-        """What makes two views views of one trade: the identifier and the pair."""
-        return (self.reference, *sorted((self.buyer_id, self.seller_id)))  # type: ignore[return-value]
-
-    @property
-    def trade_id(self) -> str:
-        """The same for both sides, whoever says buyer."""
-        return ids.trade_id(*self.key())
-
-    @property
-    def home_id(self) -> str:
-        """The account whose partition decides."""
-        return min(self.buyer_id, self.seller_id)
+def key(terms: TradeTerms) -> tuple[str, str, str]:
+    """What makes two views views of one trade: the identifier and the pair."""
+    low, high = sorted((terms.buyer_id, terms.seller_id))
+    return terms.reference, low, high
 
 
-class Difference(Struct, frozen=True):
-    """One field that the sides see differently."""
+def trade_id(terms: TradeTerms) -> str:
+    """The same for both sides, whoever says buyer."""
+    return ids.trade_id(*key(terms))
 
-    field: str
-    first: str
-    other: str
+
+def home_id(terms: TradeTerms) -> str:
+    """The account whose partition decides."""
+    return min(terms.buyer_id, terms.seller_id)
 
 
 class Trade(Struct, frozen=True):
@@ -83,17 +61,17 @@ class Trade(Struct, frozen=True):
     trade_id: str
     first_id: str
     """The account that told it first."""
-    views: Mapping[str, Terms]
+    views: Mapping[str, TradeTerms]
     """By account, the newest view of each side."""
     state: TradeState
     expires_at_us: int
     actor: str
     acted_at_us: int
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[TradeDifference, ...] = ()
     detail: str = ""
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> TradeTerms:
         """The first party's view; both sides' once affirmed."""
         return self.views[self.first_id]
 
@@ -101,12 +79,12 @@ class Trade(Struct, frozen=True):
         """Which side an account is. Raises NotLegal when none."""
         if account_id == self.first_id:
             return FIRST
-        if account_id in self.terms.key()[1:]:
+        if account_id in key(self.terms)[1:]:
             return OTHER
         raise NotLegal(f"{account_id} is no party to trade {self.trade_id}")
 
 
-def require_sound(terms: Terms, party_id: str) -> None:
+def require_sound(terms: TradeTerms, party_id: str) -> None:
     """Raises NotLegal, naming the field, for terms that no trade can have."""
     if not terms.reference:
         raise NotLegal("reference: a trade needs an identifier that both sides know")
@@ -118,12 +96,12 @@ def require_sound(terms: Terms, party_id: str) -> None:
         raise NotLegal("quantity: it must be positive; who sells says so by seller_id")
 
 
-def capture(known: Trade | None, terms: Terms, party_id: str, at_us: int, timeout_us: int) -> Trade:
+def capture(known: Trade | None, terms: TradeTerms, party_id: str, at_us: int, timeout_us: int) -> Trade:
     """The trade after one side told its view. Raises NotLegal when that is not possible any more."""
     require_sound(terms, party_id)
     if known is None:
-        return Trade(terms.trade_id, party_id, {party_id: terms}, "ALLEGED", at_us + timeout_us, party_id, at_us)
-    assert known.trade_id == terms.trade_id, "views of one trade have one id"
+        return Trade(trade_id(terms), party_id, {party_id: terms}, "ALLEGED", at_us + timeout_us, party_id, at_us)
+    assert known.trade_id == trade_id(terms), "views of one trade have one id"
     views = {**known.views, party_id: terms}
     found = _compared(views, known)
     action = "amend" if len(views) == 1 else "contradict" if found else "affirm"
@@ -131,17 +109,19 @@ def capture(known: Trade | None, terms: Terms, party_id: str, at_us: int, timeou
     return replace(known, views=views, state=state, differences=found, actor=party_id, acted_at_us=at_us, detail="")
 
 
-def _compared(views: Mapping[str, Terms], known: Trade) -> tuple[Difference, ...]:
+def _compared(views: Mapping[str, TradeTerms], known: Trade) -> tuple[TradeDifference, ...]:
     if len(views) == 1:
         return ()
     [other_id] = set(views) - {known.first_id}
     return differences(views[known.first_id], views[other_id])
 
 
-def differences(first: Terms, other: Terms) -> tuple[Difference, ...]:
+def differences(first: TradeTerms, other: TradeTerms) -> tuple[TradeDifference, ...]:
     """Every field in which two views differ, in the order of the fields."""
     mine, theirs = asdict(first), asdict(other)
-    return tuple(Difference(name, str(mine[name]), str(theirs[name])) for name in mine if mine[name] != theirs[name])
+    return tuple(
+        TradeDifference(name, str(mine[name]), str(theirs[name])) for name in mine if mine[name] != theirs[name]
+    )
 
 
 def end(known: Trade, action: str, actor_id: str, at_us: int, detail: str = "") -> Trade:

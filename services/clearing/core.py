@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import facts, ledger, positions, trades
+from services.clearing import bilateral, facts, ledger, positions, trades
 from services.clearing.contracts import Held
 from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.parked import Parked, refused, release_of, unresolvable
@@ -16,24 +16,31 @@ from truetape.messages import (
     ApplyContractFact,
     BookTrade,
     ClearingRefused,
+    ConfirmLeg,
     ContractFactTaken,
     CorrectEntry,
     DismissParked,
+    EndTrade,
     EntryBooked,
     InputParked,
+    LegConfirmed,
+    LegsAskedAgain,
     OrderFilled,
     ParkedDismissed,
     ReleaseParked,
     ReleaseRefused,
     TakeContractFact,
+    TellTrade,
+    TradeChanged,
     TransferApproved,
 )
-from truetape.service import DUE, Input, Service
+from truetape.service import DUE, Input, Service, Tick
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
 
 
 def accounts(state: State) -> dict[str, Any]:
-    """The books cut by account: clients with balances, positions and what is parked of them, then the others."""
+    """The books cut by account: clients with balances, positions, what is parked of them and trades that they are the
+    home of, then the others."""
     found: dict[str, Any] = {
         account_id: {
             "balances": state.balances.get(ledger.client(account_id), {}),
@@ -42,6 +49,8 @@ def accounts(state: State) -> dict[str, Any]:
         }
         for account_id in sorted(state.accounts.keys() | state.halted.keys())
     }
+    for one in state.trades.values():
+        found.setdefault(one.home_id, {}).setdefault("trades", []).append(bilateral.shown(one))
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}
 
@@ -172,7 +181,7 @@ def _dismiss(state: State, given: Input, command: DismissParked) -> ParkedDismis
     return ParkedDismissed(meta, command.account_id, command.reason, release_of(command, queue))
 
 
-_RULES: Final[dict[type, Callable[[State, Input, Any], Message]]] = {
+_RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     OrderFilled: _next_fill,
     TransferApproved: _next_transfer,
     ReleaseParked: _release,
@@ -181,6 +190,10 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message]]] = {
     CorrectEntry: trades.correct,
     TakeContractFact: facts.take,
     ApplyContractFact: _next_application,
+    TellTrade: bilateral.tell,
+    EndTrade: bilateral.end,
+    ConfirmLeg: bilateral.confirm,
+    Tick: bilateral.tick,
 }
 
 
@@ -195,6 +208,8 @@ def evolve(state: State, event: Any) -> State:
         facts.taken(state, event)
     elif type(event) is ParkedDismissed:
         _resolve(state, event)
+    elif (fold := _OF_TRADES.get(type(event))) is not None:
+        fold(state, event)
     if event.meta.cause.source == DUE:
         facts.applied(state)
     if type(event) is InputParked and event.halts_account:
@@ -202,6 +217,13 @@ def evolve(state: State, event: Any) -> State:
         parked = Parked(meta.event_id, cause.source, cause.offset, event.reason, meta.decided_at_us, event.input)
         state.halted.setdefault(event.account_id, []).append(parked)
     return state
+
+
+_OF_TRADES: Final[dict[type, Callable[[State, Any], None]]] = {
+    TradeChanged: bilateral.changed,
+    LegConfirmed: bilateral.confirmed,
+    LegsAskedAgain: bilateral.asked_again,
+}
 
 
 def _book(state: State, entry: EntryBooked) -> None:
@@ -254,6 +276,7 @@ SERVICE: Final[Service[State]] = Service(
     inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
     tables=True,
     halts_account=True,
+    tick_seconds=1.0,
     due=facts.due,
     accounts=accounts,
 )

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from services.clearing.affirmation import Terms
+from services.clearing.affirmation import trade_id
 from truetape import ids
+from truetape.messages import TradeTerms
 from truetape.money import ONE_E8, apportion, divide, fits
 from truetape.transitions import NotLegal
 
@@ -48,19 +49,17 @@ class Split(Struct, frozen=True):
         return [*undone, *self.opens]
 
 
-def novate(terms: Terms, multiplier_e8: int = ONE_E8) -> Split:
+def novate(terms: TradeTerms, multiplier_e8: int = ONE_E8) -> Split:
     """Two legs for an affirmed trade: the buyer's and the seller's, at the traded price. The cost is rounded once and
     negated for the other side. The bilateral trade is closed by this, and has no leg. Raises MoneyError.
     """
     cost_e8 = fits(divide(terms.quantity_e8 * multiplier_e8 * terms.price_e8, ONE_E8**2, "half_even")[0])
-    trade_id = terms.trade_id
-    buyer = Leg(
-        ids.leg_id(trade_id, "BUYER"), trade_id, terms.buyer_id, terms.instrument_id, terms.quantity_e8, cost_e8
-    )
+    closed = trade_id(terms)
+    buyer = Leg(ids.leg_id(closed, "BUYER"), closed, terms.buyer_id, terms.instrument_id, terms.quantity_e8, cost_e8)
     seller = Leg(
-        ids.leg_id(trade_id, "SELLER"), trade_id, terms.seller_id, terms.instrument_id, -terms.quantity_e8, -cost_e8
+        ids.leg_id(closed, "SELLER"), closed, terms.seller_id, terms.instrument_id, -terms.quantity_e8, -cost_e8
     )
-    split = Split(trade_id, (), (buyer, seller))
+    split = Split(closed, (), (buyer, seller))
     require_flat(split)
     return split
 

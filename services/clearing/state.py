@@ -4,10 +4,11 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from services.clearing.affirmation import Trade
 from services.clearing.contracts import START, Held
 from services.clearing.ledger import Balances
 from services.clearing.parked import Parked, Resolved
-from truetape.messages import ApplyContractFact, Position
+from truetape.messages import ApplyContractFact, Position, TradeLeg
 from truetape.recent import Recent
 
 FILLS_KEPT: Final = 4_096
@@ -15,6 +16,8 @@ FILLS_KEPT: Final = 4_096
 id once; this is the second line of defence, and a fill that it catches means that one of them is broken."""
 FACTS_KEPT: Final = 4_096
 """Facts of contracts whose ids are remembered."""
+TRADES_KEPT: Final = 4_096
+"""Trades of two that have ended whose ids are remembered."""
 TRANSFERS_KEPT: Final = 4_096
 """Transfers per account whose ids are remembered."""
 
@@ -66,6 +69,17 @@ class Pending(Struct):
     """The entry that came after the fact had been applied, and made it apply once more."""
 
 
+class Captured(Struct):
+    """A trade of two at its home: open, or novated with legs that no partition has confirmed."""
+
+    trade: Trade
+    home_id: str
+    waiting: dict[str, TradeLeg] = {}
+    """By leg id."""
+    asked_at_us: int = 0
+    attempts: int = 0
+
+
 class State(Struct):
     """The books of one partition."""
 
@@ -82,6 +96,10 @@ class State(Struct):
     facts: Booked = field(default_factory=Booked)
     """Facts taken, and commands answered by an entry."""
     pending: Pending | None = None
+    trades: dict[str, Captured] = {}
+    """Trades of two whose home this partition is, by trade id."""
+    traded: Booked = field(default_factory=Booked)
+    """Trades that have ended."""
     entries: int = 0
     """Entries booked."""
 

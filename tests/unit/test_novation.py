@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing import affirmation, novation
-from services.clearing.affirmation import FIRST, OTHER, TRANSITIONS, Difference, Terms, Trade, capture, end
+from services.clearing.affirmation import FIRST, OTHER, TRANSITIONS, Trade, capture, end, home_id, trade_id
 from services.clearing.novation import Leg, allocate, give_up, novate
 from tests.unit.desk import LAW, START_US
 from truetape import ids
 from truetape.errors import MoneyError
+from truetape.messages import TradeDifference, TradeTerms
 from truetape.money import to_e8
 from truetape.transitions import CLOCK, HOUSE, NotLegal
 
-TERMS = Terms("UTI-1", "ann", "bob", "BTC-PERP", to_e8("2"), to_e8("60000"), "2026-11-26")
+TERMS = TradeTerms("UTI-1", "ann", "bob", "BTC-PERP", to_e8("2"), to_e8("60000"), "2026-11-26")
 TIMEOUT_US = 600_000_000
 
 
@@ -55,8 +56,8 @@ def test_one_side_alleges_and_the_same_words_affirm() -> None:
     trade = alleged()
     assert (trade.state, trade.first_id, trade.expires_at_us) == ("ALLEGED", "ann", START_US + TIMEOUT_US)
     assert (affirmed().state, affirmed().actor, affirmed().differences) == ("AFFIRMED", "bob", ())
-    assert affirmed().trade_id == replace(TERMS, buyer_id="bob", seller_id="ann").trade_id
-    assert TERMS.home_id == "ann" == replace(TERMS, buyer_id="bob", seller_id="ann").home_id
+    assert affirmed().trade_id == trade_id(replace(TERMS, buyer_id="bob", seller_id="ann"))
+    assert home_id(TERMS) == "ann" == home_id(replace(TERMS, buyer_id="bob", seller_id="ann"))
 
 
 def test_a_mismatch_is_shown_field_by_field_and_can_be_mended() -> None:
@@ -64,9 +65,9 @@ def test_a_mismatch_is_shown_field_by_field_and_can_be_mended() -> None:
     trade = capture(alleged(), seen, "bob", START_US, TIMEOUT_US)
     assert trade.state == "MISMATCHED"
     assert trade.differences == (
-        Difference("quantity_e8", "200000000", "300000000"),
-        Difference("price_e8", "6000000000000", "6000100000000"),
-        Difference("traded_on", "2026-11-26", "2026-11-25"),
+        TradeDifference("quantity_e8", "200000000", "300000000"),
+        TradeDifference("price_e8", "6000000000000", "6000100000000"),
+        TradeDifference("traded_on", "2026-11-26", "2026-11-25"),
     )
     still = capture(trade, replace(TERMS, price_e8=1), "bob", START_US, TIMEOUT_US)
     assert [one.field for one in still.differences] == ["price_e8"]
@@ -131,8 +132,8 @@ def test_novation_closes_one_trade_and_opens_two_with_the_house() -> None:
     buyer, seller = split.opens
     assert (buyer.account_id, buyer.quantity_e8, buyer.cost_e8) == ("ann", to_e8("2"), to_e8("120000"))
     assert (seller.account_id, seller.quantity_e8, seller.cost_e8) == ("bob", to_e8("-2"), to_e8("-120000"))
-    assert len({TERMS.trade_id, buyer.leg_id, seller.leg_id}) == 3
-    assert {buyer.trade_id, seller.trade_id} == {TERMS.trade_id} and split.closes == ()
+    assert len({trade_id(TERMS), buyer.leg_id, seller.leg_id}) == 3
+    assert {buyer.trade_id, seller.trade_id} == {trade_id(TERMS)} and split.closes == ()
     assert novation.sums(split.booked()) == {"BTC-PERP": (0, 0)}
     assert novate(TERMS) == split, "deciding again gives the same ids"
 

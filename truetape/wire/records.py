@@ -2277,6 +2277,189 @@ def decode_65(data: bytes) -> Any:
     return message
 
 
+def read_TradeTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    return m.TradeTerms(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def read_TellTrade(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_TradeTerms(data, at)
+    v5, at = p.read_string(data, at)
+    return m.TellTrade(v1, v2, v3, v4, v5), at
+
+
+def decode_66(data: bytes) -> Any:
+    message, at = read_TellTrade(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_TradeAction: list[str] = ["WITHDRAW", "REJECT"]
+symbols_TradeAction_written: dict[str, bytes] = {"WITHDRAW": p.LAST[0], "REJECT": p.LAST[2]}
+
+
+def read_EndTrade(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_TradeAction)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.EndTrade(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_67(data: bytes) -> Any:
+    message, at = read_EndTrade(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ConfirmLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.ConfirmLeg(v1, v2, v3, v4), at
+
+
+def decode_68(data: bytes) -> Any:
+    message, at = read_ConfirmLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+symbols_TradeState: list[str] = [
+    "ALLEGED",
+    "MISMATCHED",
+    "AFFIRMED",
+    "NOVATED",
+    "REFUSED",
+    "REJECTED",
+    "WITHDRAWN",
+    "EXPIRED",
+]
+symbols_TradeState_written: dict[str, bytes] = {
+    "ALLEGED": p.LAST[0],
+    "MISMATCHED": p.LAST[2],
+    "AFFIRMED": p.LAST[4],
+    "NOVATED": p.LAST[6],
+    "REFUSED": p.LAST[8],
+    "REJECTED": p.LAST[10],
+    "WITHDRAWN": p.LAST[12],
+    "EXPIRED": p.LAST[14],
+}
+
+
+def read_TradeDifference(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    return m.TradeDifference(v1, v2, v3), at
+
+
+def read_TradeLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_Side)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    return m.TradeLeg(v1, v2, v3, v4, v5, v6), at
+
+
+def read_TradeChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_symbol(data, at, symbols_TradeState)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = read_TradeTerms(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v15: list[Any] = []
+    v14, at = p.read_count(data, at)
+    while v14 > 0:
+        v16, at = read_TradeDifference(data, at)
+        v15.append(v16)
+        v14 -= 1
+        if v14 == 0:
+            v14, at = p.read_count(data, at)
+    v13 = tuple(v15)
+    v17, at = p.read_long(data, at)
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_TradeLeg(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22, at = p.read_string(data, at)
+    v23, at = p.read_string(data, at)
+    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23), at
+
+
+def decode_69(data: bytes) -> Any:
+    message, at = read_TradeChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegConfirmed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    return m.LegConfirmed(v1, v2, v3, v4, v5), at
+
+
+def decode_70(data: bytes) -> Any:
+    message, at = read_LegConfirmed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegsAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    return m.LegsAskedAgain(v1, v2, v3, v4), at
+
+
+def decode_71(data: bytes) -> Any:
+    message, at = read_LegsAskedAgain(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -3628,6 +3811,139 @@ def encode_61(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_TradeTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.reference)
+    p.write_string(out, value.buyer_id)
+    p.write_string(out, value.seller_id)
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    p.write_string(out, value.traded_on)
+
+
+def write_TellTrade(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.party_id)
+    write_TradeTerms(out, value.terms)
+    p.write_string(out, value.requested_by)
+
+
+def encode_66(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00B"]
+    write_TellTrade(out, message)
+    return b"".join(out)
+
+
+def write_EndTrade(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.party_id)
+    p.write_string(out, value.trade_id)
+    out.append(symbols_TradeAction_written[value.action])
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_67(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00C"]
+    write_EndTrade(out, message)
+    return b"".join(out)
+
+
+def write_ConfirmLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.leg_id)
+
+
+def encode_68(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00D"]
+    write_ConfirmLeg(out, message)
+    return b"".join(out)
+
+
+def write_TradeDifference(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.field)
+    p.write_string(out, value.first)
+    p.write_string(out, value.other)
+
+
+def write_TradeLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_Side_written[value.side])
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+
+
+def write_TradeChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.first_id)
+    p.write_string(out, value.actor)
+    out.append(symbols_TradeState_written[value.state])
+    v1 = value.views
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            write_TradeTerms(out, v2)
+    out.append(b"\x00")
+    v4 = value.differences
+    if v4:
+        p.write_long(out, len(v4))
+        for v5 in v4:
+            write_TradeDifference(out, v5)
+    out.append(b"\x00")
+    p.write_long(out, value.expires_at_us)
+    v6 = value.legs
+    if v6:
+        p.write_long(out, len(v6))
+        for v7 in v6:
+            write_TradeLeg(out, v7)
+    out.append(b"\x00")
+    p.write_string(out, value.detail)
+    p.write_string(out, value.requested_by)
+
+
+def encode_69(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00E"]
+    write_TradeChanged(out, message)
+    return b"".join(out)
+
+
+def write_LegConfirmed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.leg_id)
+    p.write_long(out, value.left)
+
+
+def encode_70(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00F"]
+    write_LegConfirmed(out, message)
+    return b"".join(out)
+
+
+def write_LegsAskedAgain(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_long(out, value.attempt)
+
+
+def encode_71(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00G"]
+    write_LegsAskedAgain(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -3694,6 +4010,12 @@ DECODERS: dict[int, Any] = {
     63: decode_63,
     64: decode_64,
     65: decode_65,
+    66: decode_66,
+    67: decode_67,
+    68: decode_68,
+    69: decode_69,
+    70: decode_70,
+    71: decode_71,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -3754,4 +4076,10 @@ ENCODERS: dict[Any, Any] = {
     m.CorrectEntry: encode_58,
     m.ContractFactTaken: encode_60,
     m.ClearingRefused: encode_61,
+    m.TellTrade: encode_66,
+    m.EndTrade: encode_67,
+    m.ConfirmLeg: encode_68,
+    m.TradeChanged: encode_69,
+    m.LegConfirmed: encode_70,
+    m.LegsAskedAgain: encode_71,
 }

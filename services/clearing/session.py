@@ -1,0 +1,59 @@
+"""Effects of clearing: commands to other partitions, after the record that they follow is in place.
+
+A leg's partition is outside of the one that decides, as a venue is: it is told by a command under an id of its own, and
+told again until it has answered. Commands topics have many writers, so a command that is lost or comes twice harms
+nobody.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from services.clearing import bilateral
+from services.clearing.bilateral import Sent
+from services.clearing.state import State
+from truetape import ids
+from truetape.codec import Message, encode
+from truetape.happenings import Part
+from truetape.messages import ClearingRefused, EntryBooked, LegsAskedAgain, TradeChanged
+from truetape.topics import CLEARING_COMMANDS
+
+Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
+"""How a record is written, as `Log.append`; a token of None says that nobody waits for its report."""
+
+
+class Session:
+    """Sends what follows from records of clearing."""
+
+    def __init__(self, append: Append) -> None:
+        self._append = append
+        self._waiting: dict[int, State] = {}
+
+    def act(self, partition: int, event: Message) -> None:
+        """The event is on the tape, in place: tell the other partitions."""
+        match event:
+            case TradeChanged() if event.legs:
+                self._send(bilateral.legs_asked(bilateral.known_after(event)))
+            case LegsAskedAgain():
+                known = self._waiting[partition].trades.get(event.trade_id)
+                self._send(bilateral.legs_asked(known) if known is not None else ())
+            case EntryBooked() | ClearingRefused():
+                told = bilateral.told_home(event)
+                self._send([told] if told is not None else ())
+            case _:
+                pass
+
+    def resume(self, partition: int, state: State) -> None:
+        """The partition is ours: ask for all that its trades still wait for."""
+        self._waiting[partition] = state
+        for _, known in sorted(state.trades.items()):
+            self._send(bilateral.legs_asked(known))
+
+    def release(self, partition: int) -> None:
+        """Somebody else asks."""
+        self._waiting.pop(partition, None)
+
+    def _send(self, found: Sequence[Sent]) -> None:
+        for one in found:
+            part = Part(CLEARING_COMMANDS.name, ids.partition_of(one.account_id, CLEARING_COMMANDS.partitions))
+            headers = [("event_type", type(one.command).__name__.encode())]
+            self._append(part, one.account_id.encode(), encode(one.command), headers, None)
