@@ -17,10 +17,15 @@ ASK_SECONDS: Final = 5.0
 @contextmanager
 def reading(form: str, name: str) -> Iterator[tuple[Log, float]]:
     """The real broker's log and how long to wait for a record. Raises SetupError for an unknown form."""
-    if form not in FORMS:
-        raise SetupError(f"{form[:40]!r} is no format; there are {', '.join(FORMS)}")
+    require(form)
     settings = Settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}), name)
     check_topics(settings.kafka, ALL, ASK_SECONDS)
     with closing(KafkaLog(settings.kafka)) as log:
         yield log, settings.restore_timeout_seconds
+
+
+def require(form: str) -> None:
+    """Raises SetupError for an unknown form."""
+    if form not in FORMS:
+        raise SetupError(f"{form[:40]!r} is no format; there are {', '.join(FORMS)}")

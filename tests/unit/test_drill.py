@@ -1,0 +1,211 @@
+"""The default drill on books that clearing itself made: sums kept, the right two members, every option."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from tests.unit.contract_desk import E8, START_US, Desk, instrument, terms
+from tests.unit.desk import some_meta
+from truetape import messages as m
+from truetape import reports
+from truetape.cli import build
+from truetape.codec import encode
+from truetape.default import drill, fund
+from truetape.default.drill import Books, Setting
+from truetape.errors import SetupError
+from truetape.happenings import Part
+from truetape.money import to_e8
+from truetape.simbroker import SimBroker
+from truetape.topics import CLEARING_ENTRIES, MARKET_MARKS, REFERENCE_EVENTS
+
+PERP = "BTC-USDT-PERP"
+
+
+def desk() -> Desk:
+    """Ann is long 10 contracts of 0.01 BTC, Bob short 6, Cat short 4, at 60 000; margins of 500, 300 and 1 000."""
+    made = Desk(instrument(PERP, terms()), fees=m.Fees(0, 100_000))
+    for account, amount in (("ann", 500), ("bob", 300), ("cat", 1_000)):
+        moved = m.TransferTerms(f"in-{account}", account, "USDT", amount * E8, "bank:settlement", account)
+        made.approve(m.TransferApproved(some_meta(), moved))
+    made.trade("ann", "BUY", 10, 60_000, PERP)
+    made.trade("bob", "SELL", 6, 60_000, PERP)
+    made.trade("cat", "SELL", 4, 60_000, PERP)
+    made.check()
+    return made
+
+
+def books(made: Desk) -> Books:
+    found = Books()
+    for event in made.events:
+        if isinstance(event, m.EntryBooked):
+            found.take(event)
+    return found
+
+
+def run(made: Desk | None = None, price: int = 60_000, **changes: Any) -> drill.Drill:
+    made = made or desk()
+    return drill.run(books(made), made.reference, {PERP: price * E8}, Setting("USDT", **changes))
+
+
+def test_books_are_clearings_own() -> None:
+    made, found = desk(), books(desk())
+    for account in ("ann", "bob", "cat"):
+        assert found.balances[account] == made.state.balances[f"client:{account}"]
+        assert found.held[account][PERP].quantity_e8 == made.position(account, PERP).quantity_e8
+    assert found.balances["house"]["USDT"] == made.cash("house:fees") == to_e8("12")
+
+
+def test_the_fund_covers_the_two_that_a_scenario_hits_hardest() -> None:
+    found = run()
+    assert found.margins_e8 == {"ann": to_e8("600"), "bob": to_e8("360"), "cat": to_e8("240")}
+    assert (found.sizing.scenario, found.sizing.size_e8) == ("+30 %", to_e8("1200"))
+    assert found.sizing.covered == (("bob", to_e8("720")), ("cat", to_e8("480"))), "1080 less 360, 720 less 240"
+    assert found.sizing.uncovered["-30 %"] == (("ann", to_e8("1200")),), "a fall hits the only long as hard"
+    assert found.shares_e8 == {"ann": to_e8("600"), "bob": to_e8("360"), "cat": to_e8("240")}
+
+
+def test_every_layer_bears_its_part_and_the_losses_are_kept() -> None:
+    found = run(capital_e8=to_e8("12"), shocks_e8=(-3 * 10**7,), defaulters=("ann",))
+    [one] = found.defaults
+    assert one.loss_e8 == to_e8("1800")
+    shown = {step.layer: one.outcome.borne_e8(step.layer) for step in one.outcome.steps}
+    assert shown == {
+        "DEFAULTER_MARGIN": to_e8("494"), "DEFAULTER_FUND": to_e8("600"), "HOUSE_CAPITAL": to_e8("12"),
+        "OTHERS_FUND": to_e8("600"), "ASSESSMENTS": to_e8("94"),
+    }  # fmt: skip
+    assert sum(shown.values()) + one.outcome.uncovered_e8 == one.loss_e8
+
+
+def test_two_default_one_after_the_other() -> None:
+    found = run(shocks_e8=(3 * 10**7,))
+    assert [one.member_id for one in found.defaults] == ["bob", "cat"] and found.shock_e8 == 3 * 10**7
+    first, second = found.defaults
+    assert first.loss_e8 == to_e8("1080") and second.loss_e8 == to_e8("720")
+    assert second.resources.fund_e8 == found.shares_e8["cat"] - sum(
+        step.amount_e8 for step in first.outcome.steps if (step.layer, step.payer_id) == ("OTHERS_FUND", "cat")
+    )
+    for one in found.defaults:
+        assert sum(one.outcome.by_payer().values()) + one.outcome.uncovered_e8 == one.loss_e8
+    assert sum(to_e8(row[-1]) for row in drill.rows(found)) == first.loss_e8 + second.loss_e8
+
+
+def test_who_wins_can_be_haircut_and_torn_up_but_his_margin_is_not_touched() -> None:
+    found = run(shocks_e8=(-3 * 10**7,), assessment_rate_e8=0, defaulters=("ann",), floor_e8=0)
+    members = {one.member_id: one for one in found.defaults[0].resources.members}
+    assert members["bob"].gain_e8 == to_e8("1080") and members["bob"].assessment_max_e8 == 0
+    assert found.defaults[0].outcome.by_payer().keys() <= {"ann", "bob", "cat", "house"}
+    assert found.defaults[0].outcome.borne_e8("HAIRCUT") > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"asset": "EUR"}, "nothing can default"),
+        ({"defaulters": ("zoe",)}, "zoe holds no contract"),
+    ],
+)
+def test_what_cannot_be_drilled_is_refused_by_name(changes: dict[str, Any], words: str) -> None:
+    made = desk()
+    with pytest.raises(SetupError, match=words):
+        drill.run(books(made), made.reference, {PERP: 60_000 * E8}, Setting(**({"asset": "USDT"} | changes)))
+    with pytest.raises(SetupError, match=f"--mark {PERP}=PRICE"):
+        drill.run(books(made), made.reference, {}, Setting("USDT"))
+
+
+def test_a_profit_counts_before_it_is_paid() -> None:
+    made = desk()
+    made.fact("SETTLEMENT_PRICE", PERP, 61_000 * E8)
+    made.check()
+    after = books(made)
+    assert after.balances["ann"]["USDT"] == to_e8("594"), "paid in cash"
+    for member, loss in (("ann", "-1900"), ("bob", "1140")):
+        found = drill.run(
+            after, made.reference, {PERP: 80_000 * E8}, Setting("USDT", shocks_e8=(0,), defaulters=(member,))
+        )
+        assert found.defaults[0].loss_e8 == max(0, to_e8(loss))
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def tape(made: Desk) -> SimBroker:
+    """The desk's events, its reference data and a mark, on a simulated broker."""
+    broker, cause = SimBroker(1), m.Cause("test", 0, -1, "1")
+    marked = m.MarkPublished(some_meta(), PERP, 60_000 * E8, 1, 1, "alpha", 7, START_US, 0)
+    known = m.InstrumentSet(some_meta(), "k", "x", made.known[PERP])
+    for topic, events in ((REFERENCE_EVENTS, [known]), (MARKET_MARKS, [marked]), (CLEARING_ENTRIES, made.events)):
+        part = Part(topic.name, 0)
+        broker.produce(part, b"", encode(m.Began(m.Meta(1, 0, cause, START_US, "b", ""), "0")))
+        for sequence, event in enumerate(events, 1):
+            meta = m.Meta(1, sequence, cause, START_US + sequence, f"{topic.name}-{sequence}", "")
+            broker.produce(part, b"", encode(replace(event, meta=meta)))
+    return broker
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands read the simulated broker."""
+
+    @contextmanager
+    def reading(form: str, name: str) -> Iterator[Any]:
+        reports.require(form)
+        yield tape(desk()).log(name), 10.0
+
+    monkeypatch.setattr(reports, "reading", reading)
+
+
+def invoke(*words: str) -> str:
+    shown = CliRunner().invoke(build(), ["drill", "default", *words], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    return shown.output
+
+
+@pytest.mark.usefixtures("recorded")
+def test_the_command_reads_the_tape_and_says_all_of_it() -> None:
+    shown = json.loads(invoke("--format", "json"))
+    assert shown["fund"]["size"] == "1200" and shown["scenario"] == "+30 %"
+    assert [one["member"] for one in shown["defaults"]] == ["bob", "cat"]
+    assert sum(to_e8(step["amount"]) for step in shown["steps"]) == sum(to_e8(x["loss"]) for x in shown["defaults"])
+    table = invoke()
+    assert "scenario +30 %; fund 1200 USDT, for bob (720 beyond its margin) and cat (480 beyond its margin)" in table
+    assert "DEFAULTER_MARGIN" in table and "left: " in table
+    rows = list(csv.DictReader(io.StringIO(invoke("--format", "csv", "--member", "cat", "--shock", "0.2"))))
+    assert {row["member"] for row in rows} == {"cat"} and sum(to_e8(row["amount"]) for row in rows) == to_e8("480")
+
+
+@pytest.mark.usefixtures("recorded")
+def test_options_change_what_is_assumed() -> None:
+    capital = json.loads(invoke("--format", "json", "--capital", "100", "--shock=-0.3", "--member", "ann"))
+    assert capital["defaults"][0]["borne_by_layer"]["HOUSE_CAPITAL"] == "100"
+    marked = json.loads(invoke("--format", "json", "--mark", f"{PERP}=30000", "--shock", "0", "--member", "ann"))
+    assert marked["defaults"][0]["loss"] == "3000"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--mark", "x"), "INSTRUMENT=PRICE"),
+        (("--shock", "ten"), "--shock"),
+        (("--format", "xml"), "no format"),
+        (("--asset", "EUR"), "nothing can default"),
+    ],
+)
+@pytest.mark.usefixtures("recorded")
+def test_bad_options_are_named(words: tuple[str, ...], told: str) -> None:
+    shown = CliRunner().invoke(build(), ["drill", "default", *words])
+    assert shown.exit_code != 0
+    assert isinstance(shown.exception, SetupError) and told in str(shown.exception)
+
+
+def test_a_fund_that_needs_nothing_still_lets_the_worst_default() -> None:
+    found = run(shocks_e8=(10**5,))
+    assert found.sizing.size_e8 == 0 and found.defaults[0].loss_e8 == to_e8("3.6")
+    assert found.defaults[0].member_id == "cat" or found.defaults[0].member_id == "bob"
+    assert len(found.defaults) == fund.COVERED

@@ -1,0 +1,268 @@
+"""The default drill: the two members that a stress hits hardest default on recorded books, one after the other.
+
+From entries, reference data and marks alone. Every account is taken for a clearing member whose margin is its balance
+in the contracts' settlement asset. In each scenario all marks of that asset's contracts move by one shock at once. The
+clearing fund is sized for the two largest losses beyond initial margin (`fund.size`) and shared by initial margin; then
+the defaulters' positions are closed at the stressed prices and the waterfall bears what they cannot pay. Nothing is
+written anywhere: a drill shows what would happen, and that every sum is kept.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from truetape.contracts import Contract, notional, value
+from truetape.default import fund, waterfall
+from truetape.default.fund import Sizing, Stressed
+from truetape.default.waterfall import Member, Outcome, Resources
+from truetape.errors import SetupError
+from truetape.messages import ContractTerms, EntryBooked
+from truetape.money import ONE_E8, divide, from_e8, portion
+from truetape.reference import Reference
+
+SHOCKS_E8: Final = (-30_000_000, -20_000_000, -10_000_000, 10_000_000, 20_000_000, 30_000_000)
+"""Moves of all marks together, in parts of 1e8: 10, 20 and 30 % down and up."""
+
+
+class Held(Struct, frozen=True):
+    """A position in a contract as its newest entry has it."""
+
+    quantity_e8: int
+    cost_e8: int
+    unpaid_e8: int
+    """Realised profit that is not paid in cash yet."""
+
+
+class Books(Struct):
+    """What accounts have, from entries alone."""
+
+    balances: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By account and asset; "house" is what the house has earned."""
+    held: dict[str, dict[str, Held]] = field(default_factory=dict)
+    """By account and instrument."""
+
+    def take(self, entry: EntryBooked) -> None:
+        """One more entry, in the order of the tape of its account."""
+        for line in entry.lines:
+            whose = waterfall.HOUSE if line.account == "house:fees" else line.account.removeprefix("client:")
+            if line.account.startswith("client:") or whose == waterfall.HOUSE:
+                assets = self.balances.setdefault(whose, {})
+                assets[line.asset] = assets.get(line.asset, 0) + line.amount_e8
+        if entry.position is not None and entry.contract is not None:
+            at = entry.position
+            unpaid_e8 = at.realised_e8 - entry.contract.settled_e8
+            self.held.setdefault(entry.account_id, {})[at.instrument_id] = Held(at.quantity_e8, at.cost_e8, unpaid_e8)
+
+
+class Setting(Struct, frozen=True):
+    """What a drill assumes."""
+
+    asset: str
+    """The settlement asset; contracts that settle in others are left out."""
+    shocks_e8: tuple[int, ...] = SHOCKS_E8
+    capital_e8: int = 0
+    """The house's own capital in the waterfall."""
+    floor_e8: int = 0
+    """Least share of the fund."""
+    assessment_rate_e8: int = ONE_E8
+    """What a member can be asked for on top, as a part of its share."""
+    defaulters: tuple[str, ...] = ()
+    """Who defaults, in order; the two largest losses when empty."""
+
+
+class Default(Struct, frozen=True):
+    """One member's default in the drill."""
+
+    member_id: str
+    loss_e8: int
+    """What closing its positions costs beyond what they bring."""
+    resources: Resources
+    outcome: Outcome
+
+
+class Drill(Struct, frozen=True):
+    """The drill's whole result."""
+
+    setting: Setting
+    shock_e8: int
+    """The move in which the two default."""
+    margins_e8: Mapping[str, int]
+    """Initial margin by member."""
+    sizing: Sizing
+    shares_e8: Mapping[str, int]
+    defaults: tuple[Default, ...]
+    left: Mapping[str, int]
+    """What every layer still holds at the end, and of the last defaulter."""
+
+
+class _Market(Struct, frozen=True):
+    """Contracts that settle in the drill's asset, with their marks."""
+
+    contracts: Mapping[str, Contract]
+    prices_e8: Mapping[str, int]
+    rates_e8: Mapping[str, int]
+
+    def price_e8(self, instrument_id: str, shock_e8: int) -> int:
+        return divide(self.prices_e8[instrument_id] * (ONE_E8 + shock_e8), ONE_E8, "half_even")[0]
+
+    def worth_e8(self, held: Mapping[str, Held], shock_e8: int) -> int:
+        """What closing everything brings in cash, with what is realised and not yet paid; rounded down."""
+        return sum(
+            value(self.contracts[name], one.quantity_e8, self.price_e8(name, shock_e8), "down")
+            - one.cost_e8
+            + one.unpaid_e8
+            for name, one in held.items()
+        )
+
+    def margin_e8(self, held: Mapping[str, Held]) -> int:
+        """Initial margin: the rate of each contract's notional at its mark, rounded up."""
+        return sum(
+            portion(notional(self.contracts[name], one.quantity_e8, self.prices_e8[name]), self.rates_e8[name], "up")
+            for name, one in held.items()
+        )
+
+
+def run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting: Setting) -> Drill:
+    """Run a drill. Raises SetupError when nothing can default, or a contract that somebody holds has no mark."""
+    market, held = _open(books, reference, marks_e8, setting.asset)
+    margins_e8 = {member: market.margin_e8(positions) for member, positions in held.items()}
+    stressed = [
+        Stressed(named(shock_e8), {member: -market.worth_e8(mine, shock_e8) for member, mine in held.items()})
+        for shock_e8 in setting.shocks_e8
+    ]
+    sizing = fund.size(stressed, margins_e8)
+    shock_e8, losses_e8 = _worst(setting, stressed, sizing)
+    shares_e8 = fund.shares(sizing.size_e8, margins_e8, setting.floor_e8)
+    defaulters = setting.defaulters or _hit(losses_e8, margins_e8)
+    if unknown := [member for member in defaulters if member not in held]:
+        raise SetupError(f"{unknown[0]} holds no contract that settles in {setting.asset}; holders: {', '.join(held)}")
+    members = [
+        _member(member, shares_e8[member], market, held[member], shock_e8, setting)
+        for member in sorted(held)
+        if member != defaulters[0]
+    ]
+    defaults = _defaults(books, setting, members, defaulters, losses_e8, shares_e8)
+    last = defaults[-1]
+    return Drill(
+        setting, shock_e8, margins_e8, sizing, shares_e8, defaults, dict(waterfall.left(last.resources, last.outcome))
+    )
+
+
+def _open(
+    books: Books, reference: Reference, marks_e8: Mapping[str, int], asset: str
+) -> tuple[_Market, dict[str, dict[str, Held]]]:
+    terms: dict[str, ContractTerms] = {
+        name: one.contract
+        for name, one in reference.instruments.items()
+        if one.contract is not None and one.contract.settlement_asset == asset and one.contract.kind != "OPTION"
+    }
+    held = {
+        member: {name: one for name, one in positions.items() if name in terms and (one.quantity_e8 or one.unpaid_e8)}
+        for member, positions in sorted(books.held.items())
+    }
+    held = {member: positions for member, positions in held.items() if positions}
+    names = sorted({name for positions in held.values() for name in positions})
+    if not names:
+        raise SetupError(f"nobody holds a future or perpetual that settles in {asset}: nothing can default")
+    if unmarked := [name for name in names if name not in marks_e8]:
+        raise SetupError(f"{unmarked[0]} has no mark on the tape: give one with --mark {unmarked[0]}=PRICE")
+    contracts = {name: Contract(terms[name].style, terms[name].multiplier_e8) for name in names}
+    rates = {name: terms[name].initial_rate_e8 for name in names}
+    return _Market(contracts, {name: marks_e8[name] for name in names}, rates), held
+
+
+def named(shock_e8: int) -> str:
+    """A shock as a scenario's name: -20 %."""
+    return f"{from_e8(shock_e8 * 100)} %" if shock_e8 < 0 else f"+{from_e8(shock_e8 * 100)} %"
+
+
+def _worst(setting: Setting, stressed: Sequence[Stressed], sizing: Sizing) -> tuple[int, Mapping[str, int]]:
+    """The scenario that sizes the fund; where none needs one, the one with the largest loss of all."""
+    number = next((n for n, one in enumerate(stressed) if one.scenario == sizing.scenario), None)
+    if number is None:
+        number = max(range(len(stressed)), key=lambda n: max(stressed[n].losses_e8.values()))
+    return setting.shocks_e8[number], stressed[number].losses_e8
+
+
+def _hit(losses_e8: Mapping[str, int], margins_e8: Mapping[str, int]) -> tuple[str, ...]:
+    """The two that lose most beyond their initial margin, the largest first."""
+    ranked = sorted(losses_e8, key=lambda member: (margins_e8[member] - losses_e8[member], member))
+    return tuple(ranked[: fund.COVERED])
+
+
+def _member(
+    member: str, share_e8: int, market: _Market, held: Mapping[str, Held], shock_e8: int, setting: Setting
+) -> Member:
+    """A survivor: its share, what it can be assessed, the variation margin that the shock owes it, and what its
+    contracts were worth to it before.
+    """
+    before_e8 = market.worth_e8(held, 0)
+    gain_e8 = max(0, market.worth_e8(held, shock_e8) - before_e8)
+    assessed_e8 = portion(share_e8, setting.assessment_rate_e8, "down")
+    return Member(member, share_e8, assessed_e8, gain_e8, max(0, before_e8))
+
+
+def _defaults(
+    books: Books, setting: Setting, members: Iterable[Member], defaulters: Sequence[str],
+    losses_e8: Mapping[str, int], shares_e8: Mapping[str, int],
+) -> tuple[Default, ...]:  # fmt: skip
+    def margin_e8(member: str) -> int:
+        return max(0, books.balances.get(member, {}).get(setting.asset, 0))
+
+    first = defaulters[0]
+    resources = Resources(first, margin_e8(first), shares_e8[first], setting.capital_e8, tuple(members))
+    found = [_borne(first, losses_e8, resources)]
+    for member in defaulters[1:]:
+        last = found[-1]
+        found.append(
+            _borne(member, losses_e8, waterfall.without(last.resources, member, last.outcome, margin_e8(member)))
+        )
+    return tuple(found)
+
+
+def _borne(member: str, losses_e8: Mapping[str, int], resources: Resources) -> Default:
+    loss_e8 = max(0, losses_e8[member])
+    return Default(member, loss_e8, resources, waterfall.absorb(loss_e8, resources))
+
+
+# -- shown -------------------------------------------------------------------------------------------------------------
+
+COLUMNS: Final = ("default", "member", "layer", "payer", "amount")
+
+
+def rows(drill: Drill) -> list[tuple[str, ...]]:
+    """Every payment, in order, and what is uncovered: they sum to the losses."""
+    found = []
+    for number, one in enumerate(drill.defaults, 1):
+        head = (str(number), one.member_id)
+        found += [(*head, step.layer, step.payer_id, from_e8(step.amount_e8)) for step in one.outcome.steps]
+        if one.outcome.uncovered_e8:
+            found.append((*head, "UNCOVERED", "", from_e8(one.outcome.uncovered_e8)))
+    return found
+
+
+def plain(drill: Drill) -> dict[str, Any]:
+    """As JSON: decimals are strings."""
+    return {
+        "asset": drill.setting.asset,
+        "scenario": named(drill.shock_e8),
+        "fund": {
+            "size": from_e8(drill.sizing.size_e8),
+            "covered": [{"member": who, "beyond_margin": from_e8(e8)} for who, e8 in drill.sizing.covered],
+            "shares": {member: from_e8(e8) for member, e8 in drill.shares_e8.items()},
+        },
+        "initial_margins": {member: from_e8(e8) for member, e8 in drill.margins_e8.items()},
+        "defaults": [
+            {
+                "member": one.member_id, "loss": from_e8(one.loss_e8),
+                "uncovered": from_e8(one.outcome.uncovered_e8),
+                "borne_by_layer": {
+                    layer: from_e8(one.outcome.borne_e8(layer)) for layer in waterfall.LAYERS
+                },
+            }
+            for one in drill.defaults
+        ],
+        "steps": [dict(zip(COLUMNS, row, strict=True)) for row in rows(drill)],
+        "left_by_layer": {layer: from_e8(e8) for layer, e8 in drill.left.items()},
+    }  # fmt: skip
