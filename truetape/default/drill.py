@@ -92,7 +92,7 @@ class Drill(Struct, frozen=True):
     sizing: Sizing
     shares_e8: Mapping[str, int]
     defaults: tuple[Default, ...]
-    left: Mapping[str, int]
+    left: Mapping[waterfall.Layer, int]
     """What every layer still holds at the end, and of the last defaulter."""
 
 
@@ -144,9 +144,8 @@ def run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting
     ]
     defaults = _defaults(books, setting, members, defaulters, losses_e8, shares_e8)
     last = defaults[-1]
-    return Drill(
-        setting, shock_e8, margins_e8, sizing, shares_e8, defaults, dict(waterfall.left(last.resources, last.outcome))
-    )
+    left = waterfall.left(last.resources, last.outcome)
+    return Drill(setting, shock_e8, margins_e8, sizing, shares_e8, defaults, left)
 
 
 def _open(
@@ -233,7 +232,7 @@ COLUMNS: Final = ("default", "member", "layer", "payer", "amount")
 
 def rows(drill: Drill) -> list[tuple[str, ...]]:
     """Every payment, in order, and what is uncovered: they sum to the losses."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for number, one in enumerate(drill.defaults, 1):
         head = (str(number), one.member_id)
         found += [(*head, step.layer, step.payer_id, from_e8(step.amount_e8)) for step in one.outcome.steps]
