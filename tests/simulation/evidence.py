@@ -119,7 +119,7 @@ class Evidence:
         self.totals.update(sums)
         if any(sums.values()):
             self.unbalanced.append(f"{entry.entry_id}: {dict(sums)}")
-        if entry.kind == "TRADE":
+        if entry.kind == "TRADE" and entry.contract is None:
             if entry.execution_id in self.trades:
                 self.doubly_booked.append(entry.execution_id or "")
             self.trades[entry.execution_id or ""] = entry
