@@ -21,6 +21,7 @@ from venues.replay import RecordedFlow, recorded_symbol
 from venues.server import play_generated, play_recorded, serve
 from venues.signing import read_keys
 from venues.state import Saved, load, restore, save
+from venues.symbols import CONTRACT_SYMBOLS, DEFAULT_SYMBOLS
 from venues.venue import Venue
 
 Flows = list[Coroutine[Any, Any, None]]
@@ -61,6 +62,7 @@ def main(
     state: Annotated[
         Path | None, typer.Option(help="File that keeps accounts, orders and fills over a restart")
     ] = None,
+    contracts: Annotated[bool, typer.Option(help="List the perpetual BTCUSDTPERP too")] = False,
     history: Annotated[
         int, typer.Option(min=100, help="Closed orders, and fills per account and symbol, that are kept")
     ] = 1_000_000,
@@ -81,6 +83,7 @@ def main(
             admin_token=os.environ.get("TRUETAPE_VENUE_ADMIN_TOKEN", ""),
             seed=seed,
             first_id=_first_id(saved),
+            symbols=(*DEFAULT_SYMBOLS, *(CONTRACT_SYMBOLS if contracts else ())),
             history=history,
         )
         if saved:

@@ -215,6 +215,8 @@ class Exchange:
             order.quantity_e8 = base_e8
         if base_e8 == order.quantity_e8:
             request.symbol.check_notional(quote_e8)
+        if request.symbol.multiplier_e8:
+            return 0
         return quote_e8 if request.side == "BUY" else order.quantity_e8
 
     def _apply(self, market: Market, events: list[Event], now_ms: int, placed: Placed | None) -> None:
@@ -246,6 +248,8 @@ class Exchange:
     def _settle_house(self, symbol: Symbol, trade: Trade, buys: bool) -> None:
         sign = 1 if buys else -1
         self.house.credit(symbol.base, sign * trade.quantity_e8)
+        if symbol.multiplier_e8:
+            return
         self.house.credit(symbol.quote, -sign * cost(trade.price_e8, trade.quantity_e8))
 
     def _fill(self, order: ClientOrder, trade: Trade, now_ms: int, *, maker: bool) -> Fill:
@@ -257,12 +261,16 @@ class Exchange:
         share_e8 = order.lock_for(order.request.price_e8 or trade.price_e8, quantity_e8)
         order.locked_e8 -= share_e8
         account.spend(order.lock_asset, share_e8)
-        if buyer:
-            account.credit(symbol.quote, share_e8 - notional_e8)
-            received, amount_e8 = symbol.base, quantity_e8
+        if symbol.multiplier_e8:
+            received, amount_e8 = symbol.base, quantity_e8 if buyer else -quantity_e8
+            rate_e8 = self.rates.maker_e8 if maker else self.rates.taker_e8
+            worth_e8 = notional_e8 * symbol.multiplier_e8 // ONE_E8
+            fee_asset, fee_e8 = symbol.quote, portion(worth_e8, rate_e8, "down")
         else:
-            received, amount_e8 = symbol.quote, notional_e8
-        fee_asset, fee_e8 = self._fee(account, symbol, received, amount_e8, notional_e8, maker)
+            received, amount_e8 = (symbol.base, quantity_e8) if buyer else (symbol.quote, notional_e8)
+            if buyer:
+                account.credit(symbol.quote, share_e8 - notional_e8)
+            fee_asset, fee_e8 = self._fee(account, symbol, received, amount_e8, notional_e8, maker)
         account.credit(received, amount_e8)
         account.credit(fee_asset, -fee_e8)
         self.fees.credit(fee_asset, fee_e8)

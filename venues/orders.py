@@ -85,5 +85,7 @@ class ClientOrder(Struct, eq=False):
         return self.symbol.quote if self.request.side == "BUY" else self.symbol.base
 
     def lock_for(self, price_e8: int, quantity_e8: int) -> int:
-        """How much of `lock_asset` a quantity at a price takes."""
+        """How much of `lock_asset` a quantity at a price takes; of a contract nothing: there is no margin here."""
+        if self.symbol.multiplier_e8:
+            return 0
         return price_e8 * quantity_e8 // ONE_E8 if self.request.side == "BUY" else quantity_e8

@@ -19,7 +19,10 @@ def decimal(value_e8: int) -> str:
 
 
 class Symbol(Struct, frozen=True):
-    """A listed spot instrument. Tick times lot is a multiple of 1e-8, so that every notional is exact."""
+    """A listed instrument: spot, or a contract, whose trades move contracts and the fee alone.
+
+    Tick times lot is a multiple of 1e-8, so that every notional is exact.
+    """
 
     name: str
     base: str
@@ -31,6 +34,8 @@ class Symbol(Struct, frozen=True):
     maximum_quantity_e8: int = 9_000 * ONE_E8
     maximum_notional_e8: int = 9_000_000 * ONE_E8
     maximum_orders: int = 10_000
+    multiplier_e8: int = 0
+    """Of a contract: quote asset per contract and unit of price. 0 for spot."""
 
     def __post_init__(self) -> None:
         """Refuse a listing whose notionals would need rounding."""
@@ -116,6 +121,13 @@ class Symbol(Struct, frozen=True):
         }
 
 
+CONTRACT_SYMBOLS: Final = (
+    Symbol(
+        "BTCUSDTPERP", "BTC-USDT-PERP", "USDT", ONE_E8 // 10, ONE_E8, 0, maximum_quantity_e8=100_000 * ONE_E8,
+        maximum_notional_e8=10**10 * ONE_E8, multiplier_e8=ONE_E8 // 1_000,
+    ),
+)  # fmt: skip
+"""Perpetuals. An account's balance of the base asset is its position, which may be short."""
 DEFAULT_SYMBOLS: Final = (
     Symbol("BTCUSDT", "BTC", "USDT", ONE_E8 // 100, 1_000, 5 * ONE_E8),
     Symbol("ETHUSDT", "ETH", "USDT", ONE_E8 // 100, 10_000, 5 * ONE_E8),

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.reconciler.books import Amounts, VenueBooks, add
 from services.reconciler.core import Difference
-from truetape.messages import BreakClass, OrderFilled
+from truetape.messages import BreakClass, Instrument, OrderFilled
 from truetape.venue.reports import VenueBalance, VenueOrder, VenueTrade
 
 
@@ -29,7 +29,7 @@ class Cut(Struct, frozen=True):
     balances: Sequence[VenueBalance]
     open_orders: Sequence[VenueOrder]
     assets: Mapping[str, tuple[str, str]]
-    """Base and quote of each of the venue's symbols."""
+    """What trades in each of the venue's symbols move: see `moved_by`."""
     since: Sequence[VenueTrade] = ()
     """Fills that came while the balances were asked for, oldest first: some may be in the balances, in this order."""
 
@@ -171,11 +171,18 @@ def _balance(books: VenueBooks, asset: str, theirs_e8: int, left_e8: int) -> Dif
     return Difference("BALANCE", asset, "", ours_e8, theirs_e8, msgspec.json.encode(rows, order="sorted").decode())
 
 
+def moved_by(instrument: Instrument) -> tuple[str, str]:
+    """What a trade moves at the venue: base and quote; of a contract contracts alone, of an option its premium too."""
+    if instrument.contract is None:
+        return instrument.base, instrument.quote
+    return instrument.instrument_id, instrument.contract.settlement_asset if instrument.contract.strike_e8 else ""
+
+
 def effects(fill: VenueTrade | OrderFilled, assets: tuple[str, str]) -> Amounts:
     """What a fill did to the account at the venue, by asset."""
     sign, found = _sign(fill), dict[str, int]()
     add(found, {assets[0]: sign * fill.quantity_e8})
-    add(found, {assets[1]: -sign * fill.quote_amount_e8})
+    add(found, {assets[1]: -sign * fill.quote_amount_e8} if assets[1] else {})
     add(found, {fill.fee_asset: -fill.fee_e8})
     return {asset: amount_e8 for asset, amount_e8 in found.items() if amount_e8}
 

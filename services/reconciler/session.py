@@ -12,7 +12,7 @@ import structlog
 
 from services.reconciler.books import Amounts, Books, VenueBooks, add
 from services.reconciler.core import Comparison, identify
-from services.reconciler.matching import Cut, Outcome, compare, effects
+from services.reconciler.matching import Cut, Outcome, compare, effects, moved_by
 from truetape import clock, ids
 from truetape.codec import Message
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap, TopicMissing, VenueError
@@ -142,7 +142,7 @@ class Session:
         for instrument in self._instruments():
             for listing in instrument.listings:
                 if listing.venue == venue.name:
-                    assets[listing.symbol] = (instrument.base, instrument.quote)
+                    assets[listing.symbol] = moved_by(instrument)
         await self._fetch(venue, assets)
         for _ in range(CUT_TRIES):
             traded = dict(self._traded_e8.get(venue.name, {}))

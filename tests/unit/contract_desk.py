@@ -74,6 +74,7 @@ class Desk:
         contracts = {name: one.contract for name, one in self.reference.instruments.items() if one.contract}
         self._books, self._held = Contracts(contracts), dict[tuple[str, str], Holding]()
         self._fills: dict[str, Fill] = {}
+        self.filled: dict[str, m.OrderFilled] = {}
         self.wrong: list[Any] = []
         self._numbers = 0
 
@@ -93,6 +94,7 @@ class Desk:
             status="FILLED", transacted_at_us=self.now_us, source="STREAM",
         )  # fmt: skip
         fill = msgspec.structs.replace(fill, **changes)
+        self.filled[fill.execution_id] = fill
         self._fills[fill.execution_id] = Fill(
             account_id, "alpha", name, fill.base, fill.quote, 1 if side == "BUY" else -1, fill.quantity_e8,
             fill.price_e8, 0, fill.fee_asset, fill.fee_e8, fill.liquidity,

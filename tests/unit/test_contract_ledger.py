@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 import truetape.audit
 from services.clearing.trades import ContractUnknown, TradeAfterExpiry
+from services.reconciler.books import received
+from services.reconciler.matching import effects, moved_by
 from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, Desk, future, instrument, option, terms
 from tests.unit.test_audit import rules_of
 from truetape import messages as m
@@ -86,6 +88,14 @@ def test_a_venues_fill_moves_contracts_against_its_mirror() -> None:
     rebate = desk.trade("ann", "SELL", 2, 60_000, PERP, liquidity="MAKER")
     assert rebate.lines[-1] == m.Line("house:fees", "USDT", -12_000_000, "house_fee")
     desk.check()
+
+
+def test_the_reconciler_expects_of_a_venue_what_clearing_books_on_its_mirror() -> None:
+    one = instrument(PERP, terms())
+    desk = Desk(one)
+    entry = desk.fill("ann", "SELL", 2, 60_000, PERP, fee_e8=7, quote_amount_e8=120_000 * E8)
+    mirrored = received(line for line in entry.lines if line.account == "venue:alpha")
+    assert mirrored == effects(desk.filled[entry.execution_id], moved_by(one)) == {PERP: -2 * E8, "USDT": -7}
 
 
 # -- funding ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from venues.exchange import Exchange, Rates
 from venues.matching import Order
 from venues.orders import OPEN, NewOrder
 from venues.rejects import Reject
-from venues.symbols import DEFAULT_SYMBOLS, PREVENTION_MODES, Symbol, decimal
+from venues.symbols import CONTRACT_SYMBOLS, DEFAULT_SYMBOLS, PREVENTION_MODES, Symbol, decimal
 
 BTC = DEFAULT_SYMBOLS[0]
 TINY = Symbol("TINYUSDT", "TINY", "USDT", ONE_E8, ONE_E8, ONE_E8)
@@ -350,3 +350,24 @@ def test_open_orders_on_a_symbol_are_bounded() -> None:
         exchange.place(anna, request, 3)
     exchange.cancel(orders[0], 4)
     exchange.place(anna, request, 5)
+
+
+def test_a_contract_moves_contracts_and_the_fee_alone() -> None:
+    """Short is a negative balance; neither side pays a price, and nothing is lost."""
+    perp = CONTRACT_SYMBOLS[0]
+    exchange, (anna, berta) = funded((BTC, perp), Rates(10_000, 50_000), anna="", berta="")
+    for account in (anna, berta):
+        exchange.transfer(account, perp.base, -100 * ONE_E8, f"{account.name}-flat", 0)
+    price_e8 = 60_000 * ONE_E8
+
+    def order(account: Account, side: Any, **more: Any) -> None:
+        request = NewOrder(perp, side, more.pop("type", "LIMIT"), price_e8=price_e8, quantity_e8=3 * ONE_E8, **more)
+        exchange.place(account, request, 0)
+
+    order(anna, "SELL")
+    assert anna.locked.get(perp.base, 0) == anna.locked.get("USDT", 0) == 0
+    order(berta, "BUY")
+    assert (anna.free[perp.base], berta.free[perp.base]) == (-3 * ONE_E8, 3 * ONE_E8)
+    maker_e8, taker_e8 = 180 * 10_000, 180 * 50_000  # 0.003 BTC at 60 000.
+    assert (anna.free["USDT"], berta.free["USDT"]) == (10**6 * ONE_E8 - maker_e8, 10**6 * ONE_E8 - taker_e8)
+    assert exchange.fees.free["USDT"] == maker_e8 + taker_e8
