@@ -12,9 +12,11 @@ from tests.chaos.stage import Stage
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise."""
+    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise; the shared stage last, so
+    that it does not run beside systems of others' own."""
     here = Path(__file__).parent
     mine = [item for item in items if here in item.path.parents]
+    items[:] = [item for item in items if item not in mine] + sorted(mine, key=_on_the_stage)
     for item in mine:
         item.add_marker(pytest.mark.integration)
         item.add_marker(pytest.mark.chaos)
@@ -25,6 +27,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+def _on_the_stage(item: pytest.Item) -> bool:
+    return "stage" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One running system for all scenarios that can share it; see Stage for what each must leave behind."""
@@ -32,7 +38,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def books() -> Iterator[Books]:
     """A small system of its own for what soils or destroys a tape; each test leaves it whole."""
     with tempfile.TemporaryDirectory(prefix="truetape-") as folder, opened(Path(folder)) as found:

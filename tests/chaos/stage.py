@@ -8,8 +8,11 @@ Seams for scenarios with needs of their own:
 - `Stage.open(folder, extra=…, by_unit=…)`: a stage of its own with other settings for all services or for one;
   `by_unit={"risk": {"TRUETAPE_KAFKA": …}}` puts anything between one service and a server;
 - `stage.stack`: `kill(unit, signal)`, `start`, `stop`, `pid`, `port`, `add(Unit)` for further processes;
-- `stage.proxies`: `postgres` (the projection reaches it through this one), `alpha` and `beta` (the router does);
-- `stage.join(service)`: a second instance of a service in the same consumer group.
+- `stage.proxies`: `postgres` (the projection reaches it through this one), `alpha` and `beta` (the router does),
+  `kafka` (further instances do that `join` was told to send through it);
+- `stage.join(service)`: a second instance of a service in the same consumer group;
+- `Stage.open(folder, brokers=3)`: a cluster whose units are kafka (the controller too), kafka-2 and kafka-3;
+- `stage.skew(service, file)`: the service anew, its wall clock ahead by the seconds in the file.
 """
 
 import dataclasses
@@ -34,6 +37,7 @@ from truetape.client import Client, Refused, Unreachable
 from truetape.commands.demo import gateway_url, venue_urls
 from truetape.dev import Stack, StartFailed, free_base, process
 from truetape.dev.home import VENUES
+from truetape.dev.kafka import Broker
 from truetape.dev.services import SERVICES, service_unit
 from truetape.settings import PORT_OFFSETS
 
@@ -48,6 +52,8 @@ SETTINGS: Final = {
 PATIENCE_SECONDS: Final = 60.0
 SECOND_OFFSET: Final = 10
 """A second instance's ports, above those of the first."""
+BEHIND_OFFSET: Final = 98
+"""Port of Kafka's second listener, to which a proxy leads; those of further brokers lie before it."""
 PLANTED: Final = ("BALANCE", "alpha", "USDT")
 
 
@@ -63,6 +69,8 @@ class Stage:
         self.venues = venue_urls(self.environment)
         self.keys: dict[str, str] = {}
         """Trading key by account."""
+        self.administrator = ""
+        """An administrator's key."""
         self.planted: set[tuple[str, str, str]] = set()
         """Breaks that were planted: class, venue, key."""
         self.ended: list[Callable[[], None]] = []
@@ -74,16 +82,19 @@ class Stage:
         folder: Path,
         extra: Mapping[str, str] | None = None,
         by_unit: Mapping[str, Mapping[str, str]] | None = None,
+        brokers: int = 1,
     ) -> Iterator["Stage"]:
         """A stage in `folder`, ready to trade; all of it ends and is erased with the context."""
         home, base = folder / "home", free_base()
         before = Stack(home, base, only=())
         before.up()  # Writes the secrets, which the proxies' addresses need.
         proxies = {name: Proxy(base + PORT_OFFSETS[name]) for name in ("postgres", *VENUES)}
+        proxies["kafka"] = Proxy(base + BEHIND_OFFSET)
         through = _through(proxies, before.environment())
         for unit, values in (by_unit or {}).items():
             through[unit] = through.get(unit, {}) | dict(values)
-        stack = Stack(home, base, extra=SETTINGS | dict(extra or {}), by_unit=through)
+        nodes = _brokers(base, brokers, proxies["kafka"])
+        stack = Stack(home, base, extra=SETTINGS | dict(extra or {}), by_unit=through, brokers=nodes)
         try:
             bring_up(stack)
             stage = cls(stack, proxies, through)
@@ -101,10 +112,9 @@ class Stage:
 
     def introduce(self) -> None:
         """Accounts with keys and money, and one planted break: money that vanished at venue alpha."""
-        admin_key = ""
         for account in ACCOUNTS:
-            self.keys[account], admin_key = demo.introduce(self.kafka, account)
-        with Client(self.url, admin_key) as admin:
+            self.keys[account], self.administrator = demo.introduce(self.kafka, account)
+        with Client(self.url, self.administrator) as admin:
             for account in ACCOUNTS:
                 demo.fund(admin, account, self.venues, self.environment["TRUETAPE_VENUE_ADMIN_TOKEN"])
         with self.client(ACCOUNTS[0]) as client:
@@ -135,22 +145,39 @@ class Stage:
 
     # -- processes -------------------------------------------------------------------------------------------
 
-    def join(self, service: str, number: int = 2, *, wait: bool = True) -> str:
-        """Start another instance of a service, and wait until it is ready if wanted; the name of its unit."""
+    def join(self, service: str, number: int = 2, *, wait: bool = True, cuttable: bool = False) -> str:
+        """Start another instance of a service, and wait until it is ready if wanted; the name of its unit.
+        `cuttable`: it reaches Kafka through the proxy."""
         known = next(one for one in SERVICES if one.name == service)
         base = self.stack.port_base + SECOND_OFFSET * (number - 1)
         name = f"{service}-{number}"
         here = self.stack.environment() | dict(self._by_unit.get(service, {}))
         here |= {"TRUETAPE_INSTANCE": name, "TRUETAPE_PORT_BASE": str(base)}
+        if cuttable:
+            here["TRUETAPE_KAFKA"] = f"127.0.0.1:{self.proxies['kafka'].port}"
         if name not in {unit.name for unit in self.stack.units}:
             self.stack.add(dataclasses.replace(service_unit(known, here), name=name, needs=()))
         if wait:
             self.stack.start(name)
         else:
-            unit = next(unit for unit in self.stack.units if unit.name == name)
-            assert unit.command is not None
-            process.spawn(unit.command(), self.stack.home.log(name), self.stack.home.pid_file(name))
+            self._spawn(name, self._command(name))
         return name
+
+    def skew(self, service: str, file: Path) -> None:
+        """Start a service whose wall clock is ahead by as many seconds as the file says, which may change."""
+        command = self._command(service)
+        program, module, *arguments = command.argv[0], *command.argv[2:]
+        argv = [program, "-m", "tests.chaos.skewed", str(file), module, *arguments]
+        self._spawn(service, dataclasses.replace(command, argv=argv))
+        self.stack.start(service)  # It runs: waits until it is ready.
+
+    def _command(self, name: str) -> process.Command:
+        unit = next(unit for unit in self.stack.units if unit.name == name)
+        assert unit.command is not None
+        return unit.command()
+
+    def _spawn(self, name: str, command: process.Command) -> None:
+        process.spawn(command, self.stack.home.log(name), self.stack.home.pid_file(name))
 
     def second_runs(self, service: str) -> bool:
         """Whether a second instance of a service runs now."""
@@ -229,6 +256,13 @@ def _goes_through(client: Client, name: str, deadline: float) -> bool:
     except (Refused, Unreachable):
         time.sleep(0.05)
     return False
+
+
+def _brokers(base: int, number: int, proxy: Proxy) -> list[Broker]:
+    """Kafka's nodes. The first has a second listener, whose clients go through the proxy."""
+    first, controller = base + PORT_OFFSETS["kafka"], base + PORT_OFFSETS["kafka-controller"]
+    further = [Broker(one, controller + one - 1, controller) for one in range(2, number + 1)]
+    return [Broker(1, first, controller, behind=(proxy.target, proxy.port)), *further]
 
 
 def _through(proxies: Mapping[str, Proxy], known: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -1,17 +1,19 @@
-"""The network between the router and the venues: catalogue 18. And the proxy itself, on a socket."""
+"""The network between services and Kafka, and to the venues: catalogue 16 to 18. And the proxy itself, on a socket."""
 
 import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import pytest
 
 from tests.chaos.criterion import rows
-from tests.chaos.proxy import Proxy
+from tests.chaos.proxy import BOTH, Direction, Proxy
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, wait_until
+from truetape.topics import PARTITIONS
 
 pytestmark = pytest.mark.timeout(900)
 UNKNOWN = "SELECT count(*) FROM view.orders WHERE status = 'UNKNOWN'"
@@ -50,6 +52,47 @@ def test_connections_to_the_venues_are_reset(stage: Stage) -> None:
             for venue in stage.venues:
                 stage.proxies[venue].cut()
             time.sleep(0.3)
+
+
+# -- services and Kafka --------------------------------------------------------------------------------------------
+
+OWNERS: Final = ("router", "risk", "clearing")
+THIRD: Final = 3
+PARTITION_SECONDS: Final = 30.0
+
+
+def cut_off(stage: Stage, number: str, title: str, directions: Sequence[Direction]) -> None:
+    """Instances that own partitions lose Kafka, not the venues, and go on by themselves; the others take over."""
+    with scenario(stage, number, title) as run:
+        lonely = {service: stage.join(service, THIRD, cuttable=True) for service in OWNERS}
+        wait_until(lambda: all(stage.owned(name) > 0 for name in lonely.values()), "all that will be cut off own")
+        with run.fault(f"{', '.join(lonely.values())} and Kafka for {PARTITION_SECONDS:g} s") as fault:
+            proxy = stage.proxies["kafka"]
+            try:
+                proxy.hold(directions)
+                wait_until(lambda: all(stage.owned(name) == PARTITIONS for name in OWNERS), "the others own everything")
+                stage.probe(f"{run.load.name}.meanwhile")
+                run.notes["orders_of_all_went_through_after_s"] = round(run.now_s - fault.at_s, 1)
+                time.sleep(max(0.0, fault.at_s + PARTITION_SECONDS - run.now_s))
+            finally:
+                proxy.release()
+        alive = [name for name in lonely.values() if stage.stack.pid(name) is not None]
+        wait_until(lambda: all(stage.owned(name) > 0 for name in alive), f"{alive} own again")
+        run.notes["joined_again"] = len(alive)
+        for name in lonely.values():
+            stage.stack.stop(name)
+        wait_until(lambda: all(stage.owned(name) == PARTITIONS for name in OWNERS), "the others own everything again")
+
+
+@pytest.mark.only_make_chaos
+def test_owners_and_kafka_cannot_reach_each_other(stage: Stage) -> None:
+    cut_off(stage, "16", "partition between owners and Kafka for thirty seconds", BOTH)
+
+
+@pytest.mark.only_make_chaos
+def test_kafkas_replies_are_lost(stage: Stage) -> None:
+    """What the owner writes arrives, and it never learns so."""
+    cut_off(stage, "17", "Kafka's replies to owners lost for thirty seconds", ["to_client"])
 
 
 # -- the proxy -----------------------------------------------------------------------------------------------------

@@ -56,8 +56,9 @@ def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books) -> None
         for service, words in (("clearing", "its snapshot stands at offset"), ("projection", "TapeGap")):
             books.refuses(service, words)
         status, report = books.audit("--no-views")
-        named = {(one["check"], one["where"]) for one in report["differences"]}
-        assert status == 1 and ("snapshot", f"clearing/{PART.partition}") in named, report["differences"]
+        named = {(one["check"], one["where"]): one["tape"] for one in report["differences"]}
+        assert status == 1
+        assert f"offset {end} is the first that is missing" in named["snapshot", f"clearing/{PART.partition}"], named
     books.start(*SERVICES)
     books.assert_whole()
 

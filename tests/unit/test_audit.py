@@ -268,8 +268,11 @@ def test_a_snapshot_beyond_the_end_of_its_topic_shows_that_records_are_lost(
     monkeypatch.setattr("truetape.audit.run.ROUND_SECONDS", 0.0)
     part = Part(CLEARING_ENTRIES.name, tape.partition(ANN))
     tape.broker.truncate(part, 2, silently=True)
+    end = tape.broker.partition(part).end
     report = tape.audit()
     assert ("snapshot", "", "records that are no longer on the tape") in wrong(report)
+    [lost] = [one.tape for one in report.differences if one.check == "snapshot" and one.where.startswith("clearing")]
+    assert lost.startswith(f"offset {end} is the first that is missing")
 
 
 # -- gaps --------------------------------------------------------------------------------------------------------

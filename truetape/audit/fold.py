@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from truetape import snapshots
-from truetape.audit.difference import Difference, between
+from truetape.audit.difference import Check, Difference, between
 from truetape.audit.live import LivePartition
 from truetape.audit.merge import Given
 from truetape.messages import Began
@@ -91,15 +91,15 @@ class Fold:
         """The state cut by account, as plain values."""
         return plain(self.service.accounts(self.state))
 
-    def end(self) -> Iterator[Difference]:
-        """What was not reached at the end of the tape, and all that differed before."""
+    def end(self, end: int) -> Iterator[Difference]:
+        """What was not reached at the end of the partition, an offset, and all that differed before."""
         if self.snapshot is not None and not self.broken:
             self.snapshot_verdict = BEYOND
             at = f"offset {self.snapshot.offset}, epoch {self.snapshot.place.epoch}"
-            yield self._missing("snapshot", f"a snapshot at {at}, sequence {self.snapshot.place.sequence}")
+            yield self._missing("snapshot", end, f"a snapshot at {at}, sequence {self.snapshot.place.sequence}")
         if self.claim is not None and not self.passed() and not self.broken:
             self.live_verdict = BEYOND
-            yield self._missing("live", f"the service at epoch {self.claim.epoch}, sequence {self.claim.sequence}")
+            yield self._missing("live", end, f"the service at epoch {self.claim.epoch}, sequence {self.claim.sequence}")
         yield from self.differences
 
     def _compare_snapshot(self, offset: int) -> None:
@@ -125,8 +125,10 @@ class Fold:
         other = plain(self.service.accounts(state))
         yield from between("snapshot", self.where, self.accounts(), other, elsewhere=True)
 
-    def _missing(self, check: Any, other: str) -> Difference:
-        tape = f"ends at epoch {self.place.epoch}, sequence {self.place.sequence}"
+    def _missing(self, check: Check, end: int, other: str) -> Difference:
+        tape = (
+            f"offset {end} is the first that is missing, after epoch {self.place.epoch}, sequence {self.place.sequence}"
+        )
         return Difference(check, self.where, "", "records that are no longer on the tape", tape, other)
 
 

@@ -192,7 +192,8 @@ class Audit:
                     where, ends = f"{found.part}@{found.offset}", f"{part} ends at {self._tape.cursors[part].end}"
                     self._findings.add(Difference("tape", where, "", "the cause", ends, f"answers {part}@{offset}"))
         for part, fold in self._folds.items():
-            for difference in fold.end() if not self._tape.cursors[part].gap else fold.differences:
+            cursor = self._tape.cursors[part]
+            for difference in fold.end(cursor.end) if not cursor.gap else fold.differences:
                 self._findings.add(difference)
             self._judge_claims(part, fold)
         for partition, rules in self._rules.items():

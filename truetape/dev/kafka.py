@@ -1,5 +1,6 @@
-"""Kafka as a local process: one KRaft node from Maven Central's jars."""
+"""Kafka as local processes: one KRaft node, or several, from Maven Central's jars."""
 
+import hashlib
 import os
 import shutil
 import socket
@@ -7,6 +8,8 @@ import struct
 import subprocess
 import tempfile
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from truetape.dev.errors import ProgramMissing, StartFailed
@@ -24,25 +27,47 @@ _MAVEN_ADVICE = "install Maven: `make setup`, or `apt-get install maven` (Debian
 _API_VERSIONS = 18
 
 
-def unit(home: Home, downloads: Path, port: int, controller_port: int) -> Unit:
-    """Kafka in `home`, its jars in `downloads`."""
+@dataclass(frozen=True)
+class Broker:
+    """One node, and where it is reached. Node 1 is the controller too."""
+
+    number: int
+    port: int
+    controller_port: int
+    """Node 1's, the same for all."""
+    behind: tuple[int, int] | None = None
+    """Port of a second listener, and the port that its clients are told: a proxy's that leads to the first."""
+
+    @property
+    def name(self) -> str:
+        """Of its unit and its folder."""
+        return "kafka" if self.number == 1 else f"kafka-{self.number}"
+
+
+def unit(home: Home, downloads: Path, broker: Broker, brokers: int = 1) -> Unit:
+    """One of `brokers` nodes, its data in `home`, its jars in `downloads`."""
 
     def prepare() -> None:
         java = find_java()
         jars = fetch(downloads)
-        _configure(home, port, controller_port)
-        _format(home, java, jars)
-        _adopt_archive(home, downloads)
+        _configure(home, broker, brokers)
+        _format(home, broker, java, jars)
+        _adopt_archive(home, broker, downloads)
 
     return Unit(
-        name="kafka",
-        ports=(port, controller_port),
+        name=broker.name,
+        ports=_ports(broker),
         prepare=prepare,
-        command=lambda: _command(home, downloads),
-        missing=lambda: None if answers(port) else "Kafka to answer",
+        command=lambda: _command(home, broker, downloads),
+        missing=lambda: None if answers(broker.port) else "Kafka to answer",
         stop_seconds=30,
         advice="data of another Kafka version or a torn disk: `truetape dev reset` starts anew",
     )
+
+
+def _ports(broker: Broker) -> Sequence[int]:
+    controller = (broker.controller_port,) if broker.number == 1 else ()
+    return (broker.port, *controller, *(broker.behind or ())[:1])
 
 
 def find_java() -> str:
@@ -95,16 +120,14 @@ def _pom() -> str:
     )
 
 
-def _configure(home: Home, port: int, controller_port: int) -> None:
-    folder = home.data("kafka")
+def _configure(home: Home, broker: Broker, brokers: int) -> None:
+    folder, replicas = home.data(broker.name), min(3, brokers)
     folder.mkdir(exist_ok=True)
     properties = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
-        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "process.roles": "broker,controller" if broker.number == 1 else "broker",
+        "node.id": broker.number,
+        "controller.quorum.voters": f"1@127.0.0.1:{broker.controller_port}",
+        **_listeners(broker),
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": folder / "data",
@@ -116,9 +139,9 @@ def _configure(home: Home, port: int, controller_port: int) -> None:
         "broker.session.timeout.ms": 3_000,
         "broker.heartbeat.interval.ms": 500,
         # One node cannot hold the three replicas that these default to, and few partitions start sooner.
-        "offsets.topic.replication.factor": 1,
+        "offsets.topic.replication.factor": replicas,
         "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
@@ -128,13 +151,32 @@ def _configure(home: Home, port: int, controller_port: int) -> None:
     (folder / "server.properties").write_text(lines)
 
 
-def _format(home: Home, java: str, jars: Path) -> None:
-    folder = home.data("kafka")
+def _listeners(broker: Broker) -> dict[str, str]:
+    listening, told = {"CLIENT": broker.port}, {"CLIENT": broker.port}
+    if broker.behind:
+        listening["BEHIND"], told["BEHIND"] = broker.behind
+    if broker.number == 1:
+        listening["CONTROLLER"] = broker.controller_port
+    return {
+        "listeners": _addresses(listening),
+        "advertised.listeners": _addresses(told),
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    }
+
+
+def _addresses(ports: dict[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
+
+
+def _format(home: Home, broker: Broker, java: str, jars: Path) -> None:
+    folder = home.data(broker.name)
     if (folder / "data" / "meta.properties").exists():
         return
-    cluster = urlsafe_b64encode(b"\x01" + os.urandom(15)).decode().rstrip("=")  # Must not begin with "-".
+    # The same for all nodes of a home; must not begin with "-".
+    name = b"\x01" + hashlib.sha256(str(home.path).encode()).digest()[:15]
+    cluster = urlsafe_b64encode(name).decode().rstrip("=")
     options = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    with home.log("kafka").open("ab") as log:
+    with home.log(broker.name).open("ab") as log:
         done = subprocess.run(
             [
                 java,
@@ -153,7 +195,7 @@ def _format(home: Home, java: str, jars: Path) -> None:
             check=False,
         )
     if done.returncode:
-        end = log_end(home.log("kafka"))
+        end = log_end(home.log(broker.name))
         if "UnsupportedClassVersionError" in end or "Unable to locate a Java Runtime" in end:
             raise ProgramMissing(f"{java} is too old for Kafka {VERSION}: {_JAVA_ADVICE}")
         raise StartFailed(f"Kafka's storage could not be formatted; end of {home.log('kafka')}:\n{end}")
@@ -163,31 +205,29 @@ def _archive(downloads: Path) -> Path:
     return downloads / f"kafka-{VERSION}.jsa"
 
 
-def _draft_archive(home: Home) -> Path:
-    return home.data("kafka") / "classes.jsa"
+def _draft_archive(home: Home, broker: Broker) -> Path:
+    return home.data(broker.name) / "classes.jsa"
 
 
-def _adopt_archive(home: Home, downloads: Path) -> None:
+def _adopt_archive(home: Home, broker: Broker, downloads: Path) -> None:
     """Keep the class archive that the last orderly end of Kafka wrote (see `_command`)."""
-    if _draft_archive(home).exists():
-        shutil.move(_draft_archive(home), _archive(downloads))
+    if _draft_archive(home, broker).exists():
+        shutil.move(_draft_archive(home, broker), _archive(downloads))
 
 
-def _command(home: Home, downloads: Path) -> Command:
+def _command(home: Home, broker: Broker, downloads: Path) -> Command:
     # A JVM that ends in order the first time dumps its loaded classes; later starts map them, which takes
     # the start from 1.9 s to 1.1 s (3.0 s to 1.7 s of CPU). A missing or foreign archive is ignored by the JVM.
-    archive = _archive(downloads)
-    sharing = (
-        f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={_draft_archive(home)}"
-    )
+    archive, draft = _archive(downloads), _draft_archive(home, broker)
+    sharing = f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={draft}"
     options = ["-Xmx768m", "-XX:+UseSerialGC", sharing, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
     logging = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
     jars = downloads / f"kafka-{VERSION}"
-    properties = home.data("kafka") / "server.properties"
+    properties = home.data(broker.name) / "server.properties"
     return Command(
         argv=[find_java(), *options, *logging, "-cp", f"{jars}/*", "kafka.Kafka", str(properties)],
         environment=inherited(),
-        directory=home.data("kafka"),
+        directory=home.data(broker.name),
     )
 
 

@@ -42,15 +42,15 @@ SERVICES = (
 )
 
 
-def topics_unit(everything: Mapping[str, str]) -> Unit:
-    """The step that creates the topics of the registry, or checks those that exist."""
+def topics_unit(everything: Mapping[str, str], brokers: Sequence[str] = ("kafka",)) -> Unit:
+    """The step that creates the topics of the registry, or checks those that exist, once these brokers are ready."""
 
     def apply() -> None:
         from truetape import topics  # Imports the Kafka client, which few commands need.
 
-        topics.apply(everything["TRUETAPE_KAFKA"], replication=1)
+        topics.apply(everything["TRUETAPE_KAFKA"], replication=min(3, len(brokers)))
 
-    return Unit(name="topics", needs=("kafka",), prepare=apply)
+    return Unit(name="topics", needs=brokers, prepare=apply)
 
 
 def service_unit(service: Service, everything: Mapping[str, str]) -> Unit:

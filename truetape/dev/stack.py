@@ -42,7 +42,8 @@ class Stack:
 
     `only` names the units to handle (default: all). `port_base` is remembered in the home. `replay` are
     recordings for the venues to play. `extra` are further TRUETAPE_ settings for all services, `by_unit` for
-    single ones (a proxy in front of a server, an instance name). `report` hears of each step.
+    single ones (a proxy in front of a server, an instance name). `brokers` are Kafka's nodes, if not the one.
+    `report` hears of each step.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Stack:
         replay: Sequence[Path] = (),
         extra: Mapping[str, str] | None = None,
         by_unit: Mapping[str, Mapping[str, str]] | None = None,
+        brokers: Sequence[kafka.Broker] = (),
         downloads: Path | None = None,
         report: Callable[[Progress], None] = _silent,
     ) -> None:
@@ -65,6 +67,8 @@ class Stack:
         self.port_base = _checked(port_base) or int(known.get("TRUETAPE_PORT_BASE", _DEFAULT_BASE))
         self._known_base = int(known.get("TRUETAPE_PORT_BASE", self.port_base))
         self._environment = environment(self.port_base, secrets_of(known))
+        self._brokers = brokers or (kafka.Broker(1, self.port("kafka"), self.port("kafka-controller")),)
+        self._environment["TRUETAPE_KAFKA"] = ",".join(f"127.0.0.1:{broker.port}" for broker in self._brokers)
         self._environment["TRUETAPE_NOTARY_FOLDER"] = str(self.home.data("notary"))
         self._units = {unit.name: unit for unit in self._all_units(downloads or _downloads(), replay)}
         self._chosen = self._choose(only)
@@ -72,10 +76,11 @@ class Stack:
 
     def _all_units(self, downloads: Path, replay: Sequence[Path]) -> Iterator[Unit]:
         here = self._environment | self._extra  # The servers themselves are where the stack put them.
-        yield kafka.unit(self.home, downloads, self.port("kafka"), self.port("kafka-controller"))
+        for broker in self._brokers:
+            yield kafka.unit(self.home, downloads, broker, len(self._brokers))
         yield postgres.unit(self.home, self._environment["TRUETAPE_POSTGRES"])
         yield redis.unit(self.home, self._environment["TRUETAPE_REDIS"])
-        yield services.topics_unit(here)
+        yield services.topics_unit(here, [broker.name for broker in self._brokers])
         yield from (
             services.venue_unit(venue, here, self.home.data("venues") / f"{venue}.state", replay) for venue in VENUES
         )
@@ -142,7 +147,8 @@ class Stack:
         postgres.remove(self.home)
         for name in ("env", "lock"):
             (self.home.path / name).unlink(missing_ok=True)
-        for name in ("kafka", "postgres", "redis", "venues", "notary", "logs", "run"):
+        brokers = (broker.name for broker in self._brokers)
+        for name in (*brokers, "postgres", "redis", "venues", "notary", "logs", "run"):
             shutil.rmtree(self.home.path / name, ignore_errors=True)
         if self.home.path.exists() and not any(self.home.path.iterdir()):
             self.home.path.rmdir()

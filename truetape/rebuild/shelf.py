@@ -65,7 +65,7 @@ class _Folding:
         self.fold = Fold(service, part.partition, snapshot=old)
         self.last = -1
         """Offset of the last record accepted."""
-        self._cursor = Cursor(part, *span)
+        self._cursor, self._end = Cursor(part, *span), span[1]
 
     def steps(self, log: Log, timeout_seconds: float) -> Any:
         """Fold record after record."""
@@ -87,11 +87,11 @@ class _Folding:
 
     def differences(self, shelf: kept.Shelf) -> list[Difference]:
         """Where the snapshot that there was differs. Raises TapeGap when it has seen records that are gone."""
-        found = list(self.fold.end())
+        found = list(self.fold.end(self._end))
         if self.fold.snapshot_verdict == BEYOND:
             raise TapeGap(
-                f"{self.part} ends before its newest snapshot: records were lost. That snapshot is the witness and "
-                "stays; restore the topic from a replica or backup first."
+                f"{self.part} ends at offset {self._end}, before its newest snapshot: records were lost. That snapshot "
+                "is the witness and stays; restore the topic from a replica or backup first."
             )
         if (what := shelf.damaged.get(self.part.partition)) is not None:
             self.fold.snapshot_verdict = DAMAGED
