@@ -6,7 +6,7 @@ protocol promises:
 
 - no gap: epochs and sequences of each partition are an unbroken chain;
 - no input was answered twice, and those of a topic in order;
-- every command has its answer;
+- every command has its answer; a transfer that was approved before needs no second one;
 - every venue order that the venues received was on the tape in an accepted record, and reached the venue once;
 - no order was routed twice;
 - every fill was written once and booked once, and every entry sums to zero in each asset.
@@ -220,8 +220,11 @@ def _all_answered(verdict: Verdict) -> Iterator[str]:
         for raw in verdict.accepted["orders.decisions"]
         if (cause := raw.body["meta"]["cause"])["source"] == COMMANDS
     }
+    approved = {raw.body["transfer"]["transfer_id"] for raw in verdict.accepted["orders.decisions"]
+                if raw.kind == "TransferApproved"}  # fmt: skip
     for command in verdict.commands:
-        if (command.partition, command.offset) not in answered:
+        repeated = command.kind == "RequestTransfer" and command.body["transfer"]["transfer_id"] in approved
+        if not repeated and (command.partition, command.offset) not in answered:
             yield f"{command.kind} at {command.place} has no answer"
 
 
