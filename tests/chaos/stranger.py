@@ -55,7 +55,7 @@ def impossible(account_id: str, name: str) -> dict[str, SubmitOrder]:
         "nothing": order(account_id, f"{name}.nothing", quantity_e8=0),
         "2^63 - 1": order(account_id, f"{name}.most", quantity_e8=2**63 - 1),
         "-2^63": order(account_id, f"{name}.least", quantity_e8=-(2**63)),
-        "unknown account": order("no-such-account", f"{name}.nobody"),
+        "unknown account": order("no-such-account", f"{name}.{account_id}"),
     }
 
 

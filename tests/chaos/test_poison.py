@@ -72,7 +72,7 @@ def test_poison_on_every_topic(stage: Stage) -> None:
             assert stranger.write(stage.kafka, too_huge) == {"MSG_SIZE_TOO_LARGE": len(too_huge)}
         asked = [one for one in whole(stage, COMMANDS) if one.key == key or one.value in values(senseless)]
         assert len(asked) == len(senseless) + len(stranger.broken()) * len(stranger.parts(COMMANDS)) + len(COMMANDS)
-        wait_until(lambda: not unanswered(stage, asked, key), "every command is answered")
+        wait_until(lambda: not unanswered(stage, asked, key), "every command is refused or set aside")
         run.notes["copies_on_parked"] = copies(stage, key)
         with run.fault(f"kill -9 {', '.join(OWNERS)}: they restore over it"):
             kill_and_start(stage, OWNERS)
