@@ -45,7 +45,7 @@ def key_with_an_end(stage: Stage) -> str:
     wanted = {"scopes": ["read"], "account_id": next(iter(stage.keys)), "expires_in_seconds": KEY_SECONDS}
     answer = httpx.post(f"{stage.url}/v1/admin/keys", json=wanted, headers=bearer(stage.administrator), timeout=30)
     assert answer.status_code == 201, answer.text
-    return str(answer.json()["api_key"])
+    return str(answer.json()["key"])
 
 
 def judged(stage: Stage, key: str, ahead_seconds: int) -> None:

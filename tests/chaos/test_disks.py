@@ -56,7 +56,7 @@ def fill(filler: Path) -> None:
 def full(stage: Stage, number: str, title: str, server: str) -> None:
     """Load goes on while the disk is full. The server may end, and starts again when there is space."""
     with scenario(stage, number, title) as run:
-        filler = stage.stack.home.data(server) / "filler"
+        filler, log = stage.stack.home.data(server) / "filler", stage.stack.home.log(server)
         with run.fault(f"no space left for {server} for {FULL_SECONDS:g} s") as fault:
             try:
                 until = time.monotonic() + FULL_SECONDS
@@ -67,6 +67,8 @@ def full(stage: Stage, number: str, title: str, server: str) -> None:
                 filler.unlink(missing_ok=True)
             run.notes["ended_by_itself"] = [one.unit for one in stage.stack.status() if one.state == "stopped"]
             bring_up(stage.stack)
+        run.notes["complaints"] = log.read_text(errors="replace").count("No space left on device")
+        assert run.notes["complaints"], f"{server} never noticed"
         told = [one for one in run.attempts_since(fault.at_s) if one.status == 503]
         run.notes["told_to_come_back"] = len(told)
         assert all(one.retry_after for one in told), "a 503 without Retry-After"
