@@ -34,6 +34,7 @@ BATCH_MAX = 500
 OUTBOX_MAX = 64
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
+TRY_SECONDS = 2.0
 REJOINS_MAX = 3
 REJOIN_WINDOW_SECONDS = 60.0
 ERROR_SECONDS = 5.0
@@ -455,12 +456,16 @@ def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[in
 def _watermark(consumer: Consumer, part: Part, deadline: float) -> tuple[int, int]:
     while True:
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=ASK_SECONDS)
+            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=TRY_SECONDS)
             return low, high
         except KafkaException as error:
             code = error.args[0].code()
-            # A broker that just came back may not know its topics yet: missing ones are named after the deadline.
+            # A leader that died is asked in vain until another is known, and a broker that just came back may not know
+            # its topics yet: what is missing is named after the deadline.
             passing = code in (
+                KafkaError._TIMED_OUT,
+                KafkaError._TRANSPORT,
+                KafkaError._DESTROY_BROKER,
                 KafkaError.NOT_LEADER_FOR_PARTITION,
                 KafkaError.LEADER_NOT_AVAILABLE,
                 KafkaError.UNKNOWN_TOPIC_OR_PART,

@@ -12,7 +12,7 @@ Seams for scenarios with needs of their own:
   `kafka` (further instances do that `join` was told to send through it);
 - `stage.join(service)`: a second instance of a service in the same consumer group;
 - `Stage.open(folder, brokers=3)`: a cluster whose units are kafka (the controller too), kafka-2 and kafka-3;
-- `stage.skew(service, file)`: the service anew, its wall clock ahead by the seconds in the file.
+- `stage.skew(service, file)`: a service whose wall clock is ahead by the seconds in the file.
 """
 
 import dataclasses
@@ -164,12 +164,12 @@ class Stage:
         return name
 
     def skew(self, service: str, file: Path) -> None:
-        """Start a service whose wall clock is ahead by as many seconds as the file says, which may change."""
+        """Start a service whose wall clock is ahead by as many seconds as the file says, which may change. Does not
+        wait until it is ready, as `stage.stack.start` does."""
         command = self._command(service)
         program, module, *arguments = command.argv[0], *command.argv[2:]
         argv = [program, "-m", "tests.chaos.skewed", str(file), module, *arguments]
         self._spawn(service, dataclasses.replace(command, argv=argv))
-        self.stack.start(service)  # It runs: waits until it is ready.
 
     def _command(self, name: str) -> process.Command:
         unit = next(unit for unit in self.stack.units if unit.name == name)
