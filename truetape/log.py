@@ -35,6 +35,7 @@ OUTBOX_MAX = 64
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
 TRY_SECONDS = 2.0
+TRY_PAUSE_SECONDS = 0.1
 REJOINS_MAX = 3
 REJOIN_WINDOW_SECONDS = 60.0
 ERROR_SECONDS = 5.0
@@ -84,6 +85,12 @@ def consumer_config(bootstrap: str, group: str) -> dict[str, Any]:
     }
 
 
+def _forget(producer: Producer) -> None:
+    """Let a purged producer end. To purge was its fatal error already; nobody hears its reports."""
+    with contextlib.suppress(KafkaException, SystemError):
+        producer.flush(1.0)
+
+
 def _on_error(error: KafkaError) -> None:
     """Say each kind of trouble at most every few seconds: a broker that is away fails many times a second."""
     now = time.monotonic()
@@ -105,7 +112,7 @@ class KafkaLog:
         self._reading, self._reporting = threading.Lock(), threading.Lock()
         self._wants_records, self._wants_reports = threading.Event(), threading.Event()
         self._reader = Consumer(consumer_config(bootstrap, "truetape-reader"))
-        self._asker = Consumer(consumer_config(bootstrap, "truetape-asker"))  # The reader is busy polling.
+        self._asker = self._fresh_asker()  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
         self._own, self._group, self._instance = "", "", ""
@@ -282,7 +289,11 @@ class KafkaLog:
         )
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
-        return watermarks(self._asker, parts)
+        return watermarks(self._asker, parts, self._fresh_asker)
+
+    def _fresh_asker(self) -> Consumer:
+        self._asker = Consumer(consumer_config(self._bootstrap, "truetape-asker"))
+        return self._asker
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
         yield from read_span(self._bootstrap, spans, timeout_seconds, self._poll_group)
@@ -373,7 +384,7 @@ class KafkaLog:
         self._refusals.clear()
         old, self._producer = self._producer, self._fresh_producer()
         old.purge(in_queue=True, in_flight=True)
-        threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
+        threading.Thread(target=_forget, args=(old,), name="kafka-purge", daemon=True).start()
 
     def _fresh_producer(self) -> Producer:
         """Never gives up a record by itself: that would leave a hole in front of the next one. The loop gives up
@@ -447,34 +458,41 @@ def try_produce(
     return ""
 
 
-def watermarks(consumer: Consumer, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
-    """First offset and high watermark of each partition, asked of the broker; waits out a change of leaders."""
+_PASSING = (
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._DESTROY_BROKER,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+)
+"""A leader that died is asked in vain until another is known, and a broker that just came back may not know its topics
+yet: what is missing is named after the deadline."""
+
+
+def watermarks(
+    consumer: Consumer, parts: Iterable[Part], renewed: Callable[[], Consumer] | None = None
+) -> dict[Part, tuple[int, int]]:
+    """First offset and high watermark of each partition, asked of the broker; waits out a change of leaders.
+
+    `renewed` makes another consumer after a failure: an old one may go on asking the leader that it remembers.
+    """
     deadline = time.monotonic() + ASK_SECONDS
-    return {part: _watermark(consumer, part, deadline) for part in parts}
-
-
-def _watermark(consumer: Consumer, part: Part, deadline: float) -> tuple[int, int]:
-    while True:
+    found: dict[Part, tuple[int, int]] = {}
+    waiting = deque(parts)
+    while waiting:
+        part = waiting[0]
         try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(*part), timeout=TRY_SECONDS)
-            return low, high
+            found[part] = consumer.get_watermark_offsets(TopicPartition(*part), timeout=TRY_SECONDS)
+            waiting.popleft()
         except KafkaException as error:
-            code = error.args[0].code()
-            # A leader that died is asked in vain until another is known, and a broker that just came back may not know
-            # its topics yet: what is missing is named after the deadline.
-            passing = code in (
-                KafkaError._TIMED_OUT,
-                KafkaError._TRANSPORT,
-                KafkaError._DESTROY_BROKER,
-                KafkaError.NOT_LEADER_FOR_PARTITION,
-                KafkaError.LEADER_NOT_AVAILABLE,
-                KafkaError.UNKNOWN_TOPIC_OR_PART,
-                KafkaError._UNKNOWN_TOPIC,
-                KafkaError._UNKNOWN_PARTITION,
-            )
-            if not passing or time.monotonic() > deadline:
+            if error.args[0].code() not in _PASSING or time.monotonic() > deadline:
                 raise _named(error, str(part)) from error
-            time.sleep(0.05)
+            time.sleep(TRY_PAUSE_SECONDS)
+            consumer = renewed() if renewed else consumer
+    return found
 
 
 def _named(error: KafkaException, what: str) -> Exception:
