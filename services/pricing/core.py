@@ -45,7 +45,8 @@ def decide(state: State, given: Input) -> MarkPublished | None:
     seen = given.message
     if not isinstance(seen, TopsSeen):
         return None
-    if given.at_us - state.marked_at_us.get(seen.instrument_id, 0) < seen.interval_us:
+    pause_us = given.at_us - state.marked_at_us.get(seen.instrument_id, 0)
+    if 0 <= pause_us < seen.interval_us:  # Less than nothing: the clock was set back, and nobody waits for it.
         return None
     top = freshest(seen.tops)
     if top is None or given.at_us - top.observed_at_us > BOOK_MAX_AGE_US:

@@ -70,6 +70,16 @@ def test_two_marks_are_an_interval_apart(pauses_us: list[int]) -> None:
             marked.append(at_us)
 
 
+def test_a_clock_that_was_set_back_stops_no_marks() -> None:
+    ahead_us = NOW_US + 3_600_000_000
+    mark = asked(core.State(), Top("alpha", 100, 102, 7, ahead_us), at_us=ahead_us)
+    assert mark is not None
+    state = core.evolve(core.State(), mark)
+    again = asked(state, top("alpha", 100, 102))
+    assert again is not None
+    assert asked(core.evolve(state, again), top("alpha", 100, 102)) is None
+
+
 def test_instruments_do_not_wait_for_each_other() -> None:
     mark = asked(core.State(), top("alpha", 100, 102))
     assert mark is not None
