@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,20 +21,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in mine:
         item.add_marker(pytest.mark.integration)
         item.add_marker(pytest.mark.chaos)
-    if os.environ.get("TRUETAPE_CHAOS") == "all":
+    if _all():
         return
     left_out = [item for item in mine if item.get_closest_marker("only_make_chaos")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
+def _all() -> bool:
+    return os.environ.get("TRUETAPE_CHAOS") == "all"
+
+
 def _on_the_stage(item: pytest.Item) -> bool:
     return "stage" in getattr(item, "fixturenames", ())
 
 
-@pytest.fixture(scope="package")
+def _scope(fixture_name: str, config: pytest.Config) -> Literal["package", "module"]:
+    return "module" if _all() else "package"
+
+
+@pytest.fixture(scope=_scope)
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One running system for all scenarios that can share it; see Stage for what each must leave behind."""
+    """One running system for all scenarios that can share it; see Stage for what each must leave behind.
+
+    A new one for each file when all run: the criterion reads the whole tape after each scenario.
+    """
     with Stage.open(tmp_path_factory.mktemp("chaos")) as found:
         yield found
 

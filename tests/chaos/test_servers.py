@@ -16,9 +16,9 @@ from tests.chaos.stage import Stage, wait_until
 pytestmark = pytest.mark.timeout(900)
 PAUSE_SECONDS = 30.0
 MEMORY_GROWTH_MAX = 96 * 2**20
-RATES = ("idle", "light", "full")
 
 
+@pytest.mark.only_make_chaos
 def test_the_broker_is_killed(stage: Stage) -> None:
     with scenario(stage, "7", "kill -9 Kafka, twice") as run:
         for _ in range(2):
@@ -29,10 +29,9 @@ def test_the_broker_is_killed(stage: Stage) -> None:
 
 
 @pytest.mark.only_make_chaos
-@pytest.mark.parametrize("rate", ["light", "full"])
-def test_the_broker_sleeps(stage: Stage, rate: str) -> None:
+def test_the_broker_sleeps(stage: Stage) -> None:
     """Clients are told to come back later, and what waits does not grow."""
-    with scenario(stage, "8", "SIGSTOP Kafka for thirty seconds", rate) as run:
+    with scenario(stage, "8", "SIGSTOP Kafka for thirty seconds", "full") as run:
         before = stage.memory_bytes("gateway")
         with run.fault("SIGSTOP kafka") as fault:
             try:
@@ -49,12 +48,12 @@ def test_the_broker_sleeps(stage: Stage, rate: str) -> None:
 
 
 @pytest.mark.only_make_chaos
-@pytest.mark.parametrize("rate", RATES)
-def test_postgres_is_restarted_in_order(stage: Stage, rate: str) -> None:
-    with scenario(stage, "10", "PostgreSQL restarted, fast", rate) as run, run.fault("stop -m fast, start"):
+def test_postgres_is_restarted_in_order(stage: Stage) -> None:
+    with scenario(stage, "10", "PostgreSQL restarted, fast", "full") as run, run.fault("stop -m fast, start"):
         stage.stack.restart("postgres")
 
 
+@pytest.mark.only_make_chaos
 def test_postgres_is_restarted_without_order(stage: Stage) -> None:
     with scenario(stage, "10", "PostgreSQL restarted, immediate") as run:
         for number in (signal.SIGQUIT, signal.SIGKILL):
@@ -101,6 +100,7 @@ def test_the_connection_is_cut_during_commit(stage: Stage) -> None:
         run.notes["cuts"] = dict(cut.cuts)
 
 
+@pytest.mark.only_make_chaos
 def test_redis_is_flushed(stage: Stage) -> None:
     with scenario(stage, "12", "Redis FLUSHALL, three times") as run:
         for _ in range(3):
@@ -111,9 +111,11 @@ def test_redis_is_flushed(stage: Stage) -> None:
 
 
 @pytest.mark.only_make_chaos
-@pytest.mark.parametrize("rate", ["light", "full"])
-def test_redis_is_away(stage: Stage, rate: str) -> None:
-    with scenario(stage, "12", "Redis away for ten seconds", rate) as run, run.fault("kill -9 redis, start after 10 s"):
+def test_redis_is_away(stage: Stage) -> None:
+    with (
+        scenario(stage, "12", "Redis away for ten seconds", "full") as run,
+        run.fault("kill -9 redis, start after 10 s"),
+    ):
         stage.stack.kill("redis")
         time.sleep(10.0)
         stage.stack.start("redis")

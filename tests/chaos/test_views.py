@@ -20,6 +20,7 @@ SINCE_BACKUP = 200
 FILLS = "SELECT count(*) FROM view.fills"
 
 
+@pytest.mark.only_make_chaos
 def test_the_views_are_dropped(stage: Stage) -> None:
     """The projection finds nothing and reads the tape from its beginning; then a rebuild finds what it made equal."""
     with scenario(stage, "26", "the views dropped, and read again from the tape") as run:

@@ -26,14 +26,6 @@ def test_owners_that_slept_past_their_sessions_harm_nothing(stage: Stage, tmp_pa
     assert independent_verdict(stage, tmp_path)["findings"] == []
 
 
-@pytest.mark.only_make_chaos
-def test_an_owner_that_slept_past_its_session_harms_nothing(stage: Stage, tmp_path: Path) -> None:
-    with scenario(stage, "zombie", "SIGSTOP an owner past its session, another takes over, SIGCONT, one by one") as run:
-        for service in OWNERS:
-            asleep(run, (service,))
-    assert independent_verdict(stage, tmp_path)["findings"] == []
-
-
 def asleep(run: Run, services: Sequence[str]) -> None:
     """Stop these until second instances own everything, and let them go on."""
     stage = run.stage
