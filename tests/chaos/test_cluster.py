@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.chaos.scenario import Run, scenario
-from tests.chaos.stage import Stage, wait_until
+from tests.chaos.stage import Stage, bring_up, wait_until
 from truetape import topics
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.only_make_chaos]
@@ -49,8 +49,7 @@ def below(run: Run) -> None:
         noticed = run.now_s
         time.sleep(BELOW_SECONDS)
         below_until = run.now_s
-        for name in BROKERS.values():
-            stack.start(name)
+        bring_up(stack)
     told = [one for one in run.attempts_since(fault.at_s) if one.status == 503]
     answered = [one for one in run.attempts_since(noticed) if one.status == 201 and
                 one.at - run.began + one.seconds < below_until]  # fmt: skip
