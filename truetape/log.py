@@ -35,7 +35,6 @@ OUTBOX_MAX = 64
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
 TRY_SECONDS = 2.0
-TRY_PAUSE_SECONDS = 0.1
 REJOINS_MAX = 3
 REJOIN_WINDOW_SECONDS = 60.0
 ERROR_SECONDS = 5.0
@@ -83,12 +82,6 @@ def consumer_config(bootstrap: str, group: str) -> dict[str, Any]:
         "fetch.error.backoff.ms": 50,
         "isolation.level": "read_uncommitted",
     }
-
-
-def _forget(producer: Producer) -> None:
-    """Let a purged producer end. To purge was its fatal error already; nobody hears its reports."""
-    with contextlib.suppress(KafkaException, SystemError):
-        producer.flush(1.0)
 
 
 def _on_error(error: KafkaError) -> None:
@@ -139,16 +132,14 @@ class KafkaLog:
         self._enter()
 
     def _enter(self) -> None:
-        member = Consumer(
-            {
-                **consumer_config(self._bootstrap, self._group),
-                "group.instance.id": f"{self._group}-{self._instance}",
-                "session.timeout.ms": self._session_timeout_ms,
-                "heartbeat.interval.ms": max(500, self._session_timeout_ms // 6),
-                "max.poll.interval.ms": max(self._session_timeout_ms, 60_000),
-                "partition.assignment.strategy": "cooperative-sticky",
-            }
-        )
+        member = Consumer({
+            **consumer_config(self._bootstrap, self._group),
+            "group.instance.id": f"{self._group}-{self._instance}",
+            "session.timeout.ms": self._session_timeout_ms,
+            "heartbeat.interval.ms": max(500, self._session_timeout_ms // 6),
+            "max.poll.interval.ms": max(self._session_timeout_ms, 60_000),
+            "partition.assignment.strategy": "cooperative-sticky",
+        })  # fmt: skip
         member.subscribe([self._own], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         self._member = member
         self._member_polled = time.monotonic()
@@ -280,13 +271,9 @@ class KafkaLog:
             self._events.put(message)
             return None
         return Record(
-            message.topic() or "",
-            message.partition() or 0,
-            message.offset() or 0,
-            message.key(),
-            message.value(),
+            message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(), message.value(),
             message.headers(),
-        )
+        )  # fmt: skip
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
         return watermarks(self._asker, parts, self._fresh_asker)
@@ -384,7 +371,7 @@ class KafkaLog:
         self._refusals.clear()
         old, self._producer = self._producer, self._fresh_producer()
         old.purge(in_queue=True, in_flight=True)
-        threading.Thread(target=_forget, args=(old,), name="kafka-purge", daemon=True).start()
+        threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
 
     def _fresh_producer(self) -> Producer:
         """Never gives up a record by itself: that would leave a hole in front of the next one. The loop gives up
@@ -459,38 +446,28 @@ def try_produce(
 
 
 _PASSING = (
-    KafkaError._TIMED_OUT,
-    KafkaError._TRANSPORT,
-    KafkaError._DESTROY_BROKER,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._DESTROY_BROKER, KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
-)
-"""A leader that died is asked in vain until another is known, and a broker that just came back may not know its topics
-yet: what is missing is named after the deadline."""
+)  # fmt: skip
+"""A leader that died is asked in vain; a broker that just came back does not know its topics yet."""
 
 
 def watermarks(
     consumer: Consumer, parts: Iterable[Part], renewed: Callable[[], Consumer] | None = None
 ) -> dict[Part, tuple[int, int]]:
-    """First offset and high watermark of each partition, asked of the broker; waits out a change of leaders.
-
-    `renewed` makes another consumer after a failure: an old one may go on asking the leader that it remembers.
-    """
-    deadline = time.monotonic() + ASK_SECONDS
+    """First offset and high watermark of each partition, asked of the broker; waits out a change of leaders, with
+    another consumer (`renewed`): an old one may go on asking the leader that it remembers."""
+    deadline, waiting = time.monotonic() + ASK_SECONDS, deque(parts)
     found: dict[Part, tuple[int, int]] = {}
-    waiting = deque(parts)
     while waiting:
-        part = waiting[0]
         try:
-            found[part] = consumer.get_watermark_offsets(TopicPartition(*part), timeout=TRY_SECONDS)
+            found[waiting[0]] = consumer.get_watermark_offsets(TopicPartition(*waiting[0]), timeout=TRY_SECONDS)
             waiting.popleft()
         except KafkaException as error:
             if error.args[0].code() not in _PASSING or time.monotonic() > deadline:
-                raise _named(error, str(part)) from error
-            time.sleep(TRY_PAUSE_SECONDS)
+                raise _named(error, str(waiting[0])) from error
+            time.sleep(0.1)
             consumer = renewed() if renewed else consumer
     return found
 
