@@ -11,7 +11,7 @@ from truetape.margin.portfolio_v1 import PortfolioV1
 from truetape.margin.portfolio_v2 import Collateral, PortfolioV2, PortfolioV2Parameters
 from truetape.margin.standard import StandardMargin, StandardParameters
 
-LAW: Final = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAW: Final = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DAY_US: Final = 86_400_000_000
 EXPIRIES: Final = (0, 2 * DAY_US, 30 * DAY_US, 200 * DAY_US)
 """One has passed at now_us = 0."""

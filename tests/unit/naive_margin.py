@@ -10,6 +10,8 @@ from truetape.margin.portfolio import Holding, Option, Perpetual, Portfolio
 from truetape.margin.portfolio_v2 import PortfolioV2
 from truetape.margin.scenarios import Scenario
 
+SAME = Scenario(1.0, "none")
+
 
 def normal(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
@@ -60,24 +62,23 @@ def margin(model: PortfolioV2, portfolio: Portfolio, market: Market) -> tuple[fl
     ours = model.parameters
     spot, peg = market.spot(model.underlying), market.peg().value
     size = sum(each.quantity for each in portfolio.positions if isinstance(each, Perpetual))
-    unsettled = sum(each.unrealised_pnl + each.unsettled_funding for each in portfolio.perpetuals()) if size else 0.0
+    unsettled = sum(each.unrealised_pnl + each.unsettled_funding for each in portfolio.perpetuals())
     mark = market.perpetual(model.underlying) if size else spot
     trust = min(spot.confidence, mark.confidence)
-    same = Scenario(1.0, "none")
     expiries: dict[int, list[Option]] = {}
     for option in portfolio.options():
         expiries.setdefault(option.expires_us, []).append(option)
+    marks = {expires_us: _worth(model, options, market, SAME) for expires_us, options in expiries.items()}
     profits = [
-        sum(_expiry_profit(model, options, market, scenario) for options in expiries.values())
+        sum(_profit(model, options, market, scenario, marks[each]) for each, options in expiries.items())
         + (size * mark.value + _cancelling(model, portfolio, market) / peg) * (scenario.spot - 1) * scenario.damping
         for scenario in ours.scenarios
     ]
-    basis = sum(_basis(model, options, market) for options in expiries.values())
+    basis = sum(_basis(model, options, market, marks[each]) for each, options in expiries.items())
     maintenance = abs(size) * spot.value * ours.perpetual_maintenance
     addition = abs(size) * spot.value * (ours.perpetual_initial + _doubt(model, trust))
-    value = 0.0
+    value = sum(marks.values())
     for options in expiries.values():
-        value += sum(option.quantity * option_value(model, option, market, same) for option in options)
         naked = _naked(options)
         maintenance += naked * spot.value * ours.option_maintenance
         addition += naked * spot.value * ours.option_initial
@@ -104,9 +105,12 @@ def _cancelling(model: PortfolioV2, portfolio: Portfolio, market: Market) -> flo
     return sum(each.quantity * market.price(each.instrument_id).value for each in portfolio.holdings() if moves(each))
 
 
-def _expiry_profit(model: PortfolioV2, options: list[Option], market: Market, scenario: Scenario) -> float:
-    marked = sum(each.quantity * option_value(model, each, market, Scenario(1.0, "none")) for each in options)
-    shocked = sum(each.quantity * option_value(model, each, market, scenario) for each in options)
+def _worth(model: PortfolioV2, options: list[Option], market: Market, scenario: Scenario) -> float:
+    return sum(each.quantity * option_value(model, each, market, scenario) for each in options)
+
+
+def _profit(model: PortfolioV2, options: list[Option], market: Market, scenario: Scenario, marked: float) -> float:
+    shocked = _worth(model, options, market, scenario)
     seconds = market.seconds_to(options[0].expires_us)
     rate = max(market.rate(model.underlying, options[0].expires_us).value, 0.0)
     long, short = model.parameters.discount.factors(rate, seconds, math.exp(-rate * seconds / YEAR_SECONDS))
@@ -114,13 +118,9 @@ def _expiry_profit(model: PortfolioV2, options: list[Option], market: Market, sc
     return -abs(profit) if scenario.is_skew else profit
 
 
-def _basis(model: PortfolioV2, options: list[Option], market: Market) -> float:
+def _basis(model: PortfolioV2, options: list[Option], market: Market, marked: float) -> float:
     shock = model.parameters.basis
-    marked = sum(each.quantity * option_value(model, each, market, Scenario(1.0, "none")) for each in options)
-    losses = [
-        sum(each.quantity * option_value(model, each, market, Scenario(spot, "none")) for each in options) - marked
-        for spot in (shock.up, shock.down)
-    ]
+    losses = [_worth(model, options, market, Scenario(spot, "none")) - marked for spot in (shock.up, shock.down)]
     return min(0.0, *losses) * shock.share(market.seconds_to(options[0].expires_us))
 
 

@@ -1,4 +1,4 @@
-"""Adapters of the Derive family: standard margin, portfolio margin v1 and v2, and the liquidation auction."""
+"""Adapters of the Derive family: standard margin, portfolio margin v1 and v2."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -175,8 +175,8 @@ def _portfolio_v1(document: Document) -> Iterator[Check]:
     )
 
 
-def v1_inputs(scenario: Document, elapsed_seconds: int = 0) -> tuple[Portfolio, Market]:
-    """Positions and market of one portfolio; expiries count from 0, `elapsed_seconds` have gone by."""
+def v1_inputs(scenario: Document, now_seconds: int = 0) -> tuple[Portfolio, Market]:
+    """Positions and market of one portfolio; expiries and now count from the same moment."""
     options, vols = options_of(scenario, [COIN] * len(scenario["OptionExpiries"]))
     positions: list[Position] = [*options]
     if scenario.get("Perps"):
@@ -198,7 +198,7 @@ def v1_inputs(scenario: Document, elapsed_seconds: int = 0) -> tuple[Portfolio, 
     }
     perpetual = scaled(scenario, "PerpPrice")
     market = Market(
-        now_us=elapsed_seconds * 1_000_000,
+        now_us=now_seconds * 1_000_000,
         spots={COIN: Reading(scaled(scenario, "SpotPrice"), scaled(scenario, "SpotConfidence"))},
         perpetuals={COIN: Reading(perpetual, scaled(scenario, "PerpConfidence"))} if perpetual else {},
         expiries=expiries,

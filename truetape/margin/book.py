@@ -38,10 +38,19 @@ class Board:
             return Reading(0.0)
         return self._perpetual
 
-    def confidence(self, book: "Book") -> Floats:
-        """[A] of the spot, and of the perpetual where one is held."""
-        perpetual = self.perpetual(bool(book.perpetuals.any()))
-        return np.where(book.perpetuals != 0, min(self.spot.confidence, perpetual.confidence), self.spot.confidence)
+    def confidence(self, book: "Book", *, together: bool = False) -> Floats:
+        """[A] of the spot, and of the perpetual where one is held.
+
+        `together`: the rows are parts of one account, so what one holds lowers the confidence of all. Otherwise each
+        row is an account, and raises MarginPositionUnfit when it has a negative holding.
+        """
+        if not together and (book.holdings < 0).any():
+            raise MarginPositionUnfit("a negative holding: borrowed collateral has no margin; book it as owed cash")
+        held = book.perpetuals != 0
+        perpetual = self.perpetual(bool(held.any()))
+        return np.where(
+            held | (together and held.any()), min(self.spot.confidence, perpetual.confidence), self.spot.confidence
+        )
 
 
 class Book(NamedTuple):
@@ -72,10 +81,6 @@ class Book(NamedTuple):
         for row, portfolio in enumerate(portfolios):
             for position in portfolio.positions:
                 book.add(row, position, board)
-        if (book.holdings < 0).any():
-            raise MarginPositionUnfit(
-                "a negative holding: borrowed collateral has no margin here; book it as owed cash"
-            )
         return book
 
     def add(self, row: int, position: Position, board: Board) -> None:

@@ -89,10 +89,11 @@ class Grid:
                 vol_confidence=float(self.vol_confidence[begin:end].min()),
             )
 
-    def sweep(self, quantities: Floats, confidence: Floats, doubt: Doubt) -> Swept:
+    def sweep(self, quantities: Floats, confidence: Floats, doubt: Doubt, *, together: bool = False) -> Swept:
         """Profits of accounts with these quantities [A, I].
 
-        `confidence` [A] is that of the account's other inputs.
+        `confidence` [A] is that of the account's other inputs; `together` gives every row the least confidence of the
+        expiry, as if it held all its options.
         """
         accounts = len(quantities)
         value, basis, doubted = np.zeros(accounts), np.zeros(accounts), np.zeros(accounts)
@@ -104,7 +105,7 @@ class Grid:
             profits += self._profit(held, marked, each)
             moved = held @ self.basis[each.begin : each.end] - marked[:, None]
             basis += moved.min(axis=1, initial=0) * each.basis_share
-            doubted += self._doubt(held, each, confidence, doubt)
+            doubted += self._doubt(held, each, confidence, doubt, together)
         return Swept(value, profits, basis, self._naked(quantities), doubted)
 
     def _profit(self, held: Floats, marked: Floats, each: ExpirySlice) -> Floats:
@@ -116,11 +117,13 @@ class Grid:
         shocked[:, self.is_skew] = -np.abs(shocked[:, self.is_skew])
         return shocked
 
-    def _doubt(self, held: Floats, each: ExpirySlice, confidence: Floats, doubt: Doubt) -> Floats:
+    def _doubt(
+        self, held: Floats, each: ExpirySlice, confidence: Floats, doubt: Doubt, together: bool = False
+    ) -> Floats:
         least = np.minimum(confidence, each.confidence)
         if each.vol_confidence < doubt.threshold:
             trust = self.vol_confidence[each.begin : each.end]
-            least = np.minimum(least, np.where(held != 0, trust, 1.0).min(axis=1))
+            least = np.minimum(least, np.where((held != 0) | together, trust, 1.0).min(axis=1))
         if not (least < doubt.threshold).any():
             return np.zeros(len(held))
         return doubt.share(least) * cast(Floats, np.abs(held).sum(axis=1))

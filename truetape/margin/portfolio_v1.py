@@ -70,21 +70,20 @@ class PortfolioV1(msgspec.Struct, frozen=True):
         swept = self.sweep(board, book)
         return swept.result(0, board.grid.rules, self._contributions(board, book, swept, portfolio))
 
-    def sweep(self, board: Board, book: Book) -> Margins:
-        """Margin of every account of the book."""
+    def sweep(self, board: Board, book: Book, *, together: bool = False) -> Margins:
+        """Margin of every account in one pass; `together`: the rows are parts of one (`Board.confidence`)."""
         ours, spot = self.parameters, board.spot.value
         base = book.holdings.sum(axis=1)
         base_value = base * spot / board.peg
-        confidence = board.confidence(book)
-        options = board.grid.sweep(book.quantities, confidence, ours.doubt)
+        confidence = board.confidence(book, together=together)
+        options = board.grid.sweep(book.quantities, confidence, ours.doubt, together=together)
         profits = options.profits + (book.perpetuals * spot + base_value)[:, None] * board.grid.moves
         scanned = profits.min(axis=1)
         is_basis = options.basis <= scanned
         static = self._static(book, base, options.naked, spot)
         least = np.minimum(scanned, options.basis) - sum(static.values())
         doubt = (ours.doubt.share(confidence) * (np.abs(book.perpetuals) + base) + options.doubted) * spot
-        unsettled = np.where(book.perpetuals != 0, book.unsettled, 0.0)
-        value = options.value + base_value + unsettled
+        value = options.value + base_value + book.unsettled
         factor = ours.initial_factor + max(ours.peg_threshold - board.peg, 0.0) * ours.peg_factor
         return Margins(
             equity=book.cash + value,
@@ -97,7 +96,7 @@ class PortfolioV1(msgspec.Struct, frozen=True):
                 "scanned": scanned,
                 "basis": options.basis,
                 "confidence": doubt,
-                "unsettled": unsettled,
+                "unsettled": book.unsettled,
                 "factor": np.full(len(base), factor),
                 **static,
             },

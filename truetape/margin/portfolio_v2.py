@@ -95,13 +95,13 @@ class PortfolioV2(msgspec.Struct, frozen=True):
         swept = self.sweep(board, book)
         return swept.result(0, board.grid.rules, self._contributions(board, book, swept, portfolio))
 
-    def sweep(self, board: Board, book: Book) -> Margins:
-        """Margin of every account of the book in one pass."""
+    def sweep(self, board: Board, book: Book, *, together: bool = False) -> Margins:
+        """Margin of every account in one pass; `together`: the rows are parts of one (`Board.confidence`)."""
         ours = self.parameters
         perpetual = board.perpetual(bool(book.perpetuals.any()))
         values = book.holdings * (board.unit_prices / board.peg)
-        confidence = board.confidence(book)
-        options = board.grid.sweep(book.quantities, confidence, ours.doubt)
+        confidence = board.confidence(book, together=together)
+        options = board.grid.sweep(book.quantities, confidence, ours.doubt, together=together)
         moving = book.perpetuals * perpetual.value + values @ self._terms(board)[:, 2]
         profits = options.profits + moving[:, None] * board.grid.moves
         scanned = profits.min(axis=1)
@@ -111,7 +111,7 @@ class PortfolioV2(msgspec.Struct, frozen=True):
             "basis": options.basis,
             "options": options.value,
             "holdings": values.sum(axis=1),
-            "unsettled": np.where(book.perpetuals != 0, book.unsettled, 0.0),
+            "unsettled": book.unsettled,
         }
         parts["confidence"] += options.doubted * board.spot.value
         contingency = parts["perpetual_maintenance"] + parts["option_maintenance"] + parts["holding_maintenance"]

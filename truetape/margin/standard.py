@@ -105,9 +105,9 @@ class StandardMargin(msgspec.Struct, frozen=True):
         ours, spot, mark = self.parameters, market.spot(position.underlying), market.perpetual(position.underlying)
         size = abs(position.quantity)
         notional = size * mark.value
-        doubt = self._doubt(min(mark.confidence, spot.confidence), ours.perpetual_confidence) * spot.value * size
-        peg = self._peg(market) * spot.value * size
-        unsettled = position.unrealised_pnl + position.unsettled_funding if position.quantity else 0.0
+        doubt = _doubt(ours, min(mark.confidence, spot.confidence), ours.perpetual_confidence) * spot.value * size
+        peg = _peg(ours, market) * spot.value * size
+        unsettled = position.unrealised_pnl + position.unsettled_funding
         initial = notional * ours.perpetual_initial + doubt + peg
         return _Piece(
             equity=unsettled,
@@ -132,7 +132,7 @@ class StandardMargin(msgspec.Struct, frozen=True):
         worth = position.quantity * price.value
         counted = worth * ours.holding_factors.get(position.instrument_id, 0.0)
         equity = worth / market.peg().value
-        doubt = self._doubt(price.confidence, ours.holding_confidence) * worth
+        doubt = _doubt(ours, price.confidence, ours.holding_confidence) * worth
         return _Piece(
             equity=equity,
             initial=equity - counted + doubt,
@@ -144,65 +144,76 @@ class StandardMargin(msgspec.Struct, frozen=True):
 
     def _expiry(self, options: list[Option], market: Market) -> _Piece:
         """All options of one underlying and expiry."""
-        underlying, expires_us = options[0].underlying, options[0].expires_us
-        ours, spot, expiry = self.parameters, market.spot(underlying), market.expiry(underlying, expires_us)
-        vols = [market.vol(option.instrument_id) for option in options]
-        slice_ = _Slice(options, [vol.value for vol in vols], expiry.fixed + expiry.forward.value, spot.value, market)
-        confidence = min(spot.confidence, expiry.forward.confidence, *(vol.confidence for vol in vols))
-        doubt = self._doubt(confidence, ours.option_confidence) * spot.value * slice_.shorts
-        peg = self._peg(market) * spot.value * slice_.shorts
-        initial, how = slice_.margin(ours, is_initial=True)
-        maintenance, _ = slice_.margin(ours, is_initial=False)
-        needs = slice_.values - initial + doubt + peg
+        ours, expiry = self.parameters, ExpiryMargin(self.parameters, options, market)
+        underlying = expiry.underlying
+        initial, how = expiry.margin(is_initial=True)
+        maintenance, _ = expiry.margin(is_initial=False)
+        needs = expiry.values - initial + expiry.per_short * expiry.shorts
         return _Piece(
-            equity=float(slice_.values.sum()),
+            equity=float(expiry.values.sum()),
             initial=float(needs.sum()),
-            maintenance=float((slice_.values - maintenance).sum()),
+            maintenance=float((expiry.values - maintenance).sum()),
             shares={option.instrument_id: float(need) for option, need in zip(options, needs, strict=True)},
             parts={
-                "option_value": float(slice_.values.sum()),
+                "option_value": float(expiry.values.sum()),
                 f"option_initial:{underlying}": float(initial.sum()),
                 f"option_maintenance:{underlying}": float(maintenance.sum()),
-                f"option_isolated_initial:{underlying}": float(slice_.isolated(ours, is_initial=True).sum()),
-                f"option_isolated_maintenance:{underlying}": float(slice_.isolated(ours, is_initial=False).sum()),
-                f"option_bounded_initial:{underlying}": float(slice_.bounded(ours.unpaired_initial)[0].sum()),
-                f"option_bounded_maintenance:{underlying}": float(slice_.bounded(ours.unpaired_maintenance)[0].sum()),
-                "confidence": float(doubt.sum()),
-                "peg": float(peg.sum()),
+                f"option_isolated_initial:{underlying}": float(expiry.isolated(is_initial=True).sum()),
+                f"option_isolated_maintenance:{underlying}": float(expiry.isolated(is_initial=False).sum()),
+                f"option_bounded_initial:{underlying}": float(expiry.bounded(ours.unpaired_initial)[0].sum()),
+                f"option_bounded_maintenance:{underlying}": float(expiry.bounded(ours.unpaired_maintenance)[0].sum()),
+                "confidence": expiry.doubt * float(expiry.shorts.sum()),
+                "peg": expiry.peg * float(expiry.shorts.sum()),
             },
-            worst=f"{underlying} {expires_us}: {how}",
+            worst=f"{underlying} {expiry.expires_us}: {how}",
         )
 
-    def _doubt(self, confidence: float, threshold: float) -> float:
-        return (1 - confidence) * self.parameters.confidence_factor if confidence < threshold else 0.0
 
-    def _peg(self, market: Market) -> float:
-        return max(self.parameters.peg_threshold - market.peg().value, 0.0) * self.parameters.peg_factor
+def _doubt(ours: StandardParameters, confidence: float, threshold: float) -> float:
+    return (1 - confidence) * ours.confidence_factor if confidence < threshold else 0.0
 
 
-class _Slice:
-    """The options of one expiry as arrays; all amounts are per position, negative where margin is needed."""
+def _peg(ours: StandardParameters, market: Market) -> float:
+    return max(ours.peg_threshold - market.peg().value, 0.0) * ours.peg_factor
 
-    def __init__(self, options: list[Option], vols: list[float], forward: float, spot: float, market: Market) -> None:
+
+class ExpiryMargin:
+    """The options of one underlying and expiry as arrays; margins are negative where margin is needed."""
+
+    def __init__(self, ours: StandardParameters, options: list[Option], market: Market) -> None:
+        self.ours = ours
+        self.underlying, self.expires_us = options[0].underlying, options[0].expires_us
+        spot, expiry = market.spot(self.underlying), market.expiry(self.underlying, self.expires_us)
+        vols = [market.vol(option.instrument_id) for option in options]
+        confidence = min(spot.confidence, expiry.forward.confidence, *(vol.confidence for vol in vols))
+        self.spot, self.forward = spot.value, expiry.fixed + expiry.forward.value
+        self.doubt = _doubt(ours, confidence, ours.option_confidence) * self.spot
+        self.peg = _peg(ours, market) * self.spot
+        self.per_short = self.doubt + self.peg
+        """Initial need of each option sold, for doubtful inputs and a broken peg."""
         self.strikes: Floats = np.array([option.strike for option in options], dtype=np.float64)
         self.is_call = np.array([option.is_call for option in options])
         self.quantities: Floats = np.array([option.quantity for option in options], dtype=np.float64)
-        self.forward, self.spot = forward, spot
         self.shorts = np.maximum(-self.quantities, 0.0)
-        deviations = np.array(vols) * np.sqrt(market.seconds_to(options[0].expires_us) / YEAR_SECONDS)
-        self.values = black76.value(forward, self.strikes, deviations, self.is_call) * self.quantities
+        deviations = np.array([vol.value for vol in vols]) * np.sqrt(market.seconds_to(self.expires_us) / YEAR_SECONDS)
+        self.values = black76.value(self.forward, self.strikes, deviations, self.is_call) * self.quantities
+        self.settlements = np.unique(np.append(self.strikes, 0.0))
+        """The settlement prices where the payoff of the whole can be least: 0 and every strike."""
+        self.payoffs = np.maximum(np.where(self.is_call, 1.0, -1.0) * (self.settlements[:, None] - self.strikes), 0.0)
+        """[settlements, options] of one option each."""
 
-    def margin(self, ours: StandardParameters, *, is_initial: bool) -> tuple[Floats, str]:
-        """The better of both ways, and its name."""
-        isolated = self.isolated(ours, is_initial=is_initial)
+    def margin(self, *, is_initial: bool) -> tuple[Floats, str]:
+        """The better of both ways for each position, and its name."""
+        ours = self.ours
+        isolated = self.isolated(is_initial=is_initial)
         bounded, price = self.bounded(ours.unpaired_initial if is_initial else ours.unpaired_maintenance)
         if isolated.sum() >= bounded.sum():
             return isolated, "isolated"
         return bounded, f"settled at {price:.12g}"
 
-    def isolated(self, ours: StandardParameters, *, is_initial: bool) -> Floats:
+    def isolated(self, *, is_initial: bool) -> Floats:
         """Each short for itself; a long needs nothing and helps nothing."""
-        shorts, values = -self.shorts, self.values
+        ours, shorts, values = self.ours, -self.shorts, self.values
         puts = np.minimum(ours.put_maintenance * self.spot * shorts, ours.put_maintenance_of_value * values) + values
         maintenance = np.where(self.is_call, ours.call_maintenance * self.spot * shorts + values, puts)
         if is_initial:
@@ -215,12 +226,10 @@ class _Slice:
 
     def bounded(self, unpaired: float) -> tuple[Floats, float]:
         """The largest loss at expiry over settlement prices 0 and every strike; calls sold in excess cost extra."""
-        prices = np.unique(np.append(self.strikes, 0.0))
-        signs = np.where(self.is_call, 1.0, -1.0)
-        payoffs = np.maximum(signs * (prices[:, None] - self.strikes), 0.0) * self.quantities
+        payoffs = self.payoffs * self.quantities
         worst = int(payoffs.sum(axis=1).argmin())
         losses = payoffs[worst] if payoffs[worst].sum() < 0 else np.zeros_like(self.quantities)
         calls = np.where(self.is_call, self.quantities, 0.0)
         if calls.sum() < 0:
             losses = losses + unpaired * self.forward * calls
-        return losses, float(prices[worst])
+        return losses, float(self.settlements[worst])
