@@ -69,7 +69,7 @@ fmt: $(READY) ## Format the code and sort the imports
 	$(BIN)/ruff format
 
 bench: setup ## Run every benchmark for real (make bench QUICK=--quick: less)
-	@for name in hops order_path clearing matching rebuild restore soak; do \
+	@for name in hops order_path clearing matching margin rebuild restore soak; do \
 	  $(BIN)/python -m bench.$$name $(QUICK) || exit 1; done
 
 ##@ Generate

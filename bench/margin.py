@@ -30,7 +30,6 @@ POSITIONS: Final = 50
 SPOT: Final = 95_000.0
 DAYS: Final = (1, 2, 7, 14, 30, 60, 90, 180, 270, 360)
 STRIKES: Final = tuple(SPOT * (0.5 + place * 0.03) for place in range(50))
-FILLS: Final = 1_000
 MODEL: Final = PortfolioV2("BTC")
 
 
@@ -110,11 +109,11 @@ def passes(options: list[Option], inputs: Market, rows: Rows, rounds: int) -> di
     return dict(zip(("pass", "price", "place", "sweep"), min(found), strict=True))
 
 
-def fills(board: Board, book: Book, options: list[Option]) -> list[float]:
-    """Seconds of each of FILLS fills: one account's row changed and margined again."""
+def fills(board: Board, book: Book, options: list[Option], count: int) -> list[float]:
+    """Seconds of each of so many fills: one account's row changed and margined again."""
     chance = random.Random(SEED + 1)
     spent = []
-    for _ in range(FILLS):
+    for _ in range(count):
         row, each = chance.randrange(len(book.cash)), chance.choice(options)
         fill = Option(each.instrument_id, "BTC", each.expires_us, each.strike, each.is_call, chance.uniform(-1, 1))
         begin = time.perf_counter()
@@ -170,13 +169,13 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=0, help="how many (default 10 000, quick 1 000)")
     options = parser.parse_args()
     count = options.accounts or (1_000 if options.quick else 10_000)
-    listed, sample = chain(), 10 if options.quick else 40
+    listed, sample = chain(), 5 if options.quick else 40
     inputs = market(listed)
     portfolios = accounts(listed, count)
     board = Board("BTC", listed, inputs, MODEL.rules)
     rows = Rows(portfolios, board)
     say(f"{count} accounts x {POSITIONS} positions, {len(listed)} options, {len(MODEL.parameters.scenarios)} scenarios")
-    seconds = passes(listed, inputs, rows, 5)
+    seconds = passes(listed, inputs, rows, 2 if options.quick else 5)
     say(f"one pass: {seconds['pass']:.3f} s")
     book = rows.book()
     looped = loop(portfolios[:sample], inputs, board, book) * count / sample
@@ -184,7 +183,7 @@ def main() -> None:
     chained, values = quantlib(list(board.grid.options), inputs)
     np.testing.assert_allclose(board.grid.values, values, rtol=1e-9, atol=1e-9 * SPOT)
     held, _ = quantlib([each for portfolio in portfolios[:sample] for each in portfolio.options()], inputs)
-    spent = fills(board, book, listed)
+    spent = fills(board, book, listed, 100 if options.quick else 1_000)
     work = count * POSITIONS * len(MODEL.parameters.scenarios)
     publish(
         "margin",

@@ -24,3 +24,9 @@ def test_matching_says_what_the_naive_book_says() -> None:
     found = result("bench.matching", "--operations", "600")
     assert found["name"] == "matching"
     assert found["figures"]["operations"] == 600  # type: ignore[index]
+
+
+def test_the_margin_pass_says_what_the_plain_loop_and_quantlib_say() -> None:
+    found = result("bench.margin", "--quick", "--accounts", "40")
+    assert found["name"] == "margin"
+    assert found["figures"]["accounts"] == 40  # type: ignore[index]
