@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 _SQRT_2: Final = math.sqrt(2.0)
 _SQRT_2_PI: Final = math.sqrt(2.0 * math.pi)
+_FAR: Final = 1e9
+"""Deviations from the money beyond which nothing is left: its square is still a number."""
 _ERFC: Final = np.frompyfunc(math.erfc, 1, 1)
 
 
@@ -38,6 +40,7 @@ def delta(forward: ArrayLike, strike: ArrayLike, deviation: ArrayLike, is_call: 
 def vega(forward: ArrayLike, strike: ArrayLike, deviation: ArrayLike, years: ArrayLike) -> Floats:
     """Change of the value per unit of volatility (1.0 is a hundred points); the same for calls and puts."""
     forwards, _, _, d1, _ = _terms(forward, strike, deviation, True)
+    d1 = np.clip(d1, -_FAR, _FAR)
     return forwards * np.exp(-0.5 * d1 * d1) / _SQRT_2_PI * np.sqrt(np.asarray(years, dtype=np.float64))
 
 
@@ -47,7 +50,7 @@ def _terms(
     """Forwards, strikes, +1 or -1, d1 and d2; without deviation d is plus or minus infinity, 0 at the money."""
     forwards, strikes, deviations = (np.asarray(each, dtype=np.float64) for each in (forward, strike, deviation))
     sign = np.where(is_call, 1.0, -1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         moneyness = np.log(forwards / strikes)
         d1 = np.where(moneyness == 0, 0.0, moneyness / deviations) + deviations / 2
     return forwards, strikes, sign, d1, d1 - deviations
