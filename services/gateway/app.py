@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway import (
     administration,
+    bilateral,
     operations,
     parked,
     reading,
@@ -34,6 +35,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *statements.routes.all,
     *streaming.routes.all,
     *transfers.routes.all,
+    *bilateral.routes.all,
     *administration.routes.all,
     *parked.routes.all,
     *registry.routes.all,

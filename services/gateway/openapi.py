@@ -16,7 +16,7 @@ from services.gateway.problems import CODES, MEDIA_TYPE, TYPE_PREFIX
 from services.gateway.requests import END, NoQuery
 from services.gateway.routing import JSON_TYPE, POSITION_HEADER, REQUEST_ID_HEADER, Route
 from truetape import api as a
-from truetape import api_reports
+from truetape import api_reports, api_trades
 
 REF: Final = "#/components/schemas/{name}"
 _EVERY: Final = ("internal_error",)
@@ -173,10 +173,12 @@ def _schemas(kinds: list[type[Struct]]) -> dict[str, Any]:
 
 @cache
 def _field_words(name: str) -> dict[str, str]:
-    """The string below each field of a type in truetape/api.py, api_reports.py or requests.py."""
+    """The string below each field of a type in truetape/api*.py or requests.py."""
     from services.gateway import requests
 
-    kind = next((found for module in (a, api_reports, requests) if (found := getattr(module, name, None))), None)
+    kind = next(
+        (found for module in (a, api_reports, api_trades, requests) if (found := getattr(module, name, None))), None
+    )
     if kind is None:
         return {}
     [definition] = ast.parse(inspect.getsource(kind)).body

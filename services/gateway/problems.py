@@ -39,6 +39,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "past_too_far": (422, "Too many records came later"),
     "report_too_large": (422, "The report is too large for one answer"),
     "release_refused": (422, "The parked input was not resolved"),
+    "trade_refused": (422, "The trade cannot be told or ended so"),
     "reference_rejected": (422, "The reference command was refused"),
     "rate_limited": (429, "Too many requests"),
     "command_set_aside": (500, "The command could not be decided and was set aside"),

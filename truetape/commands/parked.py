@@ -104,26 +104,43 @@ def _by(name: str) -> str:
 
 def parked(account: str = "") -> list[Parked]:
     """What is parked, oldest first, from clearing's newest snapshots and its tape since."""
+    return _rows(states(account))
+
+
+def states(account: str = "") -> list[tuple[int, str, dict[str, Any]]]:
+    """(partition, account, its books) of the ledger, from its newest snapshots and its tape since."""
     service: Service[Any] | None = installed(SERVICES).get(LEDGER)
     if service is None:
         raise SetupError("clearing is not registered: run `pip install -e .` in the checkout")
     kafka = Settings().kafka
     check_topics(kafka, [CLEARING_ENTRIES, snapshots_of(CLEARING_ENTRIES)], ASK_SECONDS)
     with closing(KafkaLog(kafka)) as log:
-        return folded(service, log, Settings(), account)
+        return _books(service, log, Settings(), account)
 
 
 def folded(service: Service[Any], log: Log, configured: Settings, account: str = "") -> list[Parked]:
-    """The same, of one account or of all, from this log."""
+    """What is parked, of one account or of all, from this log."""
+    return _rows(_books(service, log, configured, account))
+
+
+def _books(
+    service: Service[Any], log: Log, configured: Settings, account: str
+) -> list[tuple[int, str, dict[str, Any]]]:
     every = range(CLEARING_ENTRIES.partitions)
     partitions = [ids.partition_of(account, len(every))] if account else list(every)
-    states = Restorer(service, log, configured).restore(partitions)
+    return [
+        (partition, account_id, books)
+        for partition, restored in Restorer(service, log, configured).restore(partitions).items()
+        for account_id, books in service.accounts(restored.state).items()
+        if account in ("", account_id)
+    ]
+
+
+def _rows(found: list[tuple[int, str, dict[str, Any]]]) -> list[Parked]:
     rows = [
         {"account_id": account_id, "partition": partition} | one
-        for partition, restored in states.items()
-        for account_id, books in service.accounts(restored.state).items()
+        for partition, account_id, books in found
         for one in books.get("parked", ())
-        if account in ("", account_id)
     ]
     return sorted(rows, key=lambda row: row["parked_at_us"])
 

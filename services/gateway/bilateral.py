@@ -1,0 +1,90 @@
+"""Routes of trades of two accounts: each side tells its view; the clearing house steps between when both agree."""
+
+from datetime import date
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from services.gateway import rendering
+from services.gateway import requests as r
+from services.gateway.administration import command_id_of
+from services.gateway.parsing import decimal, positive
+from services.gateway.problems import Problem, field_problem
+from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.submission import unknown_outcome
+from services.gateway.trading import SENDING
+from truetape import api_trades as a
+from truetape import ids
+from truetape import messages as m
+from truetape.money import from_e8
+
+routes = Routes("trades")
+_PROBLEMS: Final = ("trade_refused", *SENDING)
+
+
+@routes.add("POST", "/v1/trades", "trade", body=r.TradeRequest, answers={200: a.BilateralTrade}, problems=_PROBLEMS)
+async def tell_trade(call: Call) -> Response:
+    """Tell the account's side of a trade with another account.
+
+    ALLEGED waits for the other side. MISMATCHED names the fields in which both differ: tell it again to mend it.
+    NOVATED has a leg with the clearing house for each side. REFUSED stays between the two, and says why.
+    """
+    asked = call.body(r.TradeRequest)
+    try:
+        date.fromisoformat(asked.traded_on)
+    except ValueError as error:
+        raise field_problem("traded_on", "must be a day such as 2026-11-26") from error
+    buyer, seller = (call.account_id, asked.counterparty_id)[:: 1 if asked.side == "BUY" else -1]
+    terms = m.TradeTerms(
+        asked.reference, buyer, seller, asked.instrument_id, positive("quantity", asked.quantity),
+        decimal("price", asked.price), asked.traded_on,
+    )  # fmt: skip
+    home = min(buyer, seller)
+    return await _told(call, m.TellTrade(command_id_of(call), home, call.account_id, terms, call.key.key_id))
+
+
+@routes.add("POST", "/v1/trades/end", "trade", body=r.EndTradeRequest, answers={200: a.BilateralTrade},
+            problems=_PROBLEMS)  # fmt: skip
+async def end_trade(call: Call) -> Response:
+    """Withdraw a trade that the account told first, or reject one that the other side told."""
+    asked = call.body(r.EndTradeRequest)
+    low, high = sorted((call.account_id, asked.counterparty_id))
+    trade_id = ids.trade_id(asked.reference, low, high)
+    command = m.EndTrade(
+        command_id_of(call), low, call.account_id, trade_id, asked.action, asked.reason, call.key.key_id
+    )
+    return await _told(call, command)
+
+
+async def _told(call: Call, command: m.TellTrade | m.EndTrade) -> Response:
+    bus = call.gateway.bus
+    with bus.tail.awaiting(command.account_id):
+        waiter = bus.send_to_ledger(command.command_id, command.account_id, command)
+        answer = await bus.answer(waiter)
+    if answer is None:
+        raise unknown_outcome("the command", command_id=command.command_id)
+    event: Any = answer.event
+    if isinstance(event, m.InputParked):
+        raise Problem("command_set_aside", event.reason, command_id=command.command_id)
+    if isinstance(event, m.ClearingRefused):
+        raise Problem("trade_refused", event.detail, command_id=command.command_id, reason=event.reason)
+    return reply(_shown(event), 200, position((answer.part, answer.offset)))
+
+
+def _shown(event: m.TradeChanged) -> a.BilateralTrade:
+    legs = [
+        a.TradeLeg(leg.leg_id, leg.account_id, leg.side, from_e8(leg.quantity_e8), from_e8(leg.price_e8))
+        for leg in event.legs
+    ]
+    return a.BilateralTrade(
+        event.trade_id, event.views[event.first_id].reference, event.state, event.first_id,
+        rendering.moment(event.expires_at_us), [_difference(one) for one in event.differences], legs, event.detail,
+        event.meta.event_id,
+    )  # fmt: skip
+
+
+def _difference(one: m.TradeDifference) -> a.TradeDifference:
+    """Amounts as decimals, under the names of the request."""
+    if not one.field.endswith("_e8"):
+        return a.TradeDifference(one.field, one.first, one.other)
+    return a.TradeDifference(one.field.removesuffix("_e8"), from_e8(int(one.first)), from_e8(int(one.other)))
