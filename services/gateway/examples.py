@@ -53,6 +53,13 @@ EXAMPLES: Final[dict[str, Any]] = {
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
     "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
     "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},
+    "TradeRequest": {
+        "reference": "UTI-2026-1", "counterparty_id": "globex", "side": "BUY", "instrument_id": "BTC-USDT-PERP",
+        "quantity": "3", "price": "60000", "traded_on": "2026-11-26",
+    },
+    "EndTradeRequest": {
+        "reference": "UTI-2026-1", "counterparty_id": "globex", "action": "WITHDRAW", "reason": "told twice",
+    },
     "KeyRequest": {"scopes": ["read", "trade"], "account_id": "acme", "expires_in_seconds": 2592000},
     "Balances": {"balances": [{"asset": "USDT", "balance": "100000", "reserved": "600.6", "available": "99399.4"}]},
     "Positions": {

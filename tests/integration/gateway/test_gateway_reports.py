@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.gateway.desk import BY, Desk, Writer, await_true, code, order
+from tests.integration.gateway.desk import Desk, Writer, await_true, code, order
 from tests.unit.contract_desk import E8, instrument, terms
 from truetape import ids, interest, journal, statement
 from truetape import messages as m
 from truetape.money import to_e8
+from truetape.operator import BY
 from truetape.topics import MARKET_MARKS, PARTITIONS
 
 pytestmark = pytest.mark.timeout(300)
