@@ -101,6 +101,14 @@ def test_an_impossible_bid_is_refused(wanted: float) -> None:
         bid(begin(standing, OURS), standing, 1.0, wanted, OURS)
 
 
+def test_a_forced_auction_sells_a_healthy_account_whole_and_without_a_fee() -> None:
+    healthy = Standing(100.0, 40.0)
+    auction = begin(healthy, OURS, is_forced=True)
+    made = bid(auction, healthy, 0.0, 1.0, OURS)
+    assert (auction.fee, made.part, made.auction.left) == (0.0, 1.0, 0.0)
+    assert made.paid == pytest.approx(98.0)
+
+
 def test_a_healthy_account_is_not_auctioned_and_time_does_not_run_back() -> None:
     with pytest.raises(MarginInputInvalid, match="nothing to liquidate"):
         begin(Standing(100.0, 0.0), OURS)

@@ -85,7 +85,6 @@ def _standard(document: Document) -> Iterator[Check]:
         "PortfolioMtM": result.equity - portfolio.cash,
         "PerpMargin": -parts.get("perpetual_maintenance", 0.0),
         "OracleConts": -parts.get("confidence", 0.0),
-        "DepegIMs": -parts.get("peg", 0.0),
         "BaseMargin": parts.get("holdings_counted", 0.0),
     }
     for coin in ("ETH", "BTC"):
@@ -94,6 +93,7 @@ def _standard(document: Document) -> Iterator[Check]:
                 part = "_".join(filter(None, ("option", shape.lower(), word)))
                 found[f"{coin}Option{shape}{need}"] = parts.get(f"{part}:{coin}", 0.0)
     yield from checked(document["Result"], found)
+    yield Check("DepegIMs", abs(scaled(document["Result"], "DepegIMs")), parts.get("peg", 0.0), absolute=1e-9)
 
 
 def standard_inputs(scenario: Document) -> tuple[Portfolio, Market]:

@@ -57,6 +57,8 @@ class Auction(msgspec.Struct, frozen=True):
     """Cash paid by earlier takers: it stays with the account and is not for sale."""
     left: float = 1.0
     """Part of the original portfolio that is still there."""
+    is_forced: bool = False
+    """Ordered whatever the margin: no fee is taken, and all of the account may be sold."""
 
 
 class Bid(msgspec.Struct, frozen=True):
@@ -73,15 +75,16 @@ class Bid(msgspec.Struct, frozen=True):
     """How the auction stands after it."""
 
 
-def begin(standing: Standing, parameters: AuctionParameters) -> Auction:
-    """Open an auction. Raises MarginInputInvalid when the account is not below maintenance."""
+def begin(standing: Standing, parameters: AuctionParameters, *, is_forced: bool = False) -> Auction:
+    """Open an auction. Raises MarginInputInvalid when the account is not below maintenance, unless it is forced."""
     _check(standing)
-    if standing.maintenance >= 0:
+    if standing.maintenance >= 0 and not is_forced:
         raise MarginInputInvalid(f"maintenance excess is {standing.maintenance}: there is nothing to liquidate")
     if standing.value > 0:
-        part = largest_part(standing, 1.0, 0.0, parameters)
-        return Auction("solvent", fee=part * abs(standing.value) * parameters.fee_rate, lowest=0.0)
-    return Auction("insolvent", fee=0.0, lowest=standing.buffer_margin(parameters) * parameters.insolvent_scale)
+        part = 0.0 if is_forced else largest_part(standing, 1.0, 0.0, parameters)
+        return Auction("solvent", part * standing.value * parameters.fee_rate, lowest=0.0, is_forced=is_forced)
+    lowest = min(standing.buffer_margin(parameters), 0.0) * parameters.insolvent_scale
+    return Auction("insolvent", fee=0.0, lowest=lowest, is_forced=is_forced)
 
 
 def discount(seconds: float, parameters: AuctionParameters) -> float:
@@ -119,18 +122,19 @@ def price(auction: Auction, standing: Standing, seconds: float, parameters: Auct
 def bid(auction: Auction, standing: Standing, seconds: float, wanted: float, parameters: AuctionParameters) -> Bid:
     """Take up to `wanted` of what the account has now.
 
-    In a solvent auction not more than restores buffer margin is sold. Raises MarginInputInvalid for a wanted part
-    outside 0 to 1 or when the account needs no more selling.
+    In a solvent auction that is not forced, not more than restores buffer margin is sold. Raises MarginInputInvalid for
+    a wanted part outside 0 to 1 or when the account needs no more selling.
     """
     if not 0 < wanted <= 1:
         raise MarginInputInvalid(f"a bid is for more than nothing and not more than all of an account, not {wanted}")
-    if standing.maintenance >= 0 and standing.buffer_margin(parameters) >= 0:
+    if standing.maintenance >= 0 and standing.buffer_margin(parameters) >= 0 and not auction.is_forced:
         raise MarginInputInvalid("the account is above its margin again: end the auction")
     asked = price(auction, standing, seconds, parameters)
     match auction.kind:
         case "solvent":
             share = discount(seconds, parameters)
-            part = min(wanted, largest_part(standing, share, auction.reserved, parameters))
+            most = 1.0 if auction.is_forced else largest_part(standing, share, auction.reserved, parameters)
+            part = min(wanted, most)
             paid, received = asked * part, 0.0
         case "insolvent":
             part, paid = wanted, 0.0
