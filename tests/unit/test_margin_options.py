@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
@@ -167,6 +167,7 @@ def test_no_settlement_price_loses_more_than_the_need(legs: list[tuple[float, fl
 
 
 @given(st.booleans(), strikes, st.floats(100, 1e5), st.floats(0, 3), st.floats(0.1, 10))
+@example(False, 1.0, 100.0, 1.1125369292536007e-308, 1.0)
 def test_more_of_a_short_option_never_needs_less(
     is_call: bool, strike: float, forward: float, vol: float, more: float
 ) -> None:
