@@ -5,7 +5,7 @@ Ids come from schemas.lock, so every process agrees without a registry server.
 
 from functools import cache
 from struct import Struct as Layout
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,12 +13,16 @@ from truetape.errors import UndecodableRecord, Unencodable, UnknownSchema
 from truetape.schema import released
 from truetape.wire import compiled
 
-HEADER = Layout(">bI")
+HEADER: Final = Layout(">bI")
+HEADER_BYTES: Final = 5
 Message = msgspec.Struct
 
-
-_records = compiled.load()
-_DECODERS, _ENCODERS = _records.DECODERS, _records.ENCODERS
+_records: Final = compiled.load()
+_ENCODERS: Final = _records.ENCODERS
+_DECODERS: Final = {HEADER.pack(0, schema_id): decoder for schema_id, decoder in _records.DECODERS.items()}
+"""By the bytes with which a record of each schema begins."""
+_KINDS: Final[dict[type, tuple[str, bytes]]] = {}
+"""The header that names each type of event."""
 
 
 def encode(message: Message) -> bytes:
@@ -35,17 +39,22 @@ def decode(data: bytes) -> Message:
 
     Raises UndecodableRecord (not the wire format, truncated, bytes left over) or UnknownSchema.
     """
-    if len(data) < HEADER.size or data[0] != 0:
-        raise UndecodableRecord(f"not the Confluent wire format: begins with {data[:8].hex() or 'nothing'}")
-    schema_id = HEADER.unpack_from(data)[1]
-    decoder = _DECODERS.get(schema_id)
+    decoder = _DECODERS.get(data[:HEADER_BYTES])
     if decoder is None:
-        raise UnknownSchema(f"schema id {schema_id} is not in schemas.lock; is a newer writer on this topic?")
+        raise _unknown(data)
     try:
         message: Message = decoder(data)
     except (ValueError, IndexError) as error:
+        schema_id = HEADER.unpack_from(data)[1]
         raise UndecodableRecord(f"{_record_of(schema_id)} (schema id {schema_id}): {error!r}") from error
     return message
+
+
+def _unknown(data: bytes) -> UndecodableRecord | UnknownSchema:
+    if len(data) < HEADER_BYTES or data[0] != 0:
+        return UndecodableRecord(f"not the Confluent wire format: begins with {data[:8].hex() or 'nothing'}")
+    schema_id = HEADER.unpack_from(data)[1]
+    return UnknownSchema(f"schema id {schema_id} is not in schemas.lock; is a newer writer on this topic?")
 
 
 def schema_id(message_type: type[Message]) -> int:
@@ -65,7 +74,10 @@ def _record_of(schema_id: int) -> str:
 def headers(event: Any) -> list[tuple[str, bytes]]:
     """Event type and W3C trace context. The trace id is the correlation id, so an order's trace is found by its id."""
     meta = event.meta
-    found = [("event_type", type(event).__name__.encode())]
+    kind = _KINDS.get(type(event))
+    if kind is None:
+        kind = _KINDS[type(event)] = ("event_type", type(event).__name__.encode())
+    found = [kind]
     if len(meta.correlation_id) == 32:
         span = f"{meta.epoch & 0xFFFFFFFF:08x}{meta.sequence & 0xFFFFFFFF:08x}"
         found.append(("traceparent", f"00-{meta.correlation_id}-{span}-01".encode()))

@@ -31,7 +31,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Any
-    """List of (name, bytes), or None."""
+    """List of (name, bytes), or None. Only `Log.read` gives them: no decision looks at them."""
 
 
 class Report(NamedTuple):
@@ -41,6 +41,8 @@ class Report(NamedTuple):
     offset: int | None
     error: str | None
     token: Any
+    generation: int = 0
+    """Which of a log's producers it is of, one after the other."""
 
 
 class Assigned(NamedTuple):

@@ -39,6 +39,11 @@ REJOINS_MAX = 3
 REJOIN_WINDOW_SECONDS = 60.0
 ERROR_SECONDS = 5.0
 NEVER_MS = 0
+SPAN_WAIT_MS = 10
+FOLLOW_WAIT_MS = 100
+"""What waits behind a fetch that waits at an end: a partition that is followed newly."""
+INTRODUCE_SECONDS = 1.0
+Reporter = Callable[[KafkaError | None, Message], None]
 _said: dict[str, float] = {}
 _log = structlog.get_logger()
 
@@ -104,7 +109,7 @@ class KafkaLog:
         self._followed: dict[Part, int] = {}
         self._reading, self._reporting = threading.Lock(), threading.Lock()
         self._wants_records, self._wants_reports = threading.Event(), threading.Event()
-        self._reader = Consumer(consumer_config(bootstrap, "truetape-reader"))
+        self._reader = Consumer({**consumer_config(bootstrap, "truetape-reader"), "fetch.wait.max.ms": FOLLOW_WAIT_MS})
         self._asker = self._fresh_asker()  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
@@ -116,6 +121,10 @@ class KafkaLog:
         self._busy = False
         self._outbox: list[tuple[Part, bytes | None, bytes | None, Sequence[tuple[str, bytes]], Any]] = []
         self._refusals: dict[Part, str] = {}
+        self._reporters: dict[Part, tuple[Any, Reporter]] = {}
+        """What hears of a partition's records in flight, with the token that it passes on."""
+        self._span_reader: Consumer | None = None
+        """Kept between reads of spans: to open one costs more than to read a few records."""
         self._producer = self._fresh_producer()
         self._pumps = [
             threading.Thread(target=self._pump_records, name="kafka-records", daemon=True),
@@ -130,6 +139,8 @@ class KafkaLog:
         assert self._member is None
         self._own, self._group, self._instance = topic.name, group, instance
         self._enter()
+        introduce(self._reader)
+        self._introduce_producer()
 
     def _enter(self) -> None:
         member = Consumer({
@@ -178,6 +189,8 @@ class KafkaLog:
         member.incremental_unassign(parts)
         if member is self._member:
             self._holds.difference_update(part.partition for part in parts)
+            for part in parts:
+                self._reporters.pop(Part(part.topic, part.partition), None)
             self._events.put(Revoked(frozenset(part.partition for part in parts), lost))
 
     def group_silence(self) -> float:
@@ -271,9 +284,8 @@ class KafkaLog:
             self._events.put(message)
             return None
         return Record(
-            message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(), message.value(),
-            message.headers(),
-        )  # fmt: skip
+            message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(), message.value(), None
+        )
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
         return watermarks(self._asker, parts, self._fresh_asker)
@@ -283,7 +295,21 @@ class KafkaLog:
         return self._asker
 
     def read(self, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float) -> Iterator[Record]:
-        yield from read_span(self._bootstrap, spans, timeout_seconds, self._poll_group)
+        if not any(start < end for start, end in spans.values()):
+            return
+        reader, self._span_reader = self._span_reader, None
+        if reader is None:
+            reader = open_span_reader(self._bootstrap)
+        done = False
+        try:
+            yield from read_with(reader, spans, timeout_seconds, self._poll_group)
+            done = True
+        finally:
+            if done and self._span_reader is None and not self._stopping.is_set():
+                reader.unassign()
+                self._span_reader = reader
+            else:  # It failed, nobody reads to the end, or several spans are read at a time.
+                reader.close()
 
     # -- the stream ------------------------------------------------------------------------------------------
 
@@ -303,7 +329,9 @@ class KafkaLog:
             self._wants_reports.clear()
         if not records:
             self._stash.extend(item for item in taken if type(item) is Record)
-        return [item for item in map(self._opened, taken) if item is not None and (records or type(item) is not Record)]
+        if not records:
+            taken = deque(item for item in taken if type(item) is not Record)
+        return [item for item in taken if type(item) is Record or self._counts(item)]
 
     def _sleep(self, timeout_seconds: float, records: bool) -> None:
         """Wait for the pumps. They are left at work until the loop is busy: to stop and start them costs more."""
@@ -316,15 +344,15 @@ class KafkaLog:
         with contextlib.suppress(queue.Empty):
             self._stash.append(self._events.get(timeout=timeout_seconds))
 
-    def _opened(self, item: Any) -> Happening | None:
+    def _counts(self, item: Any) -> bool:
+        """Whether it is a happening of today: reports of a producer that was purged are not, and errors are dealt
+        with here."""
         if type(item) is Report:
-            generation, token = item.token
-            return Report(item.part, item.offset, item.error, token) if generation == self._generation else None
+            return item.generation == self._generation
         if isinstance(item, Message):
             self._raise_if_serious(item)
-            return None
-        happening: Happening = item
-        return happening
+            return False
+        return True
 
     def offer(self, item: Any) -> None:
         self._events.put(Offered(item))
@@ -346,7 +374,7 @@ class KafkaLog:
             if refusal:
                 self._refusals[part] = refusal  # Behind a record that is missing nothing may be written.
                 if token is not None:
-                    self._events.put(Report(part, None, refusal, (self._generation, token)))
+                    self._events.put(Report(part, None, refusal, token, self._generation))
 
     def _produce(
         self, part: Part, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], token: Any
@@ -355,23 +383,34 @@ class KafkaLog:
         delivered = self._delivered(part, token) if token is not None else None
         return try_produce(self._producer, part, key, value, headers, delivered)
 
-    def _delivered(self, part: Part, token: Any) -> Callable[[KafkaError | None, Message], None]:
-        generation, events = self._generation, self._events
+    def _delivered(self, part: Part, token: Any) -> Reporter:
+        """What hears of a record's fate: one for all records of a partition while their token is the same."""
+        known = self._reporters.get(part)
+        if known is not None and known[0] is token:
+            return known[1]
+        generation, put = self._generation, self._events.put
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             offset = message.offset() if error is None else None
             known = offset is not None and offset >= 0
-            events.put(Report(part, offset if known else None, error.str() if error else None, (generation, token)))
+            put(Report(part, offset if known else None, error.str() if error else None, token, generation))
 
+        self._reporters[part] = (token, delivered)
         return delivered
 
     def renew_producer(self) -> None:
         self._generation += 1
         self._outbox.clear()
         self._refusals.clear()
+        self._reporters.clear()
         old, self._producer = self._producer, self._fresh_producer()
+        self._introduce_producer()
         old.purge(in_queue=True, in_flight=True)
         threading.Thread(target=old.flush, args=(1.0,), name="kafka-purge", daemon=True).start()
+
+    def _introduce_producer(self) -> None:
+        """Beside the loop: its first record need not wait for the topic to be known, nor the loop for the broker."""
+        threading.Thread(target=introduce, args=(self._producer,), name="kafka-topics", daemon=True).start()
 
     def _fresh_producer(self) -> Producer:
         """Never gives up a record by itself: that would leave a hole in front of the next one. The loop gives up
@@ -419,6 +458,14 @@ class KafkaLog:
             pump.join(2.0)
         self._reader.close()
         self._asker.close()
+        if self._span_reader is not None:
+            self._span_reader.close()
+
+
+def introduce(client: Consumer | Producer) -> None:
+    """Let a client ask for all topics now. Later it would look for one that is new to it once a second only."""
+    with contextlib.suppress(KafkaException):  # Whoever reads or writes will hear why.
+        client.list_topics(timeout=INTRODUCE_SECONDS)
 
 
 def open_producer(bootstrap: str, timeout_ms: int) -> Producer:
@@ -432,7 +479,7 @@ def try_produce(
     key: bytes | None,
     value: bytes | None,
     headers: Sequence[tuple[str, bytes]],
-    delivered: Callable[[KafkaError | None, Message], None] | None,
+    delivered: Reporter | None,
 ) -> str:
     """Why librdkafka did not take the record; empty when it did."""
     try:
@@ -485,7 +532,26 @@ def read_span(
     timeout_seconds: float,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Record]:
-    """Records of each partition from its start to its end offset (exclusive), with a consumer of its own.
+    """Records of each partition from its start to its end offset (exclusive), with a consumer of its own; see
+    read_with."""
+    consumer = open_span_reader(bootstrap)
+    try:
+        yield from read_with(consumer, spans, timeout_seconds, meanwhile)
+    finally:
+        consumer.close()
+
+
+def open_span_reader(bootstrap: str) -> Consumer:
+    """A consumer for `read_with`. It does not wait long at an end: its next span would wait behind that."""
+    consumer = Consumer({**consumer_config(bootstrap, "truetape-span"), "fetch.wait.max.ms": SPAN_WAIT_MS})
+    introduce(consumer)
+    return consumer
+
+
+def read_with(
+    consumer: Consumer, spans: Mapping[Part, tuple[int, int]], timeout_seconds: float, meanwhile: Callable[[], None]
+) -> Iterator[Record]:
+    """Records of each partition from its start to its end offset (exclusive).
 
     `meanwhile` is called between batches, also while none comes: a long restore keeps its membership.
 
@@ -494,18 +560,15 @@ def read_span(
     missing = {part: (start, end) for part, (start, end) in spans.items() if start < end}
     if not missing:
         return
-    consumer = Consumer(consumer_config(bootstrap, "truetape-span"))
     deadline = time.monotonic() + timeout_seconds
-    try:
-        consumer.assign([TopicPartition(*part, start) for part, (start, _) in missing.items()])
-        while missing:
-            if time.monotonic() > deadline:
-                raise _late(missing, timeout_seconds)
-            meanwhile()
-            for message in consumer.consume(BATCH_MAX, 0.05):
-                yield from _one(message, missing)
-    finally:
-        consumer.close()
+    consumer.assign([TopicPartition(*part, start) for part, (start, _) in missing.items()])
+    while missing:
+        if time.monotonic() > deadline:
+            raise _late(missing, timeout_seconds)
+        meanwhile()
+        wanted = sum(end - start for start, end in missing.values())  # To ask for more would be to wait for it.
+        for message in consumer.consume(min(wanted, BATCH_MAX), 0.05):
+            yield from _one(message, missing)
 
 
 def _one(message: Message, missing: dict[Part, tuple[int, int]]) -> Iterator[Record]:
@@ -519,8 +582,8 @@ def _one(message: Message, missing: dict[Part, tuple[int, int]]) -> Iterator[Rec
     offset = message.offset() or 0
     if part not in missing:
         return
-    _, end = missing[part]
-    if offset < end:
+    start, end = missing[part]
+    if start <= offset < end:
         yield Record(*part, offset, message.key(), message.value(), message.headers())
     if offset >= end - 1:
         del missing[part]

@@ -1,6 +1,7 @@
 """A service as a process: settings, logs, Kafka, health, the loop, a watchdog, and a clean end."""
 
 import argparse
+import gc
 import importlib
 import os
 import signal
@@ -31,6 +32,7 @@ def main(service: Service[Any], effects: EffectsFactory | None = None) -> None:
     explain(f"services.{service.name}")
     configured = settings()
     configure_logging(configured, service.name)
+    gc.disable()  # While state is restored the collector would walk through all of it again and again.
     try:
         runner = open_runner(service, configured, effects)
         serve(health_of(runner), configured.host, configured.port(service.name))
@@ -77,11 +79,15 @@ def health_of(runner: Runner[Any]) -> Health:
 
 
 def watch(runner: Runner[Any]) -> None:
-    """End the process when the loop is stuck: a call that never returns must not keep partitions."""
+    """End the process when the loop is stuck: a call that never returns must not keep partitions. Once all is
+    restored, collect garbage: of what comes from then on."""
 
     def watchdog() -> None:
         while True:
             time.sleep(1.0)
+            if not gc.isenabled() and not runner.missing():
+                gc.freeze()
+                gc.enable()
             stuck = runner.log.group_silence()  # A restore polls the group too, so only a stuck call is silent.
             if stuck > runner.settings.watchdog_seconds:
                 _log.error("loop stuck", seconds=stuck)

@@ -1,6 +1,7 @@
 """Takeover of partitions: fold snapshot and own records, then read on to the own Began."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -79,26 +80,34 @@ class Restorer(Generic[S]):
             raise Doubt(f"{part}: another owner began epoch {restored.reader.place.epoch} first")
         return Ownership(restored.partition, restored.state, restored.reader.place, began_offset, restored.positions)
 
-    def place_before(self, part: Part, start: int) -> Place:
-        """Where an input's reader stands before it reads from start.
+    def places_before(self, starts: Mapping[Part, int]) -> dict[Part, Place]:
+        """Where the readers of inputs stand before they read from these starts.
 
-        The record before start is a cause, hence was accepted, and tells. Should it be undecodable (a parked
+        The record before a start is a cause, hence was accepted, and tells. Should it be undecodable (a parked
         input), the whole partition tells.
         """
-        if start == 0 or BY_NAME[part.topic].owner is None:
-            return START
-        for first in (start - 1, 0):
-            reader = Reader(*part, joining=first > 0)
-            for record in self.log.read({part: (first, start)}, self.settings.restore_timeout_seconds):
-                accepted(record, reader)
-            if reader.place != START:
-                return reader.place
-        return START
+        asked = {part: at for part, at in starts.items() if at > 0 and BY_NAME[part.topic].owner is not None}
+        found = self._places({part: (at - 1, at) for part, at in asked.items()})
+        untold = self._places({part: (0, at) for part, at in asked.items() if found[part] == START})
+        return {**dict.fromkeys(starts, START), **found, **untold}
+
+    def _places(self, spans: Mapping[Part, tuple[int, int]]) -> dict[Part, Place]:
+        """Where a reader stands that has read these spans and nothing before them."""
+        readers = {part: Reader(part.topic, part.partition, joining=low > 0) for part, (low, _) in spans.items()}
+        for record in self.log.read(spans, self.settings.restore_timeout_seconds) if spans else ():
+            accepted(record, readers[Part(record.topic, record.partition)])
+        return {part: reader.place for part, reader in readers.items()}
 
     def _snapshots(self, partitions: list[int]) -> dict[int, snapshots.Kept]:
-        parts = [Part(snapshots_of(self.service.owns).name, p) for p in partitions]
-        spans = self.log.ends(parts)
-        return snapshots.newest(self.log.read(spans, self.settings.restore_timeout_seconds), self.version)
+        """The newest snapshot of each partition: read from where its last record says that it begins, or from the
+        topic's beginning where that gives none."""
+        spans = self.log.ends([Part(snapshots_of(self.service.owns).name, p) for p in partitions])
+        last = {part: (end - 1, end) for part, (low, end) in spans.items() if low < end}
+        begins = dict(map(snapshots.begin_of, self.log.read(last, self.settings.restore_timeout_seconds)))
+        ends = {part: (max(spans[part][0], begins.get(part, end - 1)), end) for part, (_, end) in last.items()}
+        found = snapshots.newest(self.log.read(ends, self.settings.restore_timeout_seconds), self.version)
+        whole = {part: spans[part] for part in last if part.partition not in found}
+        return found | snapshots.newest(self.log.read(whole, self.settings.restore_timeout_seconds), self.version)
 
     def _begin_with(self, partition: int, kept: snapshots.Kept | None, end: int) -> Restored[S]:
         name = self.service.owns.name

@@ -81,7 +81,8 @@ class Runner(Generic[S]):
         self._tables = TableReader(self.tables)
         self._assigned: set[int] = set()
         self._retake_at: float | None = None
-        self._readers: dict[Part, Reader] = {}
+        self._parts = [Part(self.service.owns.name, number) for number in range(self.service.owns.partitions)]
+        self._readers: dict[tuple[str, int], Reader] = {}
         self._ready_at: dict[Part, int] = {}
         self._in_flight = 0
         self._committed_at = 0.0
@@ -126,10 +127,10 @@ class Runner(Generic[S]):
     # -- the loop --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Read the tables, then ask the group for partitions."""
+        """Ask the group for partitions, and read the tables while it finds out."""
+        self.log.join(self.service.name, self.service.owns, self.settings.instance)
         if self.service.tables:
             self._tables.read_all(self.log, self.settings.restore_timeout_seconds)
-        self.log.join(self.service.name, self.service.owns, self.settings.instance)
 
     def run(self) -> None:
         """Start, turn until stopped, drain."""
@@ -179,13 +180,14 @@ class Runner(Generic[S]):
             self._tables.take(record)
             return
         own = self._owned.get(record.partition)
-        part = Part(record.topic, record.partition)
-        if own is None or part not in self._readers:
+        reader = self._readers.get((record.topic, record.partition))
+        if own is None or reader is None:
             return
-        if record.offset + 1 >= self._ready_at.get(part, 1 << 62):
-            del self._ready_at[part]
-        cause = Cause(record.topic, record.partition, record.offset, "")
-        topic, reader = BY_NAME[record.topic], self._readers[part]
+        if self._ready_at:
+            part = Part(record.topic, record.partition)
+            if record.offset + 1 >= self._ready_at.get(part, 1 << 62):
+                del self._ready_at[part]
+        cause, topic = Cause(record.topic, record.partition, record.offset, ""), BY_NAME[record.topic]
         try:
             message = typed(record.value, topic) if topic.owner is None else accepted(record, reader, self.counts)
         except SchemaError as error:
@@ -268,8 +270,7 @@ class Runner(Generic[S]):
         self._in_flight += 1
         self.counts["events"] += 1
         clock.records += 1
-        part = Part(self.service.owns.name, own.partition)
-        self.log.append(part, key_of(event).encode(), value, headers(event), own)
+        self.log.append(self._parts[own.partition], key_of(event).encode(), value, headers(event), own)
 
     def _overdue(self) -> bool:
         """Whether some partition has waited too long for its next report: reports are waited for, but not for ever."""
@@ -331,7 +332,8 @@ class Runner(Generic[S]):
                 raise TapeGap(f"{part} ends at {high}, but offset {starts[part] - 1} was answered: records were lost")
             if starts[part] < high:
                 self._ready_at[part] = high
-            self._readers[part] = Reader(*part, self._restorer.place_before(part, starts[part]))
+        for part, place in self._restorer.places_before(starts).items():
+            self._readers[part] = Reader(part.topic, part.partition, place)
         if starts:
             self.log.follow(starts)
 

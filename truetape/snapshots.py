@@ -10,7 +10,7 @@ import msgspec
 
 from truetape.codec import Message, decode
 from truetape.errors import SchemaError
-from truetape.happenings import Record
+from truetape.happenings import Part, Record
 from truetape.messages import Snapshot
 from truetape.tape import Place
 
@@ -55,6 +55,12 @@ def cut(service: str, partition: int, version: str, kept: Kept) -> Iterator[tupl
             len(parts), kept.positions, part,
         )  # fmt: skip
         yield f"{partition}:{index}".encode(), record
+
+
+def begin_of(last: Record) -> tuple[Part, int]:
+    """Where the snapshot begins whose last part is a partition's last record, unless others wrote in between."""
+    record = _readable(last.value or b"")
+    return Part(last.topic, last.partition), last.offset - record.index if record is not None else last.offset
 
 
 def newest(records: Iterable[Record], version: str) -> dict[int, Kept]:

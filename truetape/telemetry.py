@@ -3,13 +3,14 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from truetape.settings import Settings
+
+if TYPE_CHECKING:  # To import it takes a tenth of a second, which a restart does not have.
+    from prometheus_client import Metric
 
 _SECRET_WORDS = ("secret", "password", "token", "authorization")
 
@@ -58,8 +59,10 @@ class CountsCollector:
     ) -> None:
         self._service, self._counts, self._gauges = service, counts, gauges
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> "Iterator[Metric]":
         """One family per name: truetape_<name>_total and truetape_<name>."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
         for name, count in sorted(dict(self._counts()).items()):
             counter = CounterMetricFamily(f"truetape_{name}", f"{name} since the process began", labels=["service"])
             counter.add_metric([self._service], count)
@@ -72,6 +75,8 @@ class CountsCollector:
 
 def exposition(collectors: Iterable[CountsCollector]) -> bytes:
     """Prometheus text of the collectors."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
     registry = CollectorRegistry()
     for collector in collectors:
         registry.register(collector)
