@@ -31,7 +31,8 @@ from truetape.topics import Topic
 __all__ = ["Assigned", "Happening", "KafkaLog", "Log", "Offered", "Part", "Record", "Report", "Revoked"]
 
 BATCH_MAX = 500
-OUTBOX_MAX = 64
+OUTBOX_MAX = 512
+BUSY_MIN = 8
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
 TRY_SECONDS = 2.0
@@ -323,7 +324,7 @@ class KafkaLog:
         if not any(records or type(item) is not Record for item in self._stash):
             self._sleep(min(timeout_seconds, GROUP_POLL_SECONDS), records)
         taken, self._stash = self._stash, deque()
-        self._busy = len(taken) > OUTBOX_MAX // 8
+        self._busy = len(taken) > BUSY_MIN
         if self._busy:
             self._wants_records.clear()
             self._wants_reports.clear()
