@@ -43,6 +43,7 @@ NEVER_MS = 0
 SPAN_WAIT_MS = 10
 FOLLOW_WAIT_MS = 100
 """What waits behind a fetch that waits at an end: a partition that is followed newly."""
+PATIENT_BYTES = 128 * 1024
 INTRODUCE_SECONDS = 1.0
 Reporter = Callable[[KafkaError | None, Message], None]
 _said: dict[str, float] = {}
@@ -99,9 +100,10 @@ def _on_error(error: KafkaError) -> None:
 
 
 class KafkaLog:
-    """The `Log` on a real broker."""
+    """The `Log` on a real broker. With patience, what it follows waits so long at the broker for company: each fetch
+    costs the broker as much as an append."""
 
-    def __init__(self, bootstrap: str, session_timeout_ms: int = 10_000) -> None:
+    def __init__(self, bootstrap: str, session_timeout_ms: int = 10_000, patience_ms: int = 0) -> None:
         self._bootstrap = bootstrap
         self._session_timeout_ms = session_timeout_ms
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -110,7 +112,11 @@ class KafkaLog:
         self._followed: dict[Part, int] = {}
         self._reading, self._reporting = threading.Lock(), threading.Lock()
         self._wants_records, self._wants_reports = threading.Event(), threading.Event()
-        self._reader = Consumer({**consumer_config(bootstrap, "truetape-reader"), "fetch.wait.max.ms": FOLLOW_WAIT_MS})
+        waits = {
+            "fetch.wait.max.ms": patience_ms or FOLLOW_WAIT_MS,
+            "fetch.min.bytes": PATIENT_BYTES if patience_ms else 1,
+        }
+        self._reader = Consumer({**consumer_config(bootstrap, "truetape-reader"), **waits})
         self._asker = self._fresh_asker()  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()

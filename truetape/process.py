@@ -58,7 +58,8 @@ def explain(package: str) -> None:
 def open_runner(service: Service[Any], configured: Settings, effects: EffectsFactory | None = None) -> Runner[Any]:
     """A runner on the real broker. Raises TopicMissing, PartitionCountWrong or BrokerUnavailable."""
     check_topics(configured.kafka, ALL)
-    runner: Runner[Any] = Runner(service, KafkaLog(configured.kafka, configured.session_timeout_ms), configured)
+    log = KafkaLog(configured.kafka, configured.session_timeout_ms, service.patience_ms)
+    runner: Runner[Any] = Runner(service, log, configured)
     if effects is not None:
         runner.effects = effects(runner, configured)
     return runner

@@ -113,6 +113,8 @@ class Service(Generic[S]):
     """Whether reference.events and market.marks are read whole for Input.tables."""
     tick_seconds: float | None = None
     """Seconds between Tick inputs for each partition; None for no timer."""
+    patience_ms: int = 0
+    """How long its inputs may wait at the broker for company: for those whom no client waits for."""
     halts_account: bool = False
     """Whether an input that is parked halts its account (the ledger)."""
     due: Callable[[S], tuple[str, Any] | None] = field(default=lambda state: None)

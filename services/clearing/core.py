@@ -274,6 +274,7 @@ SERVICE: Final[Service[State]] = Service(
     evolve=evolve,
     state_type=State,
     inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
+    patience_ms=10,
     tables=True,
     halts_account=True,
     tick_seconds=1.0,

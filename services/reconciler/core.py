@@ -164,6 +164,7 @@ SERVICE: Final[Service[State]] = Service(
     decide=decide,
     evolve=evolve,
     state_type=State,
+    patience_ms=50,
     tables=True,
     accounts=accounts,
 )

@@ -13,7 +13,7 @@ from truetape import codegen
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 450
-FILE_LINES_OF_KAFKA = 600
+FILE_LINES_OF_KAFKA = 700
 """truetape/log.py: the one module that may know the Kafka client holds all that needs it."""
 SOURCES = [
     path

@@ -23,6 +23,8 @@ from truetape.telemetry import CountsCollector, configure_logging
 from truetape.topics import ALL
 
 NAME = "projection"
+PATIENCE_MS = 20
+"""How late a row may be for the sake of fewer and larger transactions."""
 _log = structlog.get_logger()
 
 
@@ -34,7 +36,7 @@ def build(configured: Settings) -> Projector:
     check_topics(configured.kafka, ALL)
     store = PostgresStore(dsn)
     client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
-    return Projector(KafkaLog(configured.kafka), store, HotKeys(client, store.everything))
+    return Projector(KafkaLog(configured.kafka, patience_ms=PATIENCE_MS), store, HotKeys(client, store.everything))
 
 
 def digests(dsn: str, _: bool) -> dict[str, Any]:
