@@ -4,6 +4,7 @@ It lives beside the installed packages under a name that carries the hash of the
 used by no other text. Where it cannot be compiled nothing is built, and the plain modules do the same work.
 """
 
+import contextlib
 import hashlib
 import importlib
 import shutil
@@ -69,7 +70,8 @@ def _install(folder: Path, site: Path) -> None:
         (folder / name() / source).unlink()
     for library in folder.glob("*.so"):  # What the modules share.
         library.rename(site / library.name)
-    (folder / name()).rename(site / name())
+    with contextlib.suppress(OSError):  # Another process was faster, with the same text.
+        (folder / name()).rename(site / name())
 
 
 def main() -> None:
