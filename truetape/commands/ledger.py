@@ -1,5 +1,6 @@
 """`truetape ledger`: the journal for other programs."""
 
+import json
 import sys
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import typer
 from truetape import journal
 from truetape.errors import SetupError
 from truetape.log import KafkaLog, check_topics
+from truetape.lots import first_in_first_out, moves
 from truetape.settings import Settings
 from truetape.telemetry import configure_logging
 from truetape.topics import ALL
@@ -49,6 +51,21 @@ def export(
             target.write(text)
             if count % TOLD_TRANSACTIONS == 0:
                 print(f"{count} transactions and declarations written", file=sys.stderr)
+
+
+@app.command()
+def lots(
+    account: Annotated[str, typer.Argument(help="Client")],
+    instrument: Annotated[str, typer.Argument(help="Instrument")],
+) -> None:
+    """A position by lots, first in first out, as one JSON object: what is open, and what each trade closed."""
+    settings = Settings()
+    check_topics(settings.kafka, ALL)
+    with closing(KafkaLog(settings.kafka)) as log:
+        found = [entry for _, _, entry in journal.entries(log, settings.restore_timeout_seconds, account)]
+    held = first_in_first_out(moves(found, instrument))
+    closed = [one._asdict() | {"realised_e8": one.realised_e8} for one in held.closed]
+    print(json.dumps({"open": [one._asdict() for one in held.open], "closed": closed}))
 
 
 def microseconds(text: str) -> int:
