@@ -13,6 +13,7 @@ from typing import Any
 from truetape import topics
 from truetape.errors import TapeGap, TopicMissing
 from truetape.happenings import Part, Record
+from truetape.simchance import between
 from truetape.simclock import WALL_AT_ZERO_US, SimClock
 from truetape.simgroup import SimGroup
 from truetape.simlog import SimLog
@@ -154,11 +155,11 @@ class SimBroker:
 
     def latency_us(self) -> int:
         """One way through the network."""
-        return self.random.randint(*self.faults.latency_us)
+        return between(self.random, *self.faults.latency_us)
 
     def lateness_us(self) -> int:
         """How late something late is."""
-        return self.random.randint(*self.faults.late_us)
+        return between(self.random, *self.faults.late_us)
 
     def report_latency_us(self) -> int:
         """From the write to its report."""
@@ -166,9 +167,9 @@ class SimBroker:
         return self.lateness_us() if late else self.latency_us()
 
     def fetch_lag_us(self) -> int:
-        """How old the newest record is that a reader sees."""
-        slow = self.random.random() < self.faults.slow_reads
-        return self.lateness_us() if slow else self.latency_us()
+        """How old the newest record is that a reader sees; that it is told late of news is the way's latency."""
+        slow = self.faults.slow_reads and self.random.random() < self.faults.slow_reads
+        return self.lateness_us() if slow else self.faults.latency_us[0]
 
     # -- nodes and topics ------------------------------------------------------------------------------------
 

@@ -29,7 +29,9 @@ class SimClock:
 
     def monotonic(self) -> float:
         """The monotonic clock in seconds."""
-        return self.monotonic_us() / 1e6
+        if self._drift_ppm or self._standing_us is not None:
+            return self.monotonic_us() / 1e6
+        return (self._virtual_us() - self._stood_us) / 1e6
 
     def virtual_us(self, monotonic_us: int) -> int:
         """The virtual time at which the monotonic clock will have come that far, at the earliest."""

@@ -108,10 +108,15 @@ class SimGroup:
                 self.holders[partition] = name
             self._tell(self.members[name], Assigned(given))
 
-    def double(self, partition: int, instance: str, for_us: int) -> None:
-        """For a while hand a partition to a second member as well: a coordinator that is in two minds."""
-        if self.holders[partition] == instance:
+    def double(self, partition: int, instance: str, for_us: int, anew: bool = False) -> None:
+        """For a while hand a partition to a second member as well: a coordinator that is in two minds. Anew: its
+        holder loses it and gets it back at once, so that both begin together."""
+        holder = self.holders[partition]
+        if holder == instance:
             return
+        if anew and holder is not None:
+            self._tell(self.members[holder], Revoked(frozenset({partition}), lost=True))
+            self._tell(self.members[holder], Assigned(frozenset({partition})))
         member = self.members[instance]
         self._tell(member, Assigned(frozenset({partition})))
 
@@ -137,6 +142,8 @@ class SimGroup:
             lost = Revoked(frozenset(member.view), lost=True)
             member.log.member = self.join(member.log, member.instance, member.session_us)
             return [lost]
+        if not member.waiting:
+            return []
         due = [what for at, what in member.waiting if at <= now_us]
         member.waiting = [(at, what) for at, what in member.waiting if at > now_us]
         for what in due:

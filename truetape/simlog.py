@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from truetape.errors import BrokerUnavailable, RestoreTimedOut, TapeGap
 from truetape.happenings import Happening, Offered, Part, Record, Report
+from truetape.simchance import between
 from truetape.simclock import SimClock
 from truetape.simgroup import Member, SimGroup
 from truetape.simproducer import SimProducer
@@ -170,14 +171,14 @@ class SimLog:
     def _fetch(self) -> list[Record]:
         """Some of what has arrived by now, partition by partition."""
         found: list[Record] = []
-        if self.broker.down() or self.cut():
+        if not self.changed or self.broker.down() or self.cut():
             return found
         room = 0
         for part in sorted(self.changed):
             if part not in self._cut and self.broker.partition(part).end == self._followed[part]:
                 self.changed.discard(part)
                 continue
-            room = room or self.broker.random.randint(1, BATCH_MAX)
+            room = room or between(self.broker.random, 1, BATCH_MAX)
             if len(found) < room:
                 found.extend(self._fetch_part(part, room - len(found)))
         return found
@@ -231,6 +232,8 @@ class SimLog:
         self._spark()
         if self.waits and timeout_seconds and not self._inbox:
             self.broker.advance(round(timeout_seconds * 1e6))
+            if self.crashed:
+                raise Killed(self.node)
         self._poll_group()
         self._polled()
         happenings, self._inbox = self._inbox, []

@@ -78,12 +78,21 @@ class Session:
     async def _mark(self) -> None:
         """Offer what changed, and what is due again."""
         while True:
-            await asyncio.sleep(self._interval_seconds / LOOKS_PER_INTERVAL)
+            await asyncio.sleep(self._pause())
             if self._owning:
                 for instrument_id, tops in self._tops().items():
                     self._tell(instrument_id, tops)
             else:
                 self._told.clear()
+
+    def _pause(self) -> float:
+        """Seconds until some instrument may be offered again; where one waits for a change or was never offered, a
+        fraction of the interval."""
+        soon = self._interval_seconds / LOOKS_PER_INTERVAL
+        if not self._told:
+            return soon
+        told_at = min(told_at for told_at, _ in self._told.values())
+        return max(soon, told_at + self._interval_seconds * PACE - clock.monotonic())
 
     def _tops(self) -> dict[str, tuple[Top, ...]]:
         """Best prices by instrument, of the venues whose book is live and has both sides."""
