@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from unittest import mock
 
 from tests.simulation.model import Bounds, Idle, Model, State, Violation
+from tests.simulation.symmetry import Symmetry
 from truetape import tape
 
 
@@ -34,9 +35,11 @@ def start(bounds: Bounds) -> State:
 
 
 def search(model: Model, visit: Callable[[State], None] = lambda state: None) -> Outcome:
-    """Breadth first through every reachable state; ends at the first violation, with the shortest way to it."""
+    """Breadth first through every reachable state; ends at the first violation, with the shortest way to it.
+
+    A step's label names writers as the state does that it leaves (symmetry.py)."""
     began = time.perf_counter()
-    first = start(model.bounds)
+    first, symmetry = start(model.bounds), Symmetry(model)
     came: dict[State, tuple[State, str] | None] = {first: None}
     todo, steps = deque([first]), 0
     violation = ""
@@ -49,10 +52,11 @@ def search(model: Model, visit: Callable[[State], None] = lambda state: None) ->
                 visit(state)
                 for label, after in model.steps(state):
                     steps += 1
-                    if after not in came:
-                        model.view(after.log)
-                        came[after] = (state, label)
-                        todo.append(after)
+                    one = symmetry.one_of(after)
+                    if one not in came:
+                        model.view(one.log)
+                        came[one] = (state, label)
+                        todo.append(one)
             except Violation as found:
                 violation, trace = str(found), (*way(came, state), label)
     return Outcome(model.bounds, len(came), steps, len(model.views), time.perf_counter() - began, violation, trace)

@@ -10,7 +10,8 @@ offset, which is also what a crash looks like from outside: memory is gone, pack
 
 Steps that nobody else can see are merged: a takeover (restore, Began, report, read on) is one step, and an owner
 decides as soon as its pipe has room, for a decision whose packet never arrives is as good as none. With `fine` each
-is a step of its own; a test shows that both searches reach the same logs and effects.
+is a step of its own; a test shows that both searches reach the same logs and effects. States that differ by the names
+of writers alone are one (symmetry.py).
 """
 
 from collections import deque
