@@ -28,7 +28,7 @@ from truetape.restore import readable
 from truetape.runner import Runner
 from truetape.venue import reports as r
 
-BOUND: Final = 60
+BOUND: Final = 300
 """Every bug is found by a seed below this."""
 
 

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 TICK_E8: Final = 10**6
 FUNDS: Final = {"USDT": 200_000 * ONE_E8, "BTC": 3 * ONE_E8}
-"""What every client begins with, at the venue."""
+"""What every client begins with, at the venue; one of them with a twentieth of it."""
+MISTYPED: Final = 0.05
+"""Share of the prices that are far off."""
+POOR: Final = "tom"
+
+
+def funds_e8(account: str) -> dict[str, int]:
+    """What a client begins with, by asset."""
+    return {asset: amount_e8 // (20 if account == POOR else 1) for asset, amount_e8 in FUNDS.items()}
 
 
 class Clients:
@@ -34,7 +42,7 @@ class Clients:
     def fund(self) -> None:
         """Everybody begins with some money and some coins."""
         for account in ACCOUNTS:
-            for asset, amount_e8 in FUNDS.items():
+            for asset, amount_e8 in funds_e8(account).items():
                 self.transfer(account, asset, amount_e8, f"venue:{VENUE}")
 
     def act(self, price_e8: int) -> None:
@@ -42,7 +50,7 @@ class Clients:
         account, kind = self._chance.choice(list(ACCOUNTS)), self._chance.random()
         mine = [order for order in self.orders if order.account_id == account]
         if kind < 0.6 or not mine:
-            for _ in range(self._chance.randint(2, 6) if self._chance.random() < 0.1 else 1):
+            for _ in range(self._chance.randint(2, 6) if self._chance.random() < 0.2 else 1):
                 self.order(account, price_e8)
         elif kind < 0.7:
             self._submit(self._chance.choice(mine[-5:]))
@@ -51,6 +59,9 @@ class Clients:
         elif kind < 0.94:
             cancel = m.CancelAllOrders(command_id=self._id(), account_id=account, key_id="key", received_at_us=0)
             self._ask(account, cancel)
+        elif kind < 0.96:
+            again = self._chance.choice([one for one in self.transfers if one.account_id == account])
+            self._transfer(again)
         else:
             amount = self._chance.choice([self._chance.randint(-50_000, 50_000), -1_000_000])
             self.transfer(account, "USDT", (amount or 1) * ONE_E8)
@@ -60,6 +71,8 @@ class Clients:
         market = self._chance.random() < 0.25
         side: m.Side = self._chance.choice(["BUY", "SELL"])
         price_e8 = mark_e8 // TICK_E8 * TICK_E8 + self._chance.randint(-50, 50) * TICK_E8
+        if self._chance.random() < MISTYPED:
+            price_e8 = price_e8 * self._chance.randint(50, 150) // 100 // TICK_E8 * TICK_E8
         in_force: m.TimeInForce = "IOC" if market else self._chance.choice(["GTC", "GTC", "GTC", "IOC", "FOK"])
         client_order_id = self._id()
         order = m.OrderTerms(
@@ -76,7 +89,7 @@ class Clients:
         transfer_id = ids.transfer_id(account, reference)
         terms = m.TransferTerms(transfer_id, account, asset, amount_e8, location, reference)
         self.transfers.append(terms)
-        self._ask(account, m.RequestTransfer(terms, "key", self._broker.wall_us()))
+        self._transfer(terms)
 
     def arrived(self) -> list[m.OrderTerms]:
         """Orders whose command stands on the bus."""
@@ -88,6 +101,9 @@ class Clients:
 
     def _submit(self, order: m.OrderTerms) -> None:
         self._ask(order.account_id, m.SubmitOrder(order, "key", self._broker.wall_us()))
+
+    def _transfer(self, terms: m.TransferTerms) -> None:
+        self._ask(terms.account_id, m.RequestTransfer(terms, "key", self._broker.wall_us()))
 
     def _cancel(self, account: str, order_id: str) -> None:
         command_id = self._id()

@@ -6,15 +6,16 @@ virtual time; between two events nothing costs anything.
 
 import hashlib
 import threading
+import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any, ClassVar, Final
 
 from tests.simulation import loop
 from tests.simulation.node import Node, Process, RunLoop
-from tests.simulation.swarm import MS, SECOND, Plan
+from tests.simulation.swarm import LEAST_SECONDS, MS, SECOND, Plan
 from tests.simulation.tape import Tape
 from truetape.errors import TapeGap
 from truetape.happenings import Part
@@ -22,17 +23,21 @@ from truetape.runner import DigestRequest, Runner
 from truetape.service import Effects, Service
 from truetape.settings import Settings
 from truetape.simbroker import CALM, SimBroker
+from truetape.simchance import between
 from truetape.topics import ALL, Topic
 
 QUIET_SECONDS: Final = 60
 UNOWNED_SECONDS: Final = 10
-LOOK_US: Final = 500 * MS
+LEAST_US: Final = int(LEAST_SECONDS * SECOND)
+AMID_WORK: Final = 0.5
+"""Share of the faults of nodes and cluster that strike when there is work."""
+LOOK_US: Final = SECOND
 """Between two looks at what must always hold."""
 SETTINGS: Final = Settings(
     snapshot_every_records=12,
     snapshot_every_seconds=6,
     in_flight_max=20,
-    mark_interval_ms=700,
+    mark_interval_ms=2_000,
     reconcile_seconds=4,
     break_grace_seconds=3,
 )
@@ -54,8 +59,8 @@ class Cluster:
     services: ClassVar[Sequence[Service[Any]]]
     registry: ClassVar[Sequence[Topic]] = ALL
     runner_type: ClassVar[RunnerType] = Runner
-    single: ClassVar[Sequence[str]] = ()
-    """Services of which there is one instance, whatever the plan says."""
+    most: ClassVar[Mapping[str, int]] = {}
+    """Services of which there are not so many instances as the plan says."""
     settings: Settings = SETTINGS
 
     def __init__(self, seed: int, plan: Plan, verbose: bool = False) -> None:
@@ -72,12 +77,14 @@ class Cluster:
         self.nodes = [
             Node(self, service.name, f"{service.name}{n}", partial(self.run_loop, service))
             for service in self.services
-            for n in range(1 if service.name in self.single else plan.nodes)
+            for n in range(min(plan.nodes, self.most.get(service.name, plan.nodes)))
         ]
         owned = [Part(s.owns.name, p) for s in self.services for p in range(s.owns.partitions)]
         by_topic = {service.owns.name: service for service in self.services}
         self.tapes = {part: Tape(part, by_topic[part.topic]) for part in owned}
         self._unowned_us: dict[tuple[str, int], int] = {}
+        self._armed: list[str] = []
+        """Faults that wait for work to come."""
 
     # -- what a subclass says --------------------------------------------------------------------------------
 
@@ -116,7 +123,7 @@ class Cluster:
 
     def pace_us(self) -> int:
         """How long a turn takes."""
-        return self.chance.randint(*self.plan.pace_us) if self.troubled else MS
+        return between(self.chance, *self.plan.pace_us) if self.troubled else MS
 
     def downtime_us(self) -> int:
         """How long a crashed process stays away."""
@@ -163,7 +170,8 @@ class Cluster:
                 raise Broken("a gap only where records are missing", str(gap)) from gap
             self.seen["truncation detected"] += 1
         except AssertionError as broken:
-            raise Broken("the code's own assertions", str(broken)) from broken
+            where = traceback.format_tb(broken.__traceback__)[-1].strip()
+            raise Broken("the code's own assertions", f"{broken} {where}") from broken
         for node in self.nodes:
             self.gather(node)
         self.seen["void record on the tape"] += sum(tape.void_count for tape in self.tapes.values())
@@ -176,7 +184,7 @@ class Cluster:
         for kind, rate in self.plan.events.items():
             self._again(kind, rate)
         if self.plan.kind == "truncation":
-            self.later(60 * SECOND + self.chance.randrange(SECOND // 2), self._truncate)
+            self.later(LEAST_US + self.chance.randrange(SECOND // 2), self._truncate)
         self._look_again()
         self._advance(int(self.plan.seconds * SECOND))
         self.troubled = False
@@ -199,11 +207,24 @@ class Cluster:
 
     def _again(self, kind: str, rate: float) -> None:
         def happen() -> None:
+            if self.chance.random() < AMID_WORK:
+                self._armed.append(kind)
+            else:
+                self._strike(kind)
+
+        self.poisson(rate, happen)
+
+    def work_comes(self) -> None:
+        """Clients ask for something: the faults that waited for it strike while it is being done, or soon after."""
+        armed, self._armed = self._armed, []
+        for kind in armed:
+            self.later(int(10 ** self.chance.uniform(3, 6)), partial(self._strike, kind))
+
+    def _strike(self, kind: str) -> None:
+        if self.troubled:
             self.say(kind)
             self.seen[kind] += 1
             getattr(self, f"_{kind}")(self.chance.choice(self.nodes))
-
-        self.poisson(rate, happen)
 
     def _calm_down(self) -> None:
         """Faults stop; everything must be answered before long, and stay so for a second."""
@@ -214,7 +235,7 @@ class Cluster:
             node.heal()
         self.quiet()
         deadline_us, calm = self.broker.now_us + QUIET_SECONDS * SECOND, 0
-        while calm < 3 and not self.gaps:
+        while (calm < 2 or self.broker.now_us < LEAST_US) and not self.gaps:
             if self.broker.now_us > deadline_us:
                 missing = self._unsettled() or self.still_missing()
                 raise Broken("all is answered once faults have stopped", f"after {QUIET_SECONDS} s: {missing}")
@@ -265,7 +286,7 @@ class Cluster:
         group = self.broker.groups.get(node.service)
         if group is not None and node.name in group.members:
             partition = self.chance.choice(sorted(group.holders))
-            group.double(partition, node.name, self.chance.randint(SECOND, 6 * SECOND))
+            group.double(partition, node.name, self.chance.randint(SECOND, 6 * SECOND), self.chance.random() < 0.5)
 
     def _elect(self, node: Node) -> None:
         part = self.chance.choice(sorted(self.tapes))
@@ -311,7 +332,7 @@ class Cluster:
     # -- what always holds -----------------------------------------------------------------------------------
 
     def _look_again(self) -> None:
-        """Every half second: each owned partition read on by an independent reader, and its writers live."""
+        """Every second: each owned partition read on by an independent reader, and its writers live."""
         if not self.truncated:
             for tape in self.tapes.values():
                 tape.read_on(self.broker)

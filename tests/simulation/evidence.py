@@ -78,6 +78,7 @@ class Evidence:
         self.parked: list[str] = []
         self.tape_hashes: list[tuple[Part, int, str]] = []
         """(partition, number of records, SHA-256 of all of them) at some moments of the run."""
+        self._hashing = {part: Hashing() for part in system.tapes}
         self.finished = False
         self._taken = dict.fromkeys(system.tapes, 0)
 
@@ -126,9 +127,9 @@ class Evidence:
 
     def note_hashes(self) -> None:
         """Remember what every owned partition holds now."""
-        for part in self.system.tapes:
-            records = self.system.broker.records(part)
-            self.tape_hashes.append((part, len(records), hash_of(records)))
+        for part, hashing in self._hashing.items():
+            hashing.read_on(self.system.broker.records(part))
+            self.tape_hashes.append((part, hashing.count, hashing.hexdigest()))
 
     # -- in the end ------------------------------------------------------------------------------------------
 
@@ -214,9 +215,20 @@ def told(found: Difference) -> str:
     return f"{found.where} {found.account_id}: {found.what}: {found.tape} / {found.other}"
 
 
-def hash_of(records: list[Any]) -> str:
-    """SHA-256 of what a partition holds."""
-    digest = hashlib.sha256()
-    for record in records:
-        digest.update(b"%d|%d|" % (record.offset, len(record.value or b"")) + (record.value or b""))
-    return digest.hexdigest()
+class Hashing:
+    """SHA-256 of the first records of a partition."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._digest = hashlib.sha256()
+
+    def read_on(self, records: list[Any]) -> None:
+        """Add those that have come since."""
+        for record in records[self.count :]:
+            value = record.value or b""
+            self._digest.update(b"%d|%d|" % (record.offset, len(value)) + value)
+        self.count = max(self.count, len(records))
+
+    def hexdigest(self) -> str:
+        """Of all so far."""
+        return self._digest.hexdigest()

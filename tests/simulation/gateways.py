@@ -24,7 +24,6 @@ from tests.simulation.simredis import SimRedis, SimRedisClient, SimRedisLink
 from tests.simulation.simwriter import SimCommandWriter
 from truetape.runner import Runner
 from truetape.settings import Settings
-from truetape.simclock import SimClock
 
 T = TypeVar("T")
 FILTER_BITS: Final = 16
@@ -62,8 +61,8 @@ class Projection(OneLog):
 def projection(node: Node, seed: int, postgres: SimPostgres, redis: SimRedis) -> Projection:
     """A new process of the projection."""
     broker = node.cluster.broker
-    log = node.log = broker.log(node.name)
-    simulated = Simulated(broker, node.name, seed)
+    log = node.log = broker.log(node.name, clock=node.clock)
+    simulated = Simulated(broker, node.name, seed, node.clock)
     store = SimStore(postgres, log._spark)
     hot = HotKeys(SimRedisClient(redis, log._spark), store.everything)
     return Projection(log, simulated, simulated.run(Projector, log, store, hot), store)
@@ -84,13 +83,12 @@ class GatewayProcess:
 
     def __init__(
         self, node: Node, seed: int, postgres: SimPostgres, redis: SimRedis, settings: Settings, reference: bool,
-        clock: SimClock | None = None,
     ) -> None:  # fmt: skip
         broker = node.cluster.broker
-        self.log = node.log = broker.log(node.name)
-        self.simulated = Simulated(broker, node.name, seed, clock)
+        self.log = node.log = broker.log(node.name, clock=node.clock)
+        self.simulated = Simulated(broker, node.name, seed, node.clock)
         self.loop = self.simulated.loop()
-        self._runner_log = broker.log(f"{node.name}-reference", settings.session_timeout_ms)
+        self._runner_log = broker.log(f"{node.name}-reference", settings.session_timeout_ms, node.clock)
         self._runner_log.wake = node.wake
         self._begun = False
         self._reference = reference

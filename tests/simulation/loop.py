@@ -130,6 +130,7 @@ class SimLoop(asyncio.BaseEventLoop):
     """The event loop of one process, on the broker's clock."""
 
     _turning = False
+    get_debug = staticmethod(bool)  # False; asked for at every handle.
 
     def __init__(self, process: Process) -> None:
         super().__init__()

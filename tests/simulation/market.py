@@ -33,7 +33,7 @@ class Market:
         rules = tuple(self._rule(kind, probability) for kind, probability in self._plan.venue.items())
         options = VenueOptions(
             events_per_second=CALM_EVENTS_PER_SECOND,
-            tick_seconds=0.5,
+            tick_seconds=1.0,
             deposits_e8=tuple(funds_e8.items()),
             rules=rules,
         )

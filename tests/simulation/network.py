@@ -20,6 +20,7 @@ from yarl import URL
 
 from tests.simulation.loop import Process, SimLoop
 from truetape.simbroker import SimBroker
+from truetape.simchance import between
 
 CONNECT_US: Final = 3_000_000
 """A connection that nobody answers is given up after this, as the adapter configures its client."""
@@ -37,6 +38,8 @@ class Line:
     slow_us: tuple[int, int] = (50_000, 3_000_000)
     lost_request: float = 0.0
     """Of a request: that its connection breaks before it arrives."""
+    torn: float = 0.0
+    """Of a request: that its connection breaks while it is on its way, and that it arrives nevertheless, late."""
     lost_reply: float = 0.0
     """Of an answer: that its connection breaks."""
     silent: float = 0.0
@@ -118,7 +121,7 @@ class Network:
         """When a message sent now arrives, and not before another."""
         line = self.line
         due_us = max(self.broker.now_us, self._cut_until_us.get((sender, receiver), 0))
-        due_us += self.chance.randint(*line.latency_us)
+        due_us += between(self.chance, *line.latency_us)
         if line.slow and self.chance.random() < line.slow:
             due_us += self.chance.randint(*line.slow_us)
         return max(due_us, after_us)
@@ -180,9 +183,13 @@ class Exchanged:
         if self.network.parted(self.http.name, self.host.name):
             self._fail_at(self.network.broker.now_us + CONNECT_US, aiohttp.ConnectionTimeoutError("connect"))
         elif self.network.strikes(self.network.line.lost_request):
-            self._fail_at(self.network.due_us(self.host.name, self.http.name), aiohttp.ServerDisconnectedError())
+            self._abort()
         else:
-            self.network.broker.at(self.network.due_us(self.http.name, self.host.name), self._arrive)
+            due_us = self.network.due_us(self.http.name, self.host.name)
+            if self.network.strikes(self.network.line.torn):
+                due_us += between(self.network.chance, *self.network.line.slow_us)
+                self._abort()
+            self.network.broker.at(due_us, self._arrive)
         answer = await self._answered
         self.status, self.headers = answer.status, answer.headers
         self._body = cast("bytes", answer.body)

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
 NEVER: Final = 1 << 62
-IDLE_US: Final = 400 * MS
-"""A run loop without news has a turn after this, for its timers."""
+IDLE_US: Final = 1_000 * MS
+"""A process without news has a turn after this, for its timers: snapshots, its lease, reports that do not come."""
+AGAIN_US: Final = 250 * MS
+"""A run loop that is to take over again soon."""
+STANDBY_US: Final = 4_000 * MS
+"""One that owns nothing has hardly anything to do."""
 
 
 class Process(Protocol):
@@ -79,7 +83,14 @@ class RunLoop(OneLog):
         if self.log.busy_until_us > now_us:
             return self.log.busy_until_us
         self.simulated.run(self.runner.turn, 0.0)
-        return now_us + IDLE_US
+        return now_us + self._patience_us()
+
+    def _patience_us(self) -> int:
+        """How long it can do without a turn when nothing wakes it."""
+        runner = self.runner
+        if runner._retake_at is not None:
+            return AGAIN_US
+        return IDLE_US if runner._owned or runner._beginning else STANDBY_US
 
     def stop(self) -> None:
         self.simulated.run(self.runner._drain)
@@ -142,8 +153,9 @@ class Node:
         try:
             return action()
         except Killed:
-            self.cluster.seen["killed in mid-work"] += 1
-            self.crash(self.cluster.downtime_us())
+            if self.process is process:
+                self.cluster.seen["killed in mid-work"] += 1
+                self.crash(self.cluster.downtime_us())
         except TapeGap as gap:
             self.cluster.gap(self, gap)
             self.crash(self.cluster.downtime_us())
@@ -245,13 +257,19 @@ class Node:
 
     def stop(self, for_us: int) -> None:
         """End the process in good order; it comes back later."""
-        if self.process is not None and not self.paused and not self._working:
-            self._attempt(self.process.stop)
-            self.cluster.seen["graceful stop"] += 1
-            self.crash(for_us)
+        process = self.process
+        if process is not None and not self.paused and not self._working:
+            self._attempt(process.stop)
+            if self.process is process:
+                self.cluster.seen["graceful stop"] += 1
+                self.crash(for_us)
 
     def heal(self) -> None:
-        """Trouble is over: whatever it is in, it goes on now."""
+        """Trouble is over: whatever it is in, it goes on now, and nothing hits it any more."""
+        if self.log is not None:
+            self.log.fuse = None
+        if self.simulated is not None:
+            self.simulated.after_steps(-1, self.simulated.kill)
         if self.process is None:
             self.start()
         elif self.paused and not self._working:

@@ -4,14 +4,14 @@ With --write the table in docs/simulation.md is made anew; its test runs each bu
 """
 
 import argparse
+import multiprocessing
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.simulation.bugs import BOUND, BUGS
-from tests.simulation.simulate import run
+from tests.simulation.simulate import WORKERS, run, settle
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "simulation.md"
 HEAD: Final = "| bug | what is wrong | seed | found by |\n|---|---|---|---|\n"
@@ -36,6 +36,10 @@ def search(name: str, seeds: range) -> Found | None:
     return None
 
 
+def _named(name: str) -> tuple[str, Found | None]:
+    return name, search(name, range(BOUND))
+
+
 def table(found: dict[str, Found]) -> str:
     """The table of docs/simulation.md."""
     rows = [f"| {name} | {BUGS[name].what} | {one.seed} | {one.invariant} |\n" for name, one in found.items()]
@@ -56,19 +60,19 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="which; all when none is named")
     parser.add_argument("--write", action="store_true", help="write the table of docs/simulation.md")
     chosen = parser.parse_args()
-    results: dict[str, Found] = {}
-    for name in chosen.names or BUGS:
-        began = time.monotonic()
-        found = search(name, range(BOUND))
-        what = f"seed {found.seed:3d}  {found.invariant}" if found else f"NOT FOUND below {BOUND}"
-        print(f"{name:45s} {what}  ({time.monotonic() - began:.1f} s)", flush=True)
-        if found is not None:
-            results[name] = found
-        if found and len(chosen.names) == 1:
-            print(found.failure)
+    names, results = chosen.names or list(BUGS), dict[str, Found]()
+    with multiprocessing.get_context("fork").Pool(WORKERS, settle) as pool:
+        for name, found in pool.imap_unordered(_named, names, chunksize=1):
+            what = f"seed {found.seed:3d}  {found.invariant}" if found else f"NOT FOUND below {BOUND}"
+            print(f"{name:45s} {what}", flush=True)
+            if found is not None:
+                results[name] = found
+            if found and len(chosen.names) == 1:
+                print(found.failure)
     if chosen.write:
-        PAGE.write_text(_TABLE.sub(lambda _: table(results), PAGE.read_text()))
-    return len(chosen.names or BUGS) - len(results)
+        in_order = {name: results[name] for name in BUGS if name in results}
+        PAGE.write_text(_TABLE.sub(lambda _: table(in_order), PAGE.read_text()))
+    return len(names) - len(results)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ NETWORK: Final = {
 }
 """Kafka's network: greatest probability of each, per packet or call."""
 EVENTS: Final = {
-    "crash": 0.14,
+    "crash": 0.12,
     "crash_in_mid_work": 0.10,
-    "blackout": 0.02,
+    "blackout": 0.01,
     "pause": 0.15,
     "suspend": 0.08,
     "freeze_in_mid_work": 0.06,
@@ -40,6 +40,7 @@ EVENTS: Final = {
 LINE: Final = {
     "slow": 0.2,
     "lost_request": 0.15,
+    "torn": 0.1,
     "lost_reply": 0.15,
     "silent": 0.1,
     "reset": 0.02,
@@ -65,6 +66,12 @@ LATENCIES_US: Final = (1_500, 20_000, 250_000)
 """Longest way through the network. A slow one has much under way when something happens."""
 PACES_US: Final = ((200, 1_500), (1_000, 10_000), (5_000, 80_000))
 """How long one turn of a process takes."""
+LEAST_SECONDS: Final = 60.0
+"""No run is shorter in virtual time."""
+TROUBLE_SECONDS: Final = (50.0, 54.0)
+"""Of load and faults; what follows, until all is answered, takes seconds more."""
+TRUNCATION_SECONDS: Final = 12.0
+"""So much longer is a run that a truncation ends: nothing follows it."""
 Kind = Literal["calm", "one fault", "truncation", "swarm"]
 
 
@@ -114,10 +121,10 @@ def plan_of(seed: int) -> Plan:
         venue={name: VENUE[name] * rates[name] for name in VENUE if name in on},
         venue_events={name: VENUE_EVENTS[name] * rates[name] for name in VENUE_EVENTS if name in on},
         venue_slowest_us=chance.choice((3, 30, 400)) * MS if swarm else 3 * MS,
-        nodes=chance.choice((1, 2, 2, 3)),
+        nodes=chance.choice((1, 1, 2, 2, 2, 3)),
         pace_us=chance.choice(PACES_US) if swarm else PACES_US[0],
-        seconds=chance.uniform(61, 65),
-        orders_per_second=chance.uniform(0.3, 1.2),
+        seconds=chance.uniform(*TROUBLE_SECONDS) + TRUNCATION_SECONDS * (kind == "truncation"),
+        orders_per_second=chance.uniform(0.2, 0.9),
     )
 
 

@@ -3,6 +3,7 @@
 `make simulate SEED=n` repeats a run and says what happened.
 """
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -13,7 +14,7 @@ from services.reconciler.core import SERVICE as RECONCILER
 from services.risk.core import SERVICE as RISK
 from services.router.core import SERVICE as ROUTER
 from tests.simulation import loop, rare
-from tests.simulation.clients import FUNDS, Clients
+from tests.simulation.clients import Clients, funds_e8
 from tests.simulation.cluster import SETTINGS, Broken, Cluster
 from tests.simulation.evidence import Evidence
 from tests.simulation.invariants import ALWAYS, IN_THE_END
@@ -34,6 +35,8 @@ from truetape.topics import MARKET_MARKS, RECONCILIATION_BREAKS, Topic
 
 HALTS_PER_SECOND: Final = 0.03
 FIRST_PRICE_E8: Final = 60_000 * ONE_E8
+HASH_US: Final = 10 * SECOND
+"""Between two notes of what each partition holds."""
 CLOSE_US: Final = 3 * SECOND
 """How long after the end of trouble the venue ends what is still open."""
 
@@ -52,20 +55,23 @@ class System(Cluster):
     """One run of everything."""
 
     services: ClassVar = (small(RISK), small(ROUTER), small(CLEARING), PRICING, RECONCILER)
-    single = ("pricing", "reconciler")
-    """Services of one partition: a second instance would only stand by."""
+    most: ClassVar = {"pricing": 1, "reconciler": 1, "router": 2}
+    """Services of one partition need no second instance, and a third router would only keep connections."""
     audited: ClassVar = (GATEWAY,)
     """Services whose topics are on the tape although their loop does not run here."""
     audit_settings = SETTINGS
 
     def __init__(self, seed: int, verbose: bool = False) -> None:
         super().__init__(seed, plan_of(seed), verbose)
-        total = {asset: amount_e8 * len(ACCOUNTS) for asset, amount_e8 in FUNDS.items()}
+        total: Counter[str] = Counter()
+        for account in ACCOUNTS:
+            total.update(funds_e8(account))
         self.market = Market(self, total)
         self.settings: Settings = SETTINGS.model_copy(update={"venues": self.market.settings()})
         self.reference = ReferenceData(self.broker)
         self.clients = Clients(self.broker, self.chance)
         self.evidence = Evidence(self)
+        self._hashed = 0
 
     def begin(self) -> None:
         self.market.start()
@@ -86,6 +92,7 @@ class System(Cluster):
 
     def _act(self) -> None:
         self.clients.act(self.price_e8())
+        self.work_comes()
 
     def _halt(self) -> None:
         """Somebody moves the kill switch, and moves it back."""
@@ -151,6 +158,9 @@ class System(Cluster):
     def look(self) -> None:
         self.evidence.read_on()
         self._check(ALWAYS)
+        if self.broker.now_us // HASH_US > self._hashed:
+            self._hashed += 1
+            self.evidence.note_hashes()
 
     def audit(self) -> None:
         self.evidence.complete()

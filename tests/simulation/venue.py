@@ -132,7 +132,7 @@ class SimVenue:
             "read_key": READ_KEY.api_key,
             "read_secret": READ_KEY.secret,
         }
-        return VenueSettings.model_validate({**address, **keys, "ping_seconds": 2.0, "look_seconds": 2.0})
+        return VenueSettings.model_validate({**address, **keys, "ping_seconds": 2.0, "look_seconds": 8.0})
 
     def _build(self, kept: state.Saved | None) -> Venue:
         first_id = max(kept.last_id + 1 if kept else 0, self.starts * IDS_AN_HOUR + 1)
