@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 from unittest import mock
 
@@ -65,10 +66,13 @@ def restoring(restorer: type[Any]) -> tuple[tuple[Any, str, Any], ...]:
 
 def rule(service: Any, kind: type, wrong: Callable[..., Any]) -> tuple[tuple[Any, str, Any], ...]:
     """A bug in the rule by which a service answers a kind of input; `wrong` gets the right rule first."""
-    rules = service._RULES
-    right = rules[kind]
-    changed = {**rules, kind: lambda state, given, message: wrong(right, state, given, message)}
-    return ((service, "_RULES", changed),)
+    return rules(service, {kind: wrong})
+
+
+def rules(service: Any, wrong: Mapping[type, Callable[..., Any]]) -> tuple[tuple[Any, str, Any], ...]:
+    """A bug in several rules."""
+    changed = {kind: partial(one, service._RULES[kind]) for kind, one in wrong.items()}
+    return ((service, "_RULES", {**service._RULES, **changed}),)
 
 
 def change(service: Any, kind: type, wrong: Callable[..., Any]) -> tuple[tuple[Any, str, Any], ...]:
@@ -107,6 +111,12 @@ def ends_without_waiting(right: Any, state: Any, given: Any, report: Any) -> Any
     if found is None or found[1].status not in router.OPEN:
         return None
     return right(state, given, replaced(report, cumulative_quantity_e8=found[1].filled_e8))
+
+
+def fills_only_what_is_open(right: Any, state: Any, given: Any, fill: Any) -> Any:
+    """What an order fills after its end does not count."""
+    found = router._find(state, fill.client_order_id)
+    return None if found is None or found[1].status not in router.OPEN else right(state, given, fill)
 
 
 def gives_the_end(self: Any, tracked: Any, ended: Any) -> None:
@@ -163,9 +173,12 @@ def fee_the_wrong_way(fill: m.OrderFilled, quote_e8: int, fee_e8: int) -> tuple[
     return _trade_lines(replaced(fill, fee_e8=-fill.fee_e8), quote_e8, fee_e8)
 
 
-def remainder_to_the_client(fill: m.OrderFilled, quote_e8: int, fee_e8: int) -> tuple[m.Line, ...]:
-    """What rounding leaves is not booked to the house: the client pays the venue's amount."""
-    return _trade_lines(fill, fill.quote_amount_e8, fee_e8)
+_house_fee_e8 = ledger.house_fee_e8
+
+
+def fee_of_a_taker(amount_e8: int, fees: m.Fees, liquidity: m.Liquidity) -> int:
+    """Who made the market pays as if he had taken."""
+    return _house_fee_e8(amount_e8, fees, "TAKER")
 
 
 def fee_rounded_down(amount_e8: int, fees: m.Fees, liquidity: m.Liquidity) -> int:
@@ -272,7 +285,9 @@ BUGS: Final[Mapping[str, Bug]] = {
         "before the deadline", ((router, "EVIDENCE_MARGIN_US", -(10**12)), (desk, "EVIDENCE_MARGIN_US", -(10**12)))
     ),
     "end believed before its fills": Bug(
-        "they are lost", (*rule(router, r.VenueExpired, ends_without_waiting), (desk.Desk, "_end", gives_the_end))
+        "they are lost",
+        rules(router, {r.VenueExpired: ends_without_waiting, r.VenueFilled: fills_only_what_is_open})
+        + ((desk.Desk, "_end", gives_the_end),),
     ),
     "fill in doubt dropped": Bug("evidence is not taken", rule(router, r.VenueFilled, drops_fills_in_doubt)),
     "client order id not derived": Bug("a counter", ((ids, "venue_client_order_id", numbered_id),)),
@@ -286,7 +301,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     "reservation not released": Bug("after the end of an order", ((credit, "left_e8", lambda *_: 1),)),
     "reservation forgets the end": Bug("an end releases nothing", rule(risk, m.OrderExpired, nothing)),
     "venue fee with the wrong sign": Bug("sums are still zero", ((ledger, "trade_lines", fee_the_wrong_way),)),
-    "rounding remainder lost": Bug("not the house's", ((ledger, "trade_lines", remainder_to_the_client),)),
+    "maker pays as a taker": Bug("the fee's rate", ((ledger, "house_fee_e8", fee_of_a_taker),)),
     "house fee rounded down": Bug("for the client", ((ledger, "house_fee_e8", fee_rounded_down),)),
     "amounts as floats": Bug("price times quantity", ((ledger, "notional", amount_as_float),)),
     "profit wrong, sums right": Bug("half of it stays in cost", ((positions, "trade", forgets_to_flip),)),
