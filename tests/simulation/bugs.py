@@ -286,8 +286,10 @@ BUGS: Final[Mapping[str, Bug]] = {
     ),
     "end believed before its fills": Bug(
         "they are lost",
-        rules(router, {r.VenueExpired: ends_without_waiting, r.VenueFilled: fills_only_what_is_open})
-        + ((desk.Desk, "_end", gives_the_end),),
+        (
+            *rules(router, {r.VenueExpired: ends_without_waiting, r.VenueFilled: fills_only_what_is_open}),
+            (desk.Desk, "_end", gives_the_end),
+        ),
     ),
     "fill in doubt dropped": Bug("evidence is not taken", rule(router, r.VenueFilled, drops_fills_in_doubt)),
     "client order id not derived": Bug("a counter", ((ids, "venue_client_order_id", numbered_id),)),
