@@ -36,7 +36,9 @@ from truetape.transitions import CLOCK, HOUSE, NotLegal
 AFFIRM_WITHIN_US: Final = 30 * 60 * 1_000_000
 """How long two sides have to agree."""
 ASK_AGAIN_US: Final = 5_000_000
-"""After how long a leg that nobody has confirmed is asked for again."""
+"""After how long a leg that nobody has confirmed is asked for again; twice as long each time."""
+DOUBLED_MAX: Final = 9
+"""How often that time doubles: to 43 minutes. A leg that its partition refuses for good must not fill the tape."""
 NOVATION: Final = "novation"
 """Who asks for a leg, followed by trade and home: the entry keeps it, so that its partition knows whom to tell."""
 OPEN: Final = ("ALLEGED", "MISMATCHED")
@@ -148,7 +150,8 @@ def tick(state: State, given: Input, _: Tick) -> TradeChanged | LegsAskedAgain |
     for name, known in sorted(state.trades.items()):
         if affirmation.expired(known.trade, given.at_us):
             return _changed(given, affirmation.end(known.trade, "pass_deadline", CLOCK, given.at_us), known.home_id)
-        if known.waiting and given.at_us >= known.asked_at_us + ASK_AGAIN_US:
+        patience_us = ASK_AGAIN_US << min(known.attempts, DOUBLED_MAX)
+        if known.waiting and given.at_us >= known.asked_at_us + patience_us:
             return LegsAskedAgain(given.meta(name), known.home_id, name, known.attempts + 1)
     return None
 

@@ -283,7 +283,24 @@ def test_killed_at_every_step_both_legs_are_booked_once(turns: int) -> None:
 def test_commands_that_are_lost_are_asked_for_again(lost: int) -> None:
     world = World(50 + lost)
     world.lose = lost
-    told(world).run(40)
+    told(world).run(60)
     world.check()
     again = [one for one in world.tape(BUYER) if isinstance(one, m.LegsAskedAgain)]
     assert [one.attempt for one in again] == list(range(1, len(again) + 1)) != []
+
+
+def test_a_leg_that_nobody_confirms_is_asked_for_ever_more_rarely() -> None:
+    made = desk()
+    made.command(tell("ann"))
+    made.command(tell("bob"))
+    [known] = made.state.trades.values()
+    gaps = []
+    for _ in range(12):
+        before_us = known.asked_at_us
+        made.now_us = before_us + (bilateral.ASK_AGAIN_US << min(len(gaps), bilateral.DOUBLED_MAX))
+        asked = made.take(Tick(made.now_us), m.Cause("timer", 0, -1, str(len(gaps))))
+        assert isinstance(asked, m.LegsAskedAgain) and asked.attempt == len(gaps) + 1
+        gaps.append((known.asked_at_us - before_us) // 1_000_000)
+    assert gaps == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 2560, 2560]
+    assert len(bilateral.legs_asked(known)) == 2
+    made.check()
