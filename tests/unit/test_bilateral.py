@@ -294,7 +294,7 @@ def test_a_leg_that_nobody_confirms_is_asked_for_ever_more_rarely() -> None:
     made.command(tell("ann"))
     made.command(tell("bob"))
     [known] = made.state.trades.values()
-    gaps = []
+    gaps: list[int] = []
     for _ in range(12):
         before_us = known.asked_at_us
         made.now_us = before_us + (bilateral.ASK_AGAIN_US << min(len(gaps), bilateral.DOUBLED_MAX))
