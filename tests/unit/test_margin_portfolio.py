@@ -12,9 +12,11 @@ from tests.unit import naive_margin
 from tests.unit.margin_desk import LAW, MARKETS, OPTIONS, STANDARD, V1, V2, market, portfolios
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
 from truetape.margin.book import Book
+from truetape.margin.combined import PerUnderlying
 from truetape.margin.market import Market
 from truetape.margin.models import MarginModel
 from truetape.margin.portfolio import Holding, Option, Perpetual, Portfolio, Position, netted
+from truetape.margin.pretrade import Order, filled, initial_floor
 
 MODELS = pytest.mark.parametrize("model", [STANDARD, V1, V2], ids=lambda model: model.name)
 
@@ -164,3 +166,28 @@ def test_a_perpetual_needs_its_price_and_others_do_not() -> None:
     assert V2.margin(Portfolio(cash=1.0), without).equity == 1.0
     with pytest.raises(MarginInputMissing, match="perpetual price of BTC"):
         V2.margin(Portfolio((Perpetual("BTC-PERP", "BTC", 1.0),)), without)
+
+
+def test_underlyings_side_by_side_add_up() -> None:
+    btc = (replace(OPTIONS[12], quantity=-2.0), Perpetual("BTC-PERP", "BTC", 1.0), Holding("ETH", 4.0))
+    eth = (Perpetual("ETH-PERP", "ETH", -3.0, unrealised_pnl=1.0),)
+    whole = market()
+    inputs = replace(
+        whole,
+        spots=whole.spots | {"ETH": whole.spots["BTC"]},
+        perpetuals=whole.perpetuals | {"ETH": whole.perpetuals["BTC"]},
+    )
+    model = PerUnderlying({"BTC": V2, "ETH": replace(V2, underlying="ETH")}, {"ETH": "BTC"})
+    both = model.margin(Portfolio((*btc, *eth), 50.0), inputs)
+    one = V2.margin(Portfolio(btc, 50.0), inputs)
+    other = replace(V2, underlying="ETH").margin(Portfolio(eth), inputs)
+    assert both.equity == pytest.approx(one.equity + other.equity)
+    assert both.initial_need == pytest.approx(one.initial_need + other.initial_need)
+    assert both.contributions == one.contributions | other.contributions
+    order = Order(Perpetual("ETH-PERP", "ETH", -1.0), 99.0)
+    account = Portfolio((*btc, *eth), 50.0)
+    floor = initial_floor(model, account, [order], inputs)
+    assert floor <= model.margin(filled(account, order, 1.0, inputs), inputs).initial_excess + 1e-9
+    assert initial_floor(model, account, [], inputs) == pytest.approx(both.initial_excess)
+    with pytest.raises(MarginPositionUnfit, match="no margin model is set"):
+        model.margin(Portfolio((Perpetual("SOL-PERP", "SOL", 1.0),)), inputs)

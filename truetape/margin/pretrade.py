@@ -23,6 +23,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from truetape.errors import MarginPositionUnfit
+from truetape.margin.combined import PerUnderlying
 from truetape.margin.market import Market
 from truetape.margin.models import MarginModel
 from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfolio, Position, netted
@@ -74,6 +75,8 @@ def order_need(
 def initial_floor(model: MarginModel, portfolio: Portfolio, orders: Sequence[Order], market: Market) -> float:
     """A number that the initial excess cannot fall below, whatever part of the orders fills."""
     _check_holdings(portfolio, orders)
+    if isinstance(model, PerUnderlying):
+        return _added(model, portfolio, orders, market)
     effects = [filled(Portfolio(), order, 1.0, market) for order in orders]
     match model:
         case StandardMargin():
@@ -82,6 +85,17 @@ def initial_floor(model: MarginModel, portfolio: Portfolio, orders: Sequence[Ord
             return portfolio_floor(model, portfolio, effects, market)
         case _:
             return _corners(model, portfolio, orders, market)
+
+
+def _added(model: PerUnderlying, portfolio: Portfolio, orders: Sequence[Order], market: Market) -> float:
+    """Underlyings do not touch each other, so their floors add up."""
+    parts = model.split(portfolio)
+    homes = [model.home(order.position) for order in orders]
+    floor = portfolio.cash
+    for underlying in dict.fromkeys([*parts, *homes]):
+        own = [order for order, home in zip(orders, homes, strict=True) if home == underlying]
+        floor += initial_floor(model.models[underlying], parts.get(underlying, Portfolio()), own, market)
+    return floor
 
 
 def filled(portfolio: Portfolio, order: Order, fraction: float, market: Market) -> Portfolio:

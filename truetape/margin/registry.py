@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from truetape.errors import MarginModelUnknown
+from truetape.margin.combined import PerUnderlying
 from truetape.margin.deribit import DeribitMargin
 from truetape.margin.models import MarginModel
 from truetape.margin.portfolio_v1 import PortfolioV1
@@ -20,6 +21,7 @@ CLASSES: Final[tuple[type[MarginModel], ...]] = (
     StandardMargin,
     PortfolioV1,
     PortfolioV2,
+    PerUnderlying,
     DeribitMargin,
     LeverageTiers,
     OpynMargin,
