@@ -17,7 +17,6 @@ pytestmark = pytest.mark.timeout(900)
 SERVICES = tuple(service.name for service in services.SERVICES)
 SERVERS = ("kafka", "postgres", "redis")
 """The venues are not ours: nobody promises what they remember after a kill."""
-RATES = ("idle", "light", "full")
 GATEWAY_KILLS, ROUNDS, STORM_TURNS, STORM_SECONDS = 5, 10, 30, 2.0
 VENUE_DELAY_MS = 400
 
@@ -44,9 +43,8 @@ def test_the_gateway_is_killed_five_times(stage: Stage) -> None:
 
 
 @pytest.mark.only_make_chaos
-@pytest.mark.parametrize("rate", RATES)
-def test_risk_is_killed(stage: Stage, rate: str) -> None:
-    with scenario(stage, "2", "kill -9 risk", rate) as run:
+def test_risk_is_killed(stage: Stage) -> None:
+    with scenario(stage, "2", "kill -9 risk", "full") as run:
         kill_and_start(run, "risk")
 
 
@@ -71,10 +69,9 @@ def test_the_router_is_killed_with_orders_on_their_way(stage: Stage) -> None:
 
 
 @pytest.mark.only_make_chaos
-@pytest.mark.parametrize("rate", ["light", "full"])
-def test_clearing_is_killed_over_a_pile_of_fills(stage: Stage, rate: str) -> None:
+def test_clearing_is_killed_over_a_pile_of_fills(stage: Stage) -> None:
     """Stopped until fills have piled up, it is killed a moment after it went on: in the middle of its batch."""
-    with scenario(stage, "4", "kill -9 clearing in the middle of a batch", rate) as run:
+    with scenario(stage, "4", "kill -9 clearing in the middle of a batch", "full") as run:
         chance = random.Random(run.seed)
         for _ in range(3):
             with run.fault("SIGSTOP clearing, go on, kill -9"):
@@ -121,7 +118,7 @@ class HeldCommit:
 
 @pytest.mark.only_make_chaos
 def test_the_reconciler_is_killed(stage: Stage) -> None:
-    with scenario(stage, "5", "kill -9 reconciler, five times") as run:
+    with scenario(stage, "5", "kill -9 reconciler, five times", "idle") as run:
         chance = random.Random(run.seed)
         for _ in range(5):
             time.sleep(chance.uniform(0.0, 1.0))
