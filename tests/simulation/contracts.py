@@ -22,6 +22,7 @@ from truetape.money import ONE_E8
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES
 
 Wrong = Iterator[str]
+APPLIED: Final = "parts of facts applied"
 HOUR_US: Final = 3_600_000_000
 ASSET: Final = "EUR"
 PERP: Final = replace(
@@ -114,6 +115,7 @@ class ContractSystem(System):
         for name, invariant in CONTRACTS.items():
             for wrong in invariant(self.evidence, self):
                 raise Broken(name, wrong)
+        self.seen[APPLIED] += sum(len(event.due) for event in self.evidence.events(m.ContractFactTaken))
 
 
 # -- invariants -------------------------------------------------------------------------------------------------------
@@ -154,8 +156,6 @@ def facts_reach_every_partition_once(found: Evidence, system: ContractSystem) ->
     taken = Counter((e.fact.fact_id, e.meta.cause.partition) for e in found.events(m.ContractFactTaken))
     refused = {(e.command_id, e.meta.cause.partition) for e in found.events(m.ClearingRefused)
                if e.reason == "OUT_OF_ORDER"}  # fmt: skip
-    if not any(event.due for event in found.events(m.ContractFactTaken)):
-        yield "no fact concerned anybody: the run shows nothing"
     for fact_id in {one.fact.fact_id for one in system.commands if isinstance(one, m.TakeContractFact)}:
         for partition in range(PARTITIONS):
             if taken[fact_id, partition] != ((fact_id, partition) not in refused):

@@ -2,7 +2,7 @@
 
 import os
 
-from tests.simulation.contracts import ContractSystem
+from tests.simulation.contracts import APPLIED, ContractSystem
 from tests.simulation.simulate import run_many, total_of
 
 SEEDS = int(os.environ.get("TRUETAPE_CONTRACT_SEEDS", "12"))
@@ -14,3 +14,4 @@ def test_facts_trades_and_busts_survive_every_fault() -> None:
     failures = [f"seed {one.seed}: {one.failure}" for one in total.failures]
     assert not failures, "\n".join(failures[:5])
     assert total.crashes() >= SEEDS
+    assert total.seen[APPLIED] > 10 * SEEDS
