@@ -48,7 +48,7 @@ class ContractSystem(System):
     def begin(self) -> None:
         self.market.start()
         self.clients.fund()
-        self.poisson(self.plan.orders_per_second, self._act)
+        self.poisson(2 * self.plan.orders_per_second, self._act)
 
     def _act(self) -> None:
         """Somebody trades, a fact is published (now and then twice), a trade is busted."""
@@ -59,6 +59,7 @@ class ContractSystem(System):
             self._fact("FUNDING" if kind < 0.85 else "SETTLEMENT_PRICE")
         else:
             self._bust()
+        self.work_comes()
 
     def _trade(self) -> None:
         buyer, seller = self.chance.sample(list(ACCOUNTS), 2)
