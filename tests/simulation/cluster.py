@@ -346,6 +346,8 @@ class Cluster:
             group = self.broker.groups.get(node.service)
             member = group.members.get(node.name) if group else None
             if group is None or member is None or node.runner is None:
+                for partition in group.holders if group is not None else ():
+                    self._unowned_us.pop((node.name, partition), None)
                 continue
             held = member.view if node.healthy() and not member.log.cut() and not self.frozen else set()
             for partition in held - node.runner.partitions():
