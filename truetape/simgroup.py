@@ -114,7 +114,7 @@ class SimGroup:
         holder = self.holders[partition]
         if holder == instance:
             return
-        if anew and holder is not None:
+        if anew and holder is not None and partition not in self._asked:
             self._tell(self.members[holder], Revoked(frozenset({partition}), lost=True))
             self._tell(self.members[holder], Assigned(frozenset({partition})))
         member = self.members[instance]
