@@ -28,6 +28,7 @@ REGRESSIONS = {
 """Seeds that once found something, and what. Beyond the range that is run anyway, or nearer at hand here."""
 
 
+@pytest.mark.timeout(1_800)
 def test_nothing_is_lost_doubled_or_invented(capsys: pytest.CaptureFixture[str]) -> None:
     """Every invariant under every seed, and every rare situation met by some. Seeds: TRUETAPE_SEEDS."""
     began = time.monotonic()
