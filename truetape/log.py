@@ -291,8 +291,9 @@ class KafkaLog:
             self._events.put(message)
             return None
         return Record(
-            message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(), message.value(), None
-        )
+            message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(), message.value(),
+            message.headers(),
+        )  # fmt: skip
 
     def ends(self, parts: Iterable[Part]) -> dict[Part, tuple[int, int]]:
         return watermarks(self._asker, parts, self._fresh_asker)
