@@ -3,7 +3,7 @@
 import http.client
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -35,6 +35,10 @@ class Silent(msgspec.Struct, frozen=True):
     reason: str
 
 
+_LIVE: Final = msgspec.json.Decoder(Live, strict=False)
+"""Made once, before any thread: several that make one for the same type at once would see it half made."""
+
+
 def ask(host: str, ports: Mapping[str, int]) -> dict[str, Live | Silent]:
     """Ask each service, by name and port, for its digests with all accounts; all at once."""
     with ThreadPoolExecutor(max_workers=max(1, len(ports))) as threads:
@@ -49,7 +53,7 @@ def _ask(service: str, host: str, port: int) -> Live | Silent:
             status, body = _get(connection, "/digest")
         if status != 200:
             return Silent(service, f"port {port} answers {status}")
-        live = msgspec.json.decode(body, type=Live, strict=False)
+        live = _LIVE.decode(body)
     except (OSError, http.client.HTTPException) as error:
         return Silent(service, f"no answer on port {port}: {error}")
     except msgspec.MsgspecError as error:
