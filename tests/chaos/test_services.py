@@ -1,7 +1,6 @@
 """Services killed, all at once, and joined by others under load: catalogue 1 to 6 and 24."""
 
 import itertools
-import os
 import random
 import signal
 import time
@@ -125,11 +124,11 @@ def test_the_reconciler_is_killed(stage: Stage) -> None:
             kill_and_start(run, "reconciler")
 
 
+@pytest.mark.only_make_chaos
 def test_everything_is_killed_at_once(stage: Stage) -> None:
-    rounds = ROUNDS if os.environ.get("TRUETAPE_CHAOS") == "all" else 1
-    with scenario(stage, "6", f"kill -9 of everything at once, {rounds} rounds") as run:
+    with scenario(stage, "6", f"kill -9 of everything at once, {ROUNDS} rounds") as run:
         chance = random.Random(run.seed)
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             time.sleep(chance.uniform(0.5, 2.0))
             with run.fault("kill -9 of all services, Kafka, PostgreSQL and Redis"):
                 for victim in chance.sample((*SERVICES, *SERVERS), len(SERVICES) + len(SERVERS)):

@@ -1,11 +1,13 @@
 """Benchmarks on real servers of their own, in a tiny form: they run to the end and say what they must."""
 
+import os
 from typing import Any
 
 import pytest
 
 from tests.unit.test_bench import result
 
+LONGER = pytest.mark.skipif("TRUETAPE_BENCH" not in os.environ, reason="a minute each: TRUETAPE_BENCH=1 runs them too")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
@@ -13,8 +15,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
     ("name", "arguments", "figures"),
     [
         ("clearing", ("--fills", "2000", "--no-faust"), {"fills_per_core_second", "fills"}),
-        ("restore", ("--orders", "200", "--kills", "1"), {"p50_seconds", "open_orders", "snapshot_bytes"}),
-        ("soak", ("--minutes", "0.2", "--rate", "10"), {"answered", "services", "p99_last_ms"}),
+        pytest.param(
+            "restore",
+            ("--orders", "200", "--kills", "1"),
+            {"p50_seconds", "open_orders", "snapshot_bytes"},
+            marks=LONGER,
+        ),
+        pytest.param(
+            "soak", ("--minutes", "0.2", "--rate", "10"), {"answered", "services", "p99_last_ms"}, marks=LONGER
+        ),
     ],
 )
 def test_runs_in_a_tiny_form(name: str, arguments: tuple[str, ...], figures: set[str]) -> None:
