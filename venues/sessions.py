@@ -1,6 +1,7 @@
 """One websocket connection: a bounded queue out, keep-alive, and the inbound message limit."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -79,8 +80,8 @@ class Session:
         return now - self._ponged > PONG_SECONDS or now - self._opened > LIFETIME_SECONDS
 
     async def ping(self) -> None:
-        """Ask the peer whether it is there."""
-        if not self.socket.closed:
+        """Ask the peer whether it is there. One that is leaving, or has not shaken hands, is not asked."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
             await self.socket.ping()
 
     async def _write(self) -> None:

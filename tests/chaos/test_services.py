@@ -26,7 +26,6 @@ def kill_and_start(run: Run, victim: str) -> None:
         run.stage.stack.start(victim)
 
 
-@pytest.mark.only_make_chaos
 def test_each_service_is_killed_in_turn(stage: Stage) -> None:
     with scenario(stage, "1-5", "kill -9 of each service in turn") as run:
         for victim in SERVICES:
