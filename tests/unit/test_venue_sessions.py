@@ -29,7 +29,7 @@ async def test_a_peer_that_is_leaving_does_not_end_the_keep_alive(prepared: bool
         return session.socket if prepared else web.Response()
 
     application = web.Application()
-    application.router.add_get("/", handler)  # type: ignore[arg-type]
+    application.router.add_get("/", handler)
     async with TestServer(application) as server, aiohttp.ClientSession() as client:
         try:
             await client.ws_connect(server.make_url("/"))
