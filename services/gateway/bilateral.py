@@ -8,10 +8,10 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
+from services.gateway.ledger import ask_ledger
 from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
 from services.gateway.routing import Call, Routes, position, reply
-from services.gateway.submission import unknown_outcome
 from services.gateway.trading import SENDING
 from truetape import api_trades as a
 from truetape import ids
@@ -57,15 +57,8 @@ async def end_trade(call: Call) -> Response:
 
 
 async def _told(call: Call, command: m.TellTrade | m.EndTrade) -> Response:
-    bus = call.gateway.bus
-    with bus.tail.awaiting(command.account_id):
-        waiter = bus.send_to_ledger(command.command_id, command.account_id, command)
-        answer = await bus.answer(waiter)
-    if answer is None:
-        raise unknown_outcome("the command", command_id=command.command_id)
+    answer = await ask_ledger(call, command)
     event: Any = answer.event
-    if isinstance(event, m.InputParked):
-        raise Problem("command_set_aside", event.reason, command_id=command.command_id)
     if isinstance(event, m.ClearingRefused):
         raise Problem("trade_refused", event.detail, command_id=command.command_id, reason=event.reason)
     return reply(_shown(event), 200, position((answer.part, answer.offset)))

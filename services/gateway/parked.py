@@ -7,9 +7,9 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
+from services.gateway.ledger import ask_ledger
 from services.gateway.problems import Problem
 from services.gateway.routing import Call, Routes, position, reply
-from services.gateway.submission import unknown_outcome
 from services.gateway.trading import HIT, SENDING
 from truetape import api as a
 from truetape import messages as m
@@ -43,16 +43,9 @@ async def dismiss_parked(call: Call) -> Response:
 
 
 async def _resolved(call: Call, command: m.ReleaseParked | m.DismissParked) -> Response:
-    bus = call.gateway.bus
-    with bus.tail.awaiting(command.account_id):
-        waiter = bus.send_to_ledger(command.command_id, command.account_id, command)
-        answer = await bus.answer(waiter)
-    if answer is None:
-        raise unknown_outcome("the command", command_id=command.command_id)
+    answer = await ask_ledger(call, command)
     event: Any = answer.event
     where = position((answer.part, answer.offset))
-    if isinstance(event, m.InputParked):
-        raise Problem("command_set_aside", event.reason, command_id=command.command_id)
     if not isinstance(event, m.ReleaseRefused):
         at = rendering.moment(event.meta.decided_at_us)
         left = event.release.left
