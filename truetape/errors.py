@@ -25,6 +25,7 @@
     │   └── ProofInvalid
     ├── MarginError             margin cannot be computed
     │   ├── MarginInputMissing
+    │   │   └── MarkWanted      no mark, or no fresh one
     │   ├── MarginInputInvalid
     │   │   └── RiskArraysInvalid
     │   ├── MarginPositionUnfit
@@ -143,6 +144,15 @@ class MarginError(TruetapeError):
 
 class MarginInputMissing(MarginError):
     """The market lacks a price, volatility or rate that a position needs."""
+
+
+class MarkWanted(MarginInputMissing):
+    """There is no mark, or no fresh one, for a position that counts."""
+
+    def __init__(self, instrument_id: str, age_us: int | None) -> None:
+        what = "no mark" if age_us is None else f"no fresh mark (the newest is {age_us} us old)"
+        super().__init__(f"{what} of {instrument_id}: margin cannot be computed until one is published")
+        self.instrument_id, self.age_us = instrument_id, age_us
 
 
 class MarginInputInvalid(MarginError):

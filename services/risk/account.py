@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from truetape.margin.account import Held
 from truetape.messages import OrderTerms, RejectReason
 from truetape.recent import Recent
 
@@ -52,14 +53,6 @@ class Reservation(Struct, array_like=True, gc=False):
     """Of an order in a contract: what it holds for each; its margin is counted with the position's."""
 
 
-class Contract(Struct, frozen=True, array_like=True, gc=False):
-    """A position in a contract as clearing has it."""
-
-    quantity_e8: int
-    cost_e8: int
-    unpaid_e8: int
-
-
 class Withdrawal(Struct, array_like=True, gc=False):
     """An approved withdrawal that clearing has not booked yet."""
 
@@ -72,7 +65,7 @@ class Account(Struct):
 
     balances: dict[str, int] = {}
     """By asset, as clearing booked them."""
-    contracts: dict[str, Contract] = {}
+    contracts: dict[str, Held] = {}
     """Positions in contracts by instrument, but for those without quantity and unpaid profit."""
     reserved: dict[str, int] = {}
     """By asset: the sum over reservations and withdrawals."""

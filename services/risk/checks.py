@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from services.risk import credit, margin
 from services.risk.account import Account, messages_in_second
-from truetape.errors import ContractError, MoneyError
+from truetape.errors import ContractError, MarkWanted, MoneyError
 from truetape.ids import MIRRORS
+from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.messages import (
     Instrument,
@@ -101,14 +102,14 @@ def examine(one: Asked) -> Priced | Refusal:
     try:
         priced = _price(one, seen) if one.instrument.contract is None else _price_contract(one, seen)
         refusal = _first(PRICE_CHECKS, priced)
-    except margin.MarkWanted as wanted:  # Of another position, or of an index: what is not known is not taken for zero.
+    except MarkWanted as wanted:  # Of another position, or of an index: what is not known is not taken for zero.
         refusal = _unmarked(wanted, one.limits.mark_max_age_us)
     except (MoneyError, ContractError):
         refusal = Refusal("NUMBER_TOO_LARGE", {"quantity_e8": one.order.quantity_e8, "mark_e8": seen.price_e8})
     return priced if refusal is None else refusal._replace(mark=seen)
 
 
-def _unmarked(wanted: margin.MarkWanted, max_age_us: int) -> Refusal:
+def _unmarked(wanted: MarkWanted, max_age_us: int) -> Refusal:
     if wanted.age_us is None:
         return Refusal("MARK_MISSING", {"marks": 0, "of_position": 1})
     return Refusal("MARK_STALE", {"age_us": wanted.age_us, "max_age_us": max_age_us, "of_position": 1})
@@ -121,15 +122,15 @@ def _price_contract(one: Asked, mark: MarkSeen) -> Priced:
     price_e8 = limit_price_e8(one, mark.price_e8)
     rate_e8 = credit.fee_rate_e8(one.reference.fees_of(order.account_id), one.instrument)
     held = margin.order_margin(
-        one.account, one.instrument, order.side, order.quantity_e8, price_e8, rate_e8, _market(one)
+        one.account, one.instrument, order.side, order.quantity_e8, price_e8, rate_e8, _seen(one)
     )
     notional_e8 = margin.limit_notional_e8(terms, order.quantity_e8, price_e8)
     cost_e8 = credit.times_e8(order.quantity_e8, held.unit_cost_e8)
     return Priced(one, mark, price_e8, rate_e8, notional_e8, cost_e8, held)
 
 
-def _market(one: Asked) -> margin.Market:
-    return margin.Market(one.marks, one.reference, one.at_us, one.limits.mark_max_age_us)
+def _seen(one: Asked) -> Published:
+    return Published(one.marks, one.reference, one.at_us, one.limits.mark_max_age_us)
 
 
 def _price(one: Asked, mark: MarkSeen) -> Priced:
@@ -351,11 +352,11 @@ def insufficient_funds(one: Priced) -> Numbers | None:
     account, order, terms = one.asked.account, one.asked.order, one.asked.instrument.contract
     asset = credit.asset_of(order.side, one.asked.instrument)
     spends = terms is None or (terms.kind == "OPTION" and order.side == "BUY")
-    available_e8 = margin.free_e8(account, asset, _market(one.asked), spends)
+    available_e8 = margin.free_e8(account, asset, _seen(one.asked), spends)
     made, needed_e8 = one.margin, one.cost_e8
     if made is not None:
         needed_e8 += made.adds_e8
-        if margin.only_reduces(made, account, one.asked.instrument, order.side, order.quantity_e8, _market(one.asked)):
+        if margin.only_reduces(made, account, one.asked.instrument, order.side, order.quantity_e8, _seen(one.asked)):
             return None
     if needed_e8 <= available_e8:
         return None
@@ -421,10 +422,10 @@ def _examine_withdrawal(terms: TransferTerms, account: Account, given: Input) ->
     if account.halted_by:
         return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8, "ledger_halted": 1})
     max_age_us = reference.limits_of(terms.account_id).mark_max_age_us
-    market = margin.Market(given.tables.marks, reference, given.at_us, max_age_us)
+    seen = Published(given.tables.marks, reference, given.at_us, max_age_us)
     try:
-        available_e8 = margin.free_e8(account, terms.asset, market, spends=True)
-    except margin.MarkWanted as wanted:
+        available_e8 = margin.free_e8(account, terms.asset, seen, spends=True)
+    except MarkWanted as wanted:
         return _unmarked(wanted, max_age_us)
     if -terms.amount_e8 > available_e8:
         numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}

@@ -12,7 +12,6 @@ from services.risk import checks, credit
 from services.risk.account import (
     NOBODY,
     Account,
-    Contract,
     Decision,
     State,
     close,
@@ -24,6 +23,7 @@ from services.risk.account import (
 )
 from truetape import messages as m
 from truetape.codec import Message
+from truetape.margin.account import Held
 from truetape.orders import advance
 from truetape.service import Input, Service
 from truetape.topics import CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS
@@ -284,7 +284,7 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
     if (held := event.contract) is not None:
         account.contracts.pop(held.instrument_id, None)
         if held.quantity_e8 or held.unpaid_e8:
-            account.contracts[held.instrument_id] = Contract(held.quantity_e8, held.cost_e8, held.unpaid_e8)
+            account.contracts[held.instrument_id] = Held(held.quantity_e8, held.cost_e8, held.unpaid_e8)
 
 
 def _halted(state: State, event: m.AccountHalted) -> None:

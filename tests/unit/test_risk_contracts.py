@@ -21,6 +21,7 @@ from truetape.audit.killswitch import KillSwitch
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
+from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.reference import Reference
 from truetape.service import Tables
@@ -63,7 +64,7 @@ class Pair:
     def free_e8(self) -> int:
         """What is left of the equity when every worst fill has its margin and every order its cost."""
         tables = self.risk.tables
-        market = margin.Market(tables.marks, tables.reference, START_US, 10**12)
+        market = Published(tables.marks, tables.reference, START_US, 10**12)
         return margin.free_e8(self.risk.state.accounts[ANN], "USDT", market, spends=False)
 
 
@@ -188,7 +189,7 @@ def test_no_fill_of_accepted_orders_breaks_initial_margin(style: Any, deposit: i
                 pair.fill(one[0], filled, one[0].limit_price_e8 // E8 + sign * better)
             one[1] -= filled
         tables = pair.risk.tables
-        market = margin.Market(tables.marks, tables.reference, START_US, 10**12)
+        market = Published(tables.marks, tables.reference, START_US, 10**12)
         account = pair.risk.state.accounts[ANN]
         found = margin.standing(account, asset, market)
         assert found.equity_e8 >= found.required_e8

@@ -1,0 +1,100 @@
+"""Margin of an account, as risk, clearing and reports ask for it: rows that a trader can check by hand."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.contract_desk import E8, START_US, instrument, option
+from tests.unit.contract_desk import terms as perpetual
+from tests.unit.desk import mark
+from truetape.errors import MarginPositionUnfit, MarkWanted
+from truetape.margin.account import AssetMargin, Held, assess
+from truetape.margin.published import Published
+from truetape.marks import Marks
+from truetape.reference import Reference
+
+PERP, CALL, INVERSE = "BTC-USDT-PERP", "BTC-USDT-20231115-60000-C", "BTC-USD-PERP"
+KNOWN = (
+    instrument(PERP, perpetual()),
+    instrument(CALL, option("CALL", 60_000, index="BTC-USDT")),
+    instrument(INVERSE, perpetual(style="INVERSE", settlement_asset="BTC", multiplier_e8=10 * E8)),
+)
+
+
+def seen(at_us: int = START_US, **marks: str) -> Published:
+    """What is published; `BTC_USDT="60000"` is the mark of BTC-USDT, seen at START_US."""
+    prices = {"BTC-USDT": "60000", PERP: "60000", CALL: "500", INVERSE: "60000"}
+    prices |= {name.replace("_", "-"): price for name, price in marks.items()}
+    newest = {name: mark(price, START_US, name) for name, price in prices.items() if price}
+    return Published(Marks(newest), Reference({one.instrument_id: one for one in KNOWN}), at_us)
+
+
+def held(contracts: int, cost: float = 0, unpaid: float = 0) -> Held:
+    """A position of whole contracts."""
+    return Held(contracts * E8, round(cost * E8), round(unpaid * E8))
+
+
+def of(found: AssetMargin) -> tuple[float, float, float]:
+    """Equity, initial and maintenance need in whole units."""
+    return found.equity_e8 / E8, found.initial_e8 / E8, found.maintenance_e8 / E8
+
+
+FLAT: list[tuple[dict[str, float], dict[str, Held], dict[str, tuple[float, float, float]]]] = [
+    #  0.01 BTC a contract at 60 000: margin 10 % and 5 % of 600
+    ({"USDT": 100}, {PERP: held(1, 600)}, {"USDT": (100, 60, 30)}),
+    ({"USDT": 100}, {PERP: held(-1, -600)}, {"USDT": (100, 60, 30)}),
+    ({"USDT": 100}, {PERP: held(2, 1_180)}, {"USDT": (120, 120, 60)}),
+    ({"USDT": 100}, {PERP: held(0, 0, -7)}, {"USDT": (93, 0, 0)}),
+    #  an option sold: its rate of the underlying, and its value is owed; one bought backs nothing
+    ({"USDT": 9_000}, {CALL: held(-1, -500)}, {"USDT": (8_500, 6_000, 3_000)}),
+    ({"USDT": 9_000}, {CALL: held(1, 500)}, {"USDT": (9_000, 0, 0)}),
+    ({"USDT": 9_000}, {CALL: held(-1), PERP: held(1, 600)}, {"USDT": (8_500, 6_060, 3_030)}),
+    #  each settlement asset for itself: 600 inverse contracts are 6 000 USD, 0.1 BTC
+    ({"BTC": 1}, {INVERSE: held(600, -0.1)}, {"BTC": (1, 0.010002, 0.005004)}),
+    ({}, {PERP: held(1, 600), INVERSE: held(-600, 0.1)}, {"BTC": (0, 0.010002, 0.005004), "USDT": (0, 60, 30)}),
+    ({"USDT": 5}, {}, {}),
+]
+
+
+@pytest.mark.parametrize(("balances", "positions", "wanted"), FLAT)
+def test_equity_and_needs_by_settlement_asset(
+    balances: dict[str, float], positions: dict[str, Held], wanted: dict[str, tuple[float, float, float]]
+) -> None:
+    found = assess({asset: round(amount * E8) for asset, amount in balances.items()}, positions, seen())
+    assert {asset: of(margin) for asset, margin in found.items()} == wanted
+    for margin in found.values():
+        assert sum(margin.contributions.values()) == margin.initial_e8
+        assert margin.models == ("flat",)
+
+
+def test_the_marks_that_were_used_are_evidence() -> None:
+    found = assess({}, {CALL: held(-1), PERP: held(1, 600)}, seen())["USDT"]
+    assert [(one.instrument_id, one.price_e8) for one in found.marks] == [
+        ("BTC-USDT", 60_000 * E8),
+        (CALL, 500 * E8),
+        (PERP, 60_000 * E8),
+    ]
+    assert (found.worst, found.initial_excess_e8) == (CALL, -500 * E8 - 6_060 * E8)
+
+
+@pytest.mark.parametrize(
+    ("marks", "at_us", "wanted"),
+    [
+        ({PERP.replace("-", "_"): ""}, START_US, "no mark of BTC-USDT-PERP"),
+        ({"BTC_USDT": ""}, START_US, "no mark of BTC-USDT"),
+        ({}, START_US + 60_000_001, "no fresh mark"),
+        ({}, START_US - 60_000_001, "no fresh mark"),
+    ],
+)
+def test_a_missing_or_stale_mark_is_named_and_never_zero(marks: Any, at_us: int, wanted: str) -> None:
+    with pytest.raises(MarkWanted, match=wanted):
+        assess({}, {CALL: held(-1), PERP: held(1, 600)}, seen(at_us, **marks))
+
+
+def test_what_is_flat_needs_no_mark() -> None:
+    assert of(assess({"USDT": E8}, {PERP: held(0, 0, 2)}, seen(START_US + 10**12))["USDT"]) == (3, 0, 0)
+
+
+def test_a_position_in_what_is_no_contract_is_an_error() -> None:
+    with pytest.raises(MarginPositionUnfit, match="define it again"):
+        assess({}, {"NOPE-USDT-PERP": held(1)}, seen())
