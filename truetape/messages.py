@@ -864,6 +864,8 @@ class OrderMargin(Struct, frozen=True, gc=False):
     """What the account had against it: balance and profit not yet paid."""
     reserved_e8: int
     """What its open orders and withdrawals held in that asset."""
+    model: str = ""
+    """Margin models that said so; empty: the flat schedule, where margin adds to what the order holds. Else adds is all that the order takes of the excess in the worst case."""
 
 
 class OrderAccepted(Struct, frozen=True, gc=False, kw_only=True):
@@ -1625,6 +1627,70 @@ class RevokeApiKey(Struct, frozen=True, gc=False):
     """The key."""
 
 
+class MarginClass(Struct, frozen=True, gc=False):
+    """A margin model with its parameters, which contracts name as their margin class."""
+
+    name: str
+    """Its name."""
+    model: str
+    """Name of the model: truetape.margin.registry."""
+    version: int
+    """1 for the first, one more with each change."""
+    parameters: str
+    """JSON object of the model's parameters; {} is those of its publication."""
+    rate_e8: int = 0
+    """Yearly, continuous interest rate up to any expiry."""
+    peg: str = ""
+    """Mark that prices the settlement asset in its peg; empty: it is worth what it says."""
+
+
+class CollateralAsset(Struct, frozen=True, gc=False):
+    """An asset that counts as collateral."""
+
+    asset: str
+    """The asset."""
+    counts_for: str
+    """Settlement asset whose margin it backs; nothing else."""
+    version: int
+    """1 for the first, one more with each change."""
+    index: str
+    """Mark that prices one unit of it in counts_for."""
+    haircut_e8: int
+    """Part of its value that does not count."""
+    share_max_e8: int
+    """Largest part of all collateral, after haircuts, that it can be."""
+    limit_e8: int
+    """Most that it counts for in one account, in counts_for; 0: no limit."""
+    lot_e8: int
+    """Step in which it is sold."""
+    mark_max_age_us: int
+    """A mark older than this is stale, and it counts for nothing."""
+    cancels_risk: bool = False
+    """Whether portfolio margin shocks it with the positions on it."""
+
+
+class SetMarginClass(Struct, frozen=True, gc=False):
+    """Define or change a margin class."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    margin_class: MarginClass
+    """The whole class, with the version that follows the one known."""
+
+
+class SetCollateral(Struct, frozen=True, gc=False):
+    """Define or change how an asset counts as collateral."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    collateral: CollateralAsset
+    """All terms, with the version that follows the one known."""
+
+
 class InstrumentSet(Struct, frozen=True, gc=False):
     """An instrument is defined or changed."""
 
@@ -1739,6 +1805,32 @@ class ReferenceRejected(Struct, frozen=True, gc=False):
     """Why, for a person."""
 
 
+class MarginClassSet(Struct, frozen=True, gc=False):
+    """A margin class is defined or changed."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    margin_class: MarginClass
+    """The whole class."""
+
+
+class CollateralSet(Struct, frozen=True, gc=False):
+    """An asset counts as collateral, or in another way."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    collateral: CollateralAsset
+    """All terms."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -1822,6 +1914,8 @@ ROOTS: tuple[type[Struct], ...] = (
     SetTradingState,
     CreateApiKey,
     RevokeApiKey,
+    SetMarginClass,
+    SetCollateral,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -1830,6 +1924,8 @@ ROOTS: tuple[type[Struct], ...] = (
     ApiKeyCreated,
     ApiKeyRevoked,
     ReferenceRejected,
+    MarginClassSet,
+    CollateralSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

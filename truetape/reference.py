@@ -8,6 +8,8 @@ from truetape.messages import (
     ApiKeyCreated,
     ApiKeyRevoked,
     Began,
+    CollateralAsset,
+    CollateralSet,
     Fees,
     FeesSet,
     InputParked,
@@ -15,6 +17,8 @@ from truetape.messages import (
     InstrumentSet,
     Limits,
     LimitsSet,
+    MarginClass,
+    MarginClassSet,
     ReferenceRejected,
     TradingState,
     TradingStateSet,
@@ -29,6 +33,8 @@ ReferenceEvent = (
     | TradingStateSet
     | ApiKeyCreated
     | ApiKeyRevoked
+    | MarginClassSet
+    | CollateralSet
     | ReferenceRejected
     | InputParked
     | Began
@@ -54,6 +60,9 @@ class Reference(msgspec.Struct):
     fees: dict[str, Fees] = {}
     trading_states: dict[str, TradingState] = {}
     api_keys: dict[str, ApiKey] = {}
+    margin_classes: dict[str, MarginClass] = {}
+    collateral: dict[str, CollateralAsset] = {}
+    """By asset."""
 
     def limits_of(self, account_id: str) -> Limits:
         """The account's limits, else the default that was set, else DEFAULT_LIMITS."""
@@ -87,6 +96,10 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
         case ApiKeyRevoked():
             key = reference.api_keys[event.key_id]
             reference.api_keys[event.key_id] = msgspec.structs.replace(key, revoked=True)
+        case MarginClassSet():
+            reference.margin_classes[event.margin_class.name] = event.margin_class
+        case CollateralSet():
+            reference.collateral[event.collateral.asset] = event.collateral
         case ReferenceRejected() | InputParked() | Began():
             pass
     return reference

@@ -49,6 +49,8 @@ REFERENCE_COMMANDS = Topic(
         m.SetTradingState,
         m.CreateApiKey,
         m.RevokeApiKey,
+        m.SetMarginClass,
+        m.SetCollateral,
     ),
     partitions=1,
     key="none",
@@ -58,12 +60,12 @@ REFERENCE_EVENTS = Topic(
     "reference.events",
     (
         *_OWNED, m.InstrumentSet, m.AccountOpened, m.LimitsSet, m.FeesSet, m.TradingStateSet, m.ApiKeyCreated,
-        m.ApiKeyRevoked, m.ReferenceRejected,
+        m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet,
     ),
     partitions=1,
     key="none",
     owner="gateway",
-    doc="Instruments, accounts, limits, fees, kill switch, API keys; read whole by everybody",
+    doc="Instruments, accounts, limits, fees, kill switch, API keys, margin, collateral; read whole by everybody",
 )  # fmt: skip
 ORDERS_COMMANDS = Topic(
     "orders.commands",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field, to_builtins
 
-from services.gateway import contracts
+from services.gateway import contracts, margining
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.money import ONE_E8
@@ -87,6 +87,7 @@ def _instrument(reference: Reference, command: m.SetInstrument, _: int) -> Itera
         yield f"instrument_id must be {new.base}-{new.quote}"
     if new.contract is not None:
         yield from contracts.problems(new, new.contract)
+        yield from margining.fits(reference, new, new.contract)
     if (known := reference.instruments.get(new.instrument_id)) is not None:
         yield from contracts.changes(known, new)
     if min(new.tick_e8, new.lot_e8, new.min_quantity_e8) <= 0:
@@ -187,6 +188,8 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetTradingState: _trading_state,
     m.CreateApiKey: _api_key,
     m.RevokeApiKey: _revocation,
+    m.SetMarginClass: margining.margin_class,
+    m.SetCollateral: margining.collateral,
 }
 """What may be wrong with each command."""
 
@@ -198,6 +201,8 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.SetTradingState: m.TradingStateSet,
     m.CreateApiKey: m.ApiKeyCreated,
     m.RevokeApiKey: m.ApiKeyRevoked,
+    m.SetMarginClass: m.MarginClassSet,
+    m.SetCollateral: m.CollateralSet,
 }
 """The event that each command leads to: its meta, then the command's fields."""
 

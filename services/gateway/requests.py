@@ -129,7 +129,7 @@ class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """LINEAR and QUANTO: settlement asset per contract and unit of price; INVERSE: quote asset per contract."""
     settlement_asset: Asset
     index: Annotated[str, Meta(min_length=1, max_length=40, examples=["BTC-USD"])]
-    margin_class: Annotated[str, Meta(min_length=1, max_length=40, examples=["btc"])]
+    margin_class: Annotated[str, Meta(min_length=1, max_length=40, examples=["flat"])]
     initial_rate: Decimal
     maintenance_rate: Decimal
     delivery: Delivery = "CASH"

@@ -29,7 +29,7 @@ PERP: Final = replace(
     BTC, instrument_id="BTC-USDT-PERP", listings=(), lot_e8=ONE_E8, min_quantity_e8=ONE_E8,
     contract=m.ContractTerms(
         kind="PERPETUAL", style="QUANTO", multiplier_e8=1_237, settlement_asset=ASSET, index="BTC-USDT",
-        delivery="CASH", margin_class="btc", initial_rate_e8=10**7, maintenance_rate_e8=10**6,
+        delivery="CASH", margin_class="flat", initial_rate_e8=10**7, maintenance_rate_e8=10**6,
         funding_cap_rate_e8=10**6, funding_interval_us=8 * HOUR_US, settlement_fee_rate_e8=0, liquidation_fee_rate_e8=0,
         mark_max_age_us=60_000_000,
     ),

@@ -30,7 +30,7 @@ def terms(**changes: Any) -> m.ContractTerms:
     """A linear perpetual of 0.01 BTC."""
     perpetual: dict[str, Any] = {
         "kind": "PERPETUAL", "style": "LINEAR", "multiplier_e8": E8 // 100, "settlement_asset": "USDT",
-        "index": "BTC-USDT", "delivery": "CASH", "margin_class": "btc", "initial_rate_e8": E8 // 10,
+        "index": "BTC-USDT", "delivery": "CASH", "margin_class": "flat", "initial_rate_e8": E8 // 10,
         "maintenance_rate_e8": E8 // 20, "funding_cap_rate_e8": E8 // 100, "funding_interval_us": 8 * HOUR_US,
         "settlement_fee_rate_e8": 0, "liquidation_fee_rate_e8": 0, "mark_max_age_us": 60_000_000,
     }  # fmt: skip

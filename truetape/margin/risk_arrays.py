@@ -107,6 +107,10 @@ class RiskArrays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After this the arrays are stale, and every need is multiplied."""
     stale_factor: float = 1.25
 
+    def instruments(self) -> frozenset[str]:
+        """Ids of all contracts that have an array."""
+        return frozenset(one.instrument_id for commodity in self.commodities for one in commodity.contracts)
+
 
 class Scan(msgspec.Struct, frozen=True):
     """What scanning one commodity found."""

@@ -2178,7 +2178,7 @@ def read_OrderMargin(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    return m.OrderMargin(v1, v2, v3, v4, v5), at
+    return m.OrderMargin(unit_cost_e8=v1, adds_e8=v2, required_e8=v3, equity_e8=v4, reserved_e8=v5), at
 
 
 def read_OrderAccepted_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2460,6 +2460,138 @@ def decode_71(data: bytes) -> Any:
     return message
 
 
+def read_OrderMargin_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    return m.OrderMargin(v1, v2, v3, v4, v5, v6), at
+
+
+def read_OrderAccepted_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = read_MarkSeen(data, at)
+        v7 = v9
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = read_OrderMargin_2(data, at)
+        v12 = v14
+    return m.OrderAccepted(
+        meta=v1,
+        order=v2,
+        limit_price_e8=v3,
+        reserved_asset=v4,
+        reserved_e8=v5,
+        fee_rate_e8=v6,
+        mark=v7,
+        reference_offset=v10,
+        send_before_us=v11,
+        margin=v12,
+    ), at
+
+
+def decode_72(data: bytes) -> Any:
+    message, at = read_OrderAccepted_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarginClass(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    return m.MarginClass(v1, v2, v3, v4, v5, v6), at
+
+
+def read_SetMarginClass(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_MarginClass(data, at)
+    return m.SetMarginClass(v1, v2, v3), at
+
+
+def decode_73(data: bytes) -> Any:
+    message, at = read_SetMarginClass(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CollateralAsset(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    return m.CollateralAsset(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+
+
+def read_SetCollateral(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_CollateralAsset(data, at)
+    return m.SetCollateral(v1, v2, v3), at
+
+
+def decode_74(data: bytes) -> Any:
+    message, at = read_SetCollateral(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarginClassSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_MarginClass(data, at)
+    return m.MarginClassSet(v1, v2, v3, v4), at
+
+
+def decode_75(data: bytes) -> Any:
+    message, at = read_MarginClassSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CollateralSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_CollateralAsset(data, at)
+    return m.CollateralSet(v1, v2, v3, v4), at
+
+
+def decode_76(data: bytes) -> Any:
+    message, at = read_CollateralSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -2733,6 +2865,7 @@ def write_OrderMargin(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.required_e8)
     p.write_long(out, value.equity_e8)
     p.write_long(out, value.reserved_e8)
+    p.write_string(out, value.model)
 
 
 def write_OrderAccepted(out: list[bytes], value: Any) -> None:
@@ -2758,8 +2891,8 @@ def write_OrderAccepted(out: list[bytes], value: Any) -> None:
         write_OrderMargin(out, v2)
 
 
-def encode_64(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00@"]
+def encode_72(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00H"]
     write_OrderAccepted(out, message)
     return b"".join(out)
 
@@ -3944,6 +4077,78 @@ def encode_71(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_MarginClass(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.name)
+    p.write_string(out, value.model)
+    p.write_long(out, value.version)
+    p.write_string(out, value.parameters)
+    p.write_long(out, value.rate_e8)
+    p.write_string(out, value.peg)
+
+
+def write_SetMarginClass(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_MarginClass(out, value.margin_class)
+
+
+def encode_73(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00I"]
+    write_SetMarginClass(out, message)
+    return b"".join(out)
+
+
+def write_CollateralAsset(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.asset)
+    p.write_string(out, value.counts_for)
+    p.write_long(out, value.version)
+    p.write_string(out, value.index)
+    p.write_long(out, value.haircut_e8)
+    p.write_long(out, value.share_max_e8)
+    p.write_long(out, value.limit_e8)
+    p.write_long(out, value.lot_e8)
+    p.write_long(out, value.mark_max_age_us)
+    p.write_boolean(out, value.cancels_risk)
+
+
+def write_SetCollateral(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_CollateralAsset(out, value.collateral)
+
+
+def encode_74(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00J"]
+    write_SetCollateral(out, message)
+    return b"".join(out)
+
+
+def write_MarginClassSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_MarginClass(out, value.margin_class)
+
+
+def encode_75(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00K"]
+    write_MarginClassSet(out, message)
+    return b"".join(out)
+
+
+def write_CollateralSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_CollateralAsset(out, value.collateral)
+
+
+def encode_76(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00L"]
+    write_CollateralSet(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -4016,6 +4221,11 @@ DECODERS: dict[int, Any] = {
     69: decode_69,
     70: decode_70,
     71: decode_71,
+    72: decode_72,
+    73: decode_73,
+    74: decode_74,
+    75: decode_75,
+    76: decode_76,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -4026,7 +4236,7 @@ ENCODERS: dict[Any, Any] = {
     m.CancelOrder: encode_6,
     m.CancelAllOrders: encode_7,
     m.RequestTransfer: encode_8,
-    m.OrderAccepted: encode_64,
+    m.OrderAccepted: encode_72,
     m.OrderRejected: encode_10,
     m.DecisionRepeated: encode_11,
     m.CancelRequested: encode_12,
@@ -4082,4 +4292,8 @@ ENCODERS: dict[Any, Any] = {
     m.TradeChanged: encode_69,
     m.LegConfirmed: encode_70,
     m.LegsAskedAgain: encode_71,
+    m.SetMarginClass: encode_73,
+    m.SetCollateral: encode_74,
+    m.MarginClassSet: encode_75,
+    m.CollateralSet: encode_76,
 }
