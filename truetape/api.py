@@ -200,6 +200,17 @@ class Contract(Struct, frozen=True):
     expires_at: Time | None
     strike: Decimal | None
     option_type: Literal["CALL", "PUT"] | None
+    fixing_window_seconds: int
+    """Over how long prices are averaged before a settlement or expiry; 0 when an operator names every price."""
+    fixing_rule: str
+    fixing_samples: int
+    fixing_coverage: Decimal
+    settlement_interval_seconds: int
+    settlement_offset_seconds: int
+    funding_step_seconds: int
+    funding_rule: str
+    funding_interest_rate: Decimal
+    funding_damper_rate: Decimal
 
 
 class Instrument(Struct, frozen=True):

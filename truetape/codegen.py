@@ -47,7 +47,8 @@ def _record(named: Schema) -> str:
 
 
 def _field(field: Schema) -> str:
-    default = f" = {field['default']!r}" if "default" in field else ""
+    value = field.get("default")
+    default = f" = {tuple(value) if isinstance(value, list) else value!r}" if "default" in field else ""
     return f'    {field["name"]}: {_type(field["type"])}{default}\n    """{field["doc"]}."""'
 
 

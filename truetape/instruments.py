@@ -12,13 +12,28 @@ _MONEY: Final = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", 
 _LISTED: Final = ("tick", "lot", "min_quantity", "min_notional", "maker_rate", "taker_rate")
 _TERMS: Final = (
     "multiplier", "initial_rate", "maintenance_rate", "funding_cap_rate", "settlement_fee_rate",
-    "liquidation_fee_rate", "strike",
+    "liquidation_fee_rate", "strike", "fixing_coverage", "funding_interest_rate", "funding_damper_rate",
 )  # fmt: skip
+_SECONDS: Final = (
+    "funding_interval", "fixing_window", "settlement_interval", "settlement_offset", "funding_step",
+)  # fmt: skip
+"""Terms that people write in whole seconds."""
 _TERMS_ABSENT: Final = {
     "delivery": "CASH", "funding_cap_rate": "0", "funding_interval_seconds": 0, "settlement_fee_rate": "0",
     "liquidation_fee_rate": "0", "mark_max_age_ms": 60_000,
 }  # fmt: skip
 """What terms are when nothing is said."""
+_BY_ITSELF: Final[dict[str, dict[str, int]]] = {
+    "FUTURE": {
+        "fixing_window_seconds": 1_800, "settlement_interval_seconds": 86_400, "settlement_offset_seconds": 28_800
+    },
+    "PERPETUAL": {
+        "fixing_window_seconds": 1_800, "settlement_interval_seconds": 86_400, "settlement_offset_seconds": 28_800,
+        "funding_step_seconds": 3_600,
+    },
+    "OPTION": {"fixing_window_seconds": 1_800},
+}  # fmt: skip
+"""The schedule of a kind of contract when nothing is said: daily at 08:00 UTC, funding by the hour."""
 
 
 def instrument_from(content: dict[str, Any]) -> Instrument:
@@ -31,9 +46,11 @@ def instrument_from(content: dict[str, Any]) -> Instrument:
 
 def contract_terms(content: dict[str, Any]) -> ContractTerms:
     """A derivative's terms from their JSON. Raises KeyError, TypeError, ValueError, MoneyError."""
-    said = _TERMS_ABSENT | content
+    said = _TERMS_ABSENT | _BY_ITSELF.get(str(content.get("kind")), {}) | content
     terms = _plain(said, tuple(name for name in _TERMS if name in said))
-    terms["funding_interval_us"] = terms.pop("funding_interval_seconds") * 1_000_000
+    for name in _SECONDS:
+        if f"{name}_seconds" in terms:
+            terms[f"{name}_us"] = terms.pop(f"{name}_seconds") * 1_000_000
     terms["mark_max_age_us"] = terms.pop("mark_max_age_ms") * 1_000
     if "expires_at" in terms:
         terms["expires_at_us"] = moment_us(terms.pop("expires_at"))
@@ -48,7 +65,8 @@ def contract_shown(terms: ContractTerms) -> dict[str, Any]:
             shown[name.removesuffix("_e8")] = None if value is None else from_e8(value)
         else:
             shown[name] = value
-    shown["funding_interval_seconds"] = shown.pop("funding_interval_us") // 1_000_000
+    for name in _SECONDS:
+        shown[f"{name}_seconds"] = shown.pop(f"{name}_us") // 1_000_000
     shown["mark_max_age_ms"] = shown.pop("mark_max_age_us") // 1_000
     expires_at_us = shown.pop("expires_at_us")
     shown["expires_at"] = None if expires_at_us is None else text_of(expires_at_us)

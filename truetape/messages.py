@@ -744,6 +744,73 @@ class MarkPublished(Struct, frozen=True, gc=False):
     """How old that was when the mark was decided."""
 
 
+class FixingDue(Struct, frozen=True, gc=False):
+    """A fact about a contract that is to be made from recorded prices."""
+
+    instrument_id: str
+    """The contract."""
+    kind: ContractFactKind
+    """SETTLEMENT_PRICE, FUNDING or EXPIRY."""
+    effective_at_us: int
+    """When it holds."""
+    since_us: int
+    """When the one before it held, or since when the contract is followed."""
+
+
+class FixingsDue(Struct, frozen=True, gc=False):
+    """What contracts owe by their schedules: each is answered by the next records."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    looked_at_us: int
+    """The time at which pricing looked."""
+    followed: tuple[str, ...]
+    """Contracts that are followed from here on."""
+    due: tuple[FixingDue, ...]
+    """What is due, in order."""
+
+
+class ContractFixed(Struct, frozen=True, gc=False):
+    """A settlement price or funding rate with what it was made of; the ledger is told once this stands."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """The contract."""
+    fact: ContractFact
+    """The fact, under an id made of contract, kind and time."""
+
+
+class FixingMissing(Struct, frozen=True, gc=False):
+    """Recorded prices give no settlement price or funding rate: an operator has to name it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """The contract."""
+    kind: ContractFactKind
+    """SETTLEMENT_PRICE, FUNDING or EXPIRY."""
+    effective_at_us: int
+    """When it holds."""
+    since_us: int
+    """When the one before it held."""
+    reason: str
+    """Why, and what to do next."""
+    numbers: dict[str, int]
+    """What it saw, by name with its unit."""
+
+
+class FactSent(Struct, frozen=True, gc=False):
+    """Every partition of the ledger's commands holds the fact."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """The contract."""
+    fact_id: str
+    """The fact."""
+
+
 class OrderTerms(Struct, frozen=True, gc=False):
     """What a client asked for."""
 
@@ -1466,6 +1533,26 @@ class ContractTerms(Struct, frozen=True, gc=False):
     """Strike of an option."""
     option_type: OptionType | None = None
     """Call or put."""
+    fixing_window_us: int = 0
+    """Length of the window before a settlement price or expiry over which prices are averaged, in microseconds; 0 when an operator names every price."""
+    fixing_rule: str = "TIME"
+    """How its prices are averaged: TIME weighs each by how long it held, SAMPLES takes equal steps."""
+    fixing_samples: int = 300
+    """Equal steps of the window, for SAMPLES."""
+    fixing_coverage_e8: int = 50000000
+    """Least part of the window that prices must cover; else the last price counts while it is young enough."""
+    settlement_interval_us: int = 0
+    """Microseconds between settlements of variation margin; 0 when an operator settles."""
+    settlement_offset_us: int = 0
+    """When the first settlement of a day (UTC) is, in microseconds after midnight."""
+    funding_step_us: int = 0
+    """Microseconds between steps of the funding index; 0 when an operator makes each."""
+    funding_rule: str = "PREMIUM"
+    """How the rate follows from premiums: PREMIUM (their mean), DERIBIT, HYPERLIQUID, DERIVE."""
+    funding_interest_rate_e8: int = 0
+    """Added to the premium by the rules that have it."""
+    funding_damper_rate_e8: int = 0
+    """Premiums within this of zero cost nothing, by the rules that have it."""
 
 
 class Instrument(Struct, frozen=True, gc=False):
@@ -1512,6 +1599,19 @@ class Limits(Struct, frozen=True, gc=False):
     """Oldest mark that a decision may use, in microseconds."""
 
 
+class FeeTier(Struct, frozen=True, gc=False):
+    """Fee rates from a volume of the last 30 days."""
+
+    asset: str
+    """Asset in which the volume is counted: the quote asset of spot, the settlement asset of contracts."""
+    volume_e8: int
+    """Least notional of the account's trades in the 30 days (UTC) before the day of the trade."""
+    maker_rate_e8: int
+    """Rate when the fill added liquidity; negative is a rebate."""
+    taker_rate_e8: int
+    """Rate when the fill took liquidity."""
+
+
 class Fees(Struct, frozen=True, gc=False):
     """What the house charges on a fill, in the quote asset."""
 
@@ -1519,6 +1619,8 @@ class Fees(Struct, frozen=True, gc=False):
     """Rate when the fill added liquidity."""
     taker_rate_e8: int
     """Rate when the fill took liquidity."""
+    tiers: tuple[FeeTier, ...] = ()
+    """Other rates for those who trade much; the highest volume reached counts."""
 
 
 class ApiKey(Struct, frozen=True, gc=False, kw_only=True):
@@ -1880,6 +1982,10 @@ ROOTS: tuple[type[Struct], ...] = (
     LegConfirmed,
     LegsAskedAgain,
     MarkPublished,
+    FixingsDue,
+    ContractFixed,
+    FixingMissing,
+    FactSent,
     SubmitOrder,
     CancelOrder,
     CancelAllOrders,

@@ -19,7 +19,7 @@ from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
 from truetape.restore import Restored, Restorer, accepted, typed
-from truetape.service import DUE, Effects, Input, NoEffects, Service, Tables, Tick
+from truetape.service import DUE, Effects, Input, NoEffects, Sent, Service, Tables, Tick
 from truetape.settings import Settings
 from truetape.tables import TableReader
 from truetape.tape import PASSING, Doubt, Ownership, Reader
@@ -285,6 +285,9 @@ class Runner(Generic[S]):
             if self._beginning.get(token.partition) is token:
                 del self._beginning[token.partition]
                 self._begin(token, report.offset)
+            return
+        if isinstance(token, Sent):
+            token.heard(None if report.error else report.offset)
             return
         own: Ownership[S] = token
         if self._owned.get(own.partition) is not own:

@@ -63,6 +63,16 @@ class Input(Struct, frozen=True, gc=False):
         )
 
 
+@dataclass(frozen=True)
+class Sent:
+    """Token of a record that effects write to another service's commands: who wants to hear of its delivery report.
+
+    Called by the loop's thread, with the offset, or None when it is not known; never after the loop stepped down.
+    """
+
+    heard: Callable[[int | None], None]
+
+
 class Effects(Protocol):
     """What a service does outside Kafka. Called by the loop's thread; must not block."""
 

@@ -120,11 +120,11 @@ CLEARING_ENTRIES = Topic(
 )  # fmt: skip
 MARKET_MARKS = Topic(
     "market.marks",
-    (*_OWNED, m.MarkPublished),
+    (*_OWNED, m.MarkPublished, m.FixingsDue, m.ContractFixed, m.FixingMissing, m.FactSent),
     partitions=1,
     key="instrument_id",
     owner="pricing",
-    doc="Marks with source, sequence and age",
+    doc="Marks with source, sequence and age; settlement prices and funding rates made of them",
 )
 RECONCILIATION_BREAKS = Topic(
     "reconciliation.breaks",

@@ -150,8 +150,9 @@ def charge_venue(made: Draft, venue: str, asset: str, fee_e8: int) -> None:
 
 def charge(made: Draft, quantity_e8: int, price_e8: int, rate_e8: int) -> None:
     """The house's fee on a trade: on its notional in the settlement asset, an option's on its premium; rounded up."""
-    made.numbers["fee_rate_e8"] = rate_e8
-    fee_e8 = portion(notional(contract(made.terms), quantity_e8, price_e8), rate_e8, "up")
+    size_e8 = notional(contract(made.terms), quantity_e8, price_e8)
+    made.numbers |= {"fee_rate_e8": rate_e8, "notional_e8": size_e8}
+    fee_e8 = portion(size_e8, rate_e8, "up")
     _charge(made, fee_e8, "house_fee")
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import bilateral, facts, ledger, positions, trades
+from services.clearing import bilateral, facts, ledger, positions, trades, volume
 from services.clearing.contracts import Held
 from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.parked import Parked, refused, release_of, unresolvable
@@ -71,7 +71,7 @@ def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
     if (terms := trades.terms_of(fill, given.tables.reference)) is not None:
         return trades.fill_of_contract(state, given, fill, terms)
     assert fill.quantity_e8 > 0 and fill.price_e8 > 0, "a fill has a quantity and a price"
-    fees = given.tables.reference.fees_of(fill.account_id)
+    fees = trades.fees_of(state, given, fill.account_id)
     quote_e8 = ledger.client_quote_e8(fill)
     lines = ledger.trade_lines(fill, quote_e8, ledger.house_fee_e8(quote_e8, fees, fill.liquidity))
     ledger.assert_balanced(lines)
@@ -247,6 +247,8 @@ def _remember(state: State, entry: EntryBooked) -> None:
         held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
         account.contracts[entry.contract.instrument_id] = held
         facts.follow(state, entry)
+    if entry.kind == "TRADE":
+        volume.add(account.volumes, entry)
     if entry.kind in ("TRADE", "CORRECTION"):
         account.fills.add(entry.entry_id, FILLS_KEPT)
     elif entry.kind != "TRANSFER":

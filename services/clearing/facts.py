@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.clearing import contracts, trades
 from services.clearing.contracts import HOUSE, Draft
-from services.clearing.state import FACTS_KEPT, UNLISTED, Listed, Pending, State
+from services.clearing.state import FACTS_KEPT, GAPS_KEPT, UNLISTED, Listed, Pending, State
 from truetape import funding
 from truetape.contracts import value
 from truetape.errors import TruetapeError
@@ -101,9 +101,16 @@ def _funding_wrong(_: Input, fact: ContractFact, instrument: Instrument, listed:
         return "UNSUPPORTED", "only perpetuals have funding"
     if {"rate_e18", "elapsed_us"} - fact.numbers.keys():
         return "NUMBERS_WRONG", "funding needs rate_e18 and elapsed_us"
-    if fact.effective_at_us <= listed.funded_at_us:
-        return "OUT_OF_ORDER", "a later funding step is there already"
+    if fact.effective_at_us <= listed.funded_at_us and _gap(listed, fact) is None:
+        return "OUT_OF_ORDER", "a later funding step is there already, and no gap that this one would fill"
     return None
+
+
+def _gap(listed: Listed, fact: ContractFact) -> tuple[int, int] | None:
+    """The gap that a late step lies in. Its index is a sum, so steps may come in any order, each time once."""
+    until_us = fact.effective_at_us
+    since_us = until_us - fact.numbers["elapsed_us"]
+    return next((gap for gap in listed.gaps if gap[0] <= since_us < until_us <= gap[1]), None)
 
 
 def _expiry_wrong(given: Input, fact: ContractFact, instrument: Instrument, _: Listed) -> Wrong | None:
@@ -363,7 +370,8 @@ def taken(state: State, event: ContractFactTaken) -> None:
         listed = state.contracts[fact.instrument_id] = Listed()
     asked = ApplyContractFact("", fact.instrument_id, fact, event.funding_index_e18)
     if fact.kind == "FUNDING":
-        listed.funding_index_e18, listed.funded_at_us = event.funding_index_e18, fact.effective_at_us
+        listed.funding_index_e18 = event.funding_index_e18
+        _cover(listed, fact)
     elif fact.kind == "SETTLEMENT_PRICE":
         listed.settled_at_us = fact.effective_at_us
     elif fact.kind in ENDS:
@@ -372,6 +380,21 @@ def taken(state: State, event: ContractFactTaken) -> None:
     assert state.pending is None, "a fact is applied before anything else"
     if event.due:
         state.pending = Pending(asked, list(event.due))
+
+
+def _cover(listed: Listed, fact: ContractFact) -> None:
+    """A step of funding covers its time: what it leaves open before it is a gap, and what it fills is none any more."""
+    until_us = fact.effective_at_us
+    since_us = until_us - fact.numbers["elapsed_us"]
+    if until_us > listed.funded_at_us:
+        left = [(listed.funded_at_us, since_us)] if listed.funded_at_us else []
+        listed.funded_at_us = until_us
+    else:
+        gap = _gap(listed, fact)
+        assert gap is not None, "a late step fills a gap"
+        listed.gaps.remove(gap)
+        left = [(gap[0], since_us), (until_us, gap[1])]
+    listed.gaps = sorted([*listed.gaps, *(one for one in left if one[0] < one[1])])[-GAPS_KEPT:]
 
 
 def applied(state: State) -> None:

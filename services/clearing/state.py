@@ -8,12 +8,15 @@ from services.clearing.affirmation import Trade
 from services.clearing.contracts import START, Held
 from services.clearing.ledger import Balances
 from services.clearing.parked import Parked, Resolved
+from services.clearing.volume import Volumes
 from truetape.messages import ApplyContractFact, Position, TradeLeg
 from truetape.recent import Recent
 
 FILLS_KEPT: Final = 4_096
 """Fills per account whose ids are remembered. The tape answers every input once and the router books every execution
 id once; this is the second line of defence, and a fill that it catches means that one of them is broken."""
+GAPS_KEPT: Final = 64
+"""Gaps of a contract's funding that are remembered, newest ones."""
 FACTS_KEPT: Final = 4_096
 """Facts of contracts whose ids are remembered."""
 TRADES_KEPT: Final = 4_096
@@ -43,6 +46,8 @@ class Account(Struct):
     """What is kept of positions in contracts beside the positions themselves."""
     fills: Booked = field(default_factory=Booked)
     transfers: Booked = field(default_factory=Booked)
+    volumes: Volumes = {}
+    """What it traded of late, for its fee tier."""
 
 
 class Listed(Struct):
@@ -51,6 +56,8 @@ class Listed(Struct):
     funding_index_e18: str = START
     funded_at_us: int = 0
     """When the newest funding step holds."""
+    gaps: list[tuple[int, int]] = []
+    """Times between funding steps that no step covers: one that comes late may still fill them."""
     settled_at_us: int = 0
     """When the newest settlement price holds."""
     ended: ApplyContractFact | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from services.clearing import contracts, ledger, positions
+from services.clearing import contracts, ledger, positions, volume
 from services.clearing.contracts import HOUSE, ContractRefused, Draft, Held
 from services.clearing.state import UNKNOWN, UNLISTED, State
 from truetape import funding
@@ -71,7 +71,7 @@ def fill_of_contract(state: State, given: Input, fill: OrderFilled, terms: Contr
     if terms.expires_at_us is not None and fill.transacted_at_us > terms.expires_at_us:
         raise TradeAfterExpiry(f"{fill.execution_id}: {fill.instrument_id} expired before it; ask the venue to bust it")
     _assert_price(fill.price_e8, terms)
-    venue, fees = "venue:" + fill.venue, given.tables.reference.fees_of(fill.account_id)
+    venue, fees = "venue:" + fill.venue, fees_of(state, given, fill.account_id)
     made = draft_of(state, fill.account_id, fill.instrument_id, terms, index_of(state, fill.instrument_id))
     contracts.trade(made, sign * fill.quantity_e8, fill.price_e8, venue)
     contracts.charge_venue(made, venue, fill.fee_asset, fill.fee_e8)
@@ -117,7 +117,7 @@ def book(state: State, given: Input, command: BookTrade) -> EntryBooked | Cleari
 
 def _booked(state: State, given: Input, command: BookTrade, terms: ContractTerms) -> EntryBooked:
     sign = 1 if command.side == "BUY" else -1
-    fees = given.tables.reference.fees_of(command.account_id)
+    fees = fees_of(state, given, command.account_id)
     index_e18 = index_of(state, command.instrument_id)
     made = draft_of(state, command.account_id, command.instrument_id, terms, index_e18)
     contracts.trade(made, sign * command.quantity_e8, command.price_e8, HOUSE)
@@ -129,6 +129,12 @@ def _booked(state: State, given: Input, command: BookTrade, terms: ContractTerms
         external_reference=command.reference or None,
     )  # fmt: skip
     return checked(state, entry)
+
+
+def fees_of(state: State, given: Input, account_id: str) -> Fees:
+    """The rates that an account meets now: its tier's, by what it traded."""
+    volumes = state.accounts.get(account_id, UNKNOWN).volumes
+    return volume.fees_now(given.tables.reference.fees_of(account_id), volumes, given.at_us)
 
 
 def rate_e8(fees: Fees, liquidity: Liquidity) -> int:

@@ -89,7 +89,14 @@ async def set_limits(call: Call) -> Response:
 async def set_fees(call: Call) -> Response:
     """Set what the house charges an account, or everybody."""
     asked = call.body(r.FeesRequest)
-    fees = m.Fees(decimal("maker_rate", asked.maker_rate), decimal("taker_rate", asked.taker_rate))
+    tiers = tuple(
+        m.FeeTier(
+            tier.asset, decimal("tiers.volume", tier.volume), decimal("tiers.maker_rate", tier.maker_rate),
+            decimal("tiers.taker_rate", tier.taker_rate),
+        )
+        for tier in asked.tiers
+    )  # fmt: skip
+    fees = m.Fees(decimal("maker_rate", asked.maker_rate), decimal("taker_rate", asked.taker_rate), tiers)
     return await _changed(call, m.SetFees(command_id_of(call), _by(call), asked.account_id, fees))
 
 

@@ -2,15 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, get_args
 
 from truetape import messages as m
+from truetape import sampling
+from truetape.fixing import FixingRule
 from truetape.money import ONE_E8
 
 ASSET: Final = re.compile(r"[A-Z0-9]{1,20}", re.ASCII)
 SUFFIX: Final = re.compile(r"(-[A-Z0-9]{1,20}){1,3}", re.ASCII)
 """What follows base and quote in a contract's id: PERP, 20261225, 20261225-60000-C."""
 NAME_MAX: Final = 40
+DAY_US: Final = 86_400_000_000
+LOOK_BACK_MAX_US: Final = 3_600_000_000
+"""Prices of so long are remembered (services/pricing/core.py: SEEN_FOR_US)."""
+SAMPLES_MAX: Final = 3_600
 FIXED: Final = (
     "kind", "style", "multiplier_e8", "settlement_asset", "index", "delivery", "expires_at_us", "strike_e8",
     "option_type", "signed_price",
@@ -32,6 +38,7 @@ def problems(new: m.Instrument, terms: m.ContractTerms) -> Iterator[str]:
     yield from _settlement(new, terms)
     yield from _rates(terms)
     yield from _life(terms)
+    yield from _schedule(terms)
     if terms.kind == "OPTION" and (terms.strike_e8 is None or terms.strike_e8 <= 0 or terms.option_type is None):
         yield "an option needs a strike above zero and an option_type"
     if terms.kind != "OPTION" and (terms.strike_e8 is not None or terms.option_type is not None):
@@ -57,6 +64,28 @@ def _rates(terms: m.ContractTerms) -> Iterator[str]:
         yield "settlement_fee_rate and liquidation_fee_rate must be from 0 to 0.1"
 
 
+def _schedule(terms: m.ContractTerms) -> Iterator[str]:
+    """When prices are fixed without an operator; as far back as pricing remembers prices."""
+    if not 0 <= terms.fixing_window_us <= LOOK_BACK_MAX_US or not 0 <= terms.funding_step_us <= LOOK_BACK_MAX_US:
+        yield "fixing_window and funding_step must be from 0 (an operator names the price) to 3600 seconds"
+    if terms.fixing_rule not in get_args(FixingRule) or not 1 <= terms.fixing_samples <= SAMPLES_MAX:
+        yield f"fixing_rule must be {' or '.join(get_args(FixingRule))}, fixing_samples from 1 to {SAMPLES_MAX}"
+    if not 0 < terms.fixing_coverage_e8 <= ONE_E8:
+        yield "fixing_coverage must be above 0 and at most 1"
+    if not 0 <= terms.settlement_interval_us <= DAY_US or not 0 <= terms.settlement_offset_us < DAY_US:
+        yield "settlement_interval must be from 0 (an operator settles) to a day, settlement_offset within a day"
+    if terms.settlement_interval_us and (DAY_US % terms.settlement_interval_us or not terms.fixing_window_us):
+        yield "settlement_interval must divide a day, and needs a fixing_window"
+    if terms.settlement_interval_us and terms.kind == "OPTION":
+        yield "an option's premium is paid when it is traded: it has no settlement_interval"
+    if terms.funding_step_us and not 0 < terms.funding_step_us <= terms.funding_interval_us:
+        yield "funding_step must be at most the funding_interval"
+    if terms.funding_rule not in sampling.RATES:
+        yield f"funding_rule must be one of {', '.join(sampling.RATES)}"
+    if abs(terms.funding_interest_rate_e8) > ONE_E8 or not 0 <= terms.funding_damper_rate_e8 <= ONE_E8:
+        yield "funding_interest_rate must be from -1 to 1, funding_damper_rate from 0 to 1"
+
+
 def _life(terms: m.ContractTerms) -> Iterator[str]:
     if terms.kind == "PERPETUAL":
         if terms.expires_at_us is not None:
@@ -66,8 +95,8 @@ def _life(terms: m.ContractTerms) -> Iterator[str]:
         return
     if terms.expires_at_us is None or terms.expires_at_us <= 0:
         yield f"a contract that is {terms.kind} needs expires_at"
-    if terms.funding_cap_rate_e8 or terms.funding_interval_us:
-        yield "funding belongs to perpetuals alone: funding_cap_rate and funding_interval must be 0"
+    if terms.funding_cap_rate_e8 or terms.funding_interval_us or terms.funding_step_us:
+        yield "funding belongs to perpetuals alone: funding_cap_rate, funding_interval and funding_step must be 0"
 
 
 def changes(known: m.Instrument, new: m.Instrument) -> Iterator[str]:

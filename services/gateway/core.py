@@ -19,6 +19,7 @@ COMMANDS_KEPT: Final = 10_000
 SCOPES: Final = ("read", "trade", "admin")
 RATE_MAX_E8: Final = ONE_E8 // 10
 """No fee is above 10 %, and no rebate."""
+TIERS_MAX: Final = 20
 REQUESTS_PER_SECOND_MAX: Final = 100_000
 
 ACCOUNT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
@@ -145,8 +146,20 @@ def _limits(reference: Reference, command: m.SetLimits, _: int) -> Iterator[str]
 
 def _fees(reference: Reference, command: m.SetFees, _: int) -> Iterator[str]:
     yield from _known(reference, command.account_id)
-    if max(abs(command.fees.maker_rate_e8), abs(command.fees.taker_rate_e8)) > RATE_MAX_E8:
+    base = command.fees
+    if max(abs(base.maker_rate_e8), abs(base.taker_rate_e8)) > RATE_MAX_E8:
         yield "a fee rate is beyond 10 %"
+    if len(base.tiers) > TIERS_MAX:
+        yield f"at most {TIERS_MAX} tiers"
+    for tier in base.tiers:
+        if not ASSET.fullmatch(tier.asset) or tier.volume_e8 <= 0:
+            yield "a tier needs an asset of 1 to 20 capitals and digits, and a volume above zero"
+        if min(tier.maker_rate_e8, tier.taker_rate_e8) < -RATE_MAX_E8:
+            yield "a tier's rebate is beyond 10 %"
+        if tier.maker_rate_e8 > base.maker_rate_e8 or tier.taker_rate_e8 > base.taker_rate_e8:
+            yield "a tier's rates must not be above the base rates: orders reserve the fee at those"
+    if len({(tier.asset, tier.volume_e8) for tier in base.tiers}) < len(base.tiers):
+        yield "two tiers have the same asset and volume"
 
 
 def _trading_state(reference: Reference, command: m.SetTradingState, _: int) -> Iterator[str]:

@@ -224,8 +224,20 @@ def account(reference: Reference, account_id: str) -> a.Account:
             "collar_rate": from_e8(limits.collar_rate_e8),
             "mark_max_age_ms": limits.mark_max_age_us // 1000,
         },
-        fees={"maker_rate": from_e8(fees.maker_rate_e8), "taker_rate": from_e8(fees.taker_rate_e8)},
+        fees=fees_shown(fees),
     )
+
+
+def fees_shown(fees: m.Fees) -> dict[str, Any]:
+    """Fees as the admin API takes them."""
+    tiers = [
+        {
+            "asset": tier.asset, "volume": from_e8(tier.volume_e8), "maker_rate": from_e8(tier.maker_rate_e8),
+            "taker_rate": from_e8(tier.taker_rate_e8),
+        }
+        for tier in fees.tiers
+    ]  # fmt: skip
+    return {"maker_rate": from_e8(fees.maker_rate_e8), "taker_rate": from_e8(fees.taker_rate_e8), "tiers": tiers}
 
 
 def accounts(reference: Reference) -> a.Accounts:

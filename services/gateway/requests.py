@@ -144,6 +144,17 @@ class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
     ) = UNSET
     strike: Decimal | UnsetType = UNSET
     option_type: OptionType | UnsetType = UNSET
+    fixing_window_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
+    """Over how long prices are averaged before a settlement or expiry; 0 when an operator names every price."""
+    fixing_rule: Literal["TIME", "SAMPLES"] = "TIME"
+    fixing_samples: Annotated[int, Meta(ge=1, le=3_600)] = 300
+    fixing_coverage: Decimal = "0.5"
+    settlement_interval_seconds: Annotated[int, Meta(ge=0, le=86_400)] | UnsetType = UNSET
+    settlement_offset_seconds: Annotated[int, Meta(ge=0, lt=86_400)] | UnsetType = UNSET
+    funding_step_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
+    funding_rule: Literal["PREMIUM", "DERIBIT", "HYPERLIQUID", "DERIVE"] = "PREMIUM"
+    funding_interest_rate: Decimal = "0"
+    funding_damper_rate: Decimal = "0"
 
 
 class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -184,12 +195,25 @@ class LimitsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     mark_max_age_ms: Annotated[int, Meta(ge=1, le=3_600_000)]
 
 
+class FeeTierRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Other rates from a volume of the 30 days before."""
+
+    asset: Asset
+    """In which the volume is counted."""
+    volume: Decimal
+    maker_rate: Decimal
+    """Negative is a rebate."""
+    taker_rate: Decimal
+
+
 class FeesRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What the house charges on a fill, in the quote asset."""
 
     account_id: AccountOrAll
     maker_rate: Decimal
+    """Negative is a rebate."""
     taker_rate: Decimal
+    tiers: Annotated[list[FeeTierRequest], Meta(max_length=20)] = []
 
 
 class TradingStateRequest(Struct, frozen=True, forbid_unknown_fields=True):

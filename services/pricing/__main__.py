@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from services.pricing.core import SERVICE
+from services.pricing.facts import FactSender
 from services.pricing.session import Session
 from truetape.errors import SetupError
 from truetape.process import main
@@ -30,7 +31,8 @@ def effects(runner: Runner[Any], settings: Settings, outside: Outside = MACHINE)
         }
 
     listings = partial(listings_of, runner.tables.reference)
-    return Session(runner.offer, connect, listings, settings.mark_interval_ms, outside.thread).start()
+    facts = FactSender(runner.log.append, runner.offer)
+    return Session(runner.offer, facts, connect, listings, settings.mark_interval_ms, outside.thread).start()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from services.pricing.core import Top, TopsSeen
+from services.pricing.facts import MARKS_PARTITION, FactSender, Offer
 from truetape import clock
 from truetape.codec import Message
-from truetape.messages import Listing
+from truetape.messages import ContractFixed, Listing
 from truetape.venue.adapter import Venue
 from truetape.venue.book import BookView
 from truetape.venue.thread import Connect, Threads, VenueThread, Work
@@ -18,8 +19,6 @@ REPUBLISH_SECONDS: Final = 0.8
 LOOKS_PER_INTERVAL: Final = 5
 PACE: Final = 1.1
 """Offers are this many intervals apart, so that none comes too early for the decision, which counts exactly."""
-MARKS_PARTITION: Final = 0
-Offer = Callable[[int, str, str, Any], None]
 
 
 class Session:
@@ -28,12 +27,14 @@ class Session:
     def __init__(
         self,
         offer: Offer,
+        facts: FactSender,
         connect: Connect,
         listings: Callable[[], Iterable[tuple[str, Listing]]],
         interval_ms: int,
         thread: Threads = VenueThread,
     ) -> None:
         self._offer, self._listings, self._interval_seconds = offer, listings, interval_ms / 1_000
+        self._facts = facts
         self._views: dict[tuple[str, str], BookView] = {}
         self._told: dict[str, tuple[float, tuple[tuple[int, int], ...]]] = {}
         self._numbers = itertools.count(clock.now_us() * 1_000)
@@ -48,15 +49,20 @@ class Session:
         return self
 
     def act(self, partition: int, event: Message) -> None:
-        """A mark has no effect outside the tape."""
+        """A mark has no effect outside the tape; the ledger is told what was fixed."""
+        if isinstance(event, ContractFixed):
+            self._facts.send(event.fact)
 
     def resume(self, partition: int, state: Any) -> None:
-        """The partition of marks is ours: offer."""
+        """The partition of marks is ours: offer, and send what may not have been sent."""
         self._owning = True
+        for fact in state.unsent.values():
+            self._facts.send(fact)
 
     def release(self, partition: int) -> None:
         """Somebody else marks."""
         self._owning = False
+        self._facts.forget()
 
     def close(self) -> None:
         """End the thread and all connections."""

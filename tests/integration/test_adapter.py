@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from services.pricing.core import State as PricingState
+from services.pricing.facts import FactSender
 from services.pricing.session import Session as PricingSession
 from services.router import core
 from services.router.session import Session
@@ -606,9 +608,10 @@ def test_marks_follow_the_books_and_stop_when_they_are_in_doubt(process: VenuePr
         return {"alpha": connections[-1]}
 
     listings: list[tuple[str, m.Listing]] = []
-    session = PricingSession(lambda *offer: seen.put(offer[3]), connect, lambda: listings, 50).start()
+    facts = FactSender(lambda *_: None, lambda *_: None)
+    session = PricingSession(lambda *offer: seen.put(offer[3]), facts, connect, lambda: listings, 50).start()
     try:
-        session.resume(0, None)
+        session.resume(0, PricingState())
         listings += [("BTC-USDT", one) for one in instrument("alpha").listings]  # Listed after the start.
         first, again = seen.get(timeout=5), seen.get(timeout=5)
         assert [(top.bid_e8, top.ask_e8) for top in first.tops] == [(to_e8("50000"), to_e8("50010"))]

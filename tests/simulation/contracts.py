@@ -19,11 +19,13 @@ from truetape import messages as m
 from truetape.codec import encode
 from truetape.happenings import Part
 from truetape.money import ONE_E8
-from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES
+from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, MARKET_MARKS
 
 Wrong = Iterator[str]
 APPLIED: Final = "parts of facts applied"
 HOUR_US: Final = 3_600_000_000
+SECOND_US: Final = 1_000_000
+BY_PRICING: Final = "settlement prices fixed by pricing"
 ASSET: Final = "EUR"
 PERP: Final = replace(
     BTC, instrument_id="BTC-USDT-PERP", listings=(), lot_e8=ONE_E8, min_quantity_e8=ONE_E8,
@@ -31,9 +33,11 @@ PERP: Final = replace(
         kind="PERPETUAL", style="QUANTO", multiplier_e8=1_237, settlement_asset=ASSET, index="BTC-USDT",
         delivery="CASH", margin_class="flat", initial_rate_e8=10**7, maintenance_rate_e8=10**6,
         funding_cap_rate_e8=10**6, funding_interval_us=8 * HOUR_US, settlement_fee_rate_e8=0, liquidation_fee_rate_e8=0,
-        mark_max_age_us=60_000_000,
+        mark_max_age_us=60_000_000, fixing_window_us=5 * SECOND_US, settlement_interval_us=15 * SECOND_US,
+        funding_step_us=20 * SECOND_US,
     ),
 )  # fmt: skip
+"""Settled by pricing every 15 s at the mean of its index; its funding is missing, since nobody makes its mark."""
 
 
 class ContractSystem(System):
@@ -103,11 +107,23 @@ class ContractSystem(System):
         self.commands.append(command)
         self.broker.produce(Part(CLEARING_COMMANDS.name, partition), key.encode(), encode(command))
 
+    def priced(self, kind: type[Any]) -> list[Any]:
+        """Events of pricing of a kind."""
+        return [event for event in self.events(MARKET_MARKS) if isinstance(event, kind)]
+
     def still_missing(self) -> str:
         if missing := super().still_missing():
             return missing
-        answered = sum(e.meta.cause.source == CLEARING_COMMANDS.name for e in self.events(CLEARING_ENTRIES))
-        return "" if answered == len(self.commands) else f"{answered} of {len(self.commands)} commands are answered"
+        answers = [e for e in self.events(CLEARING_ENTRIES) if e.meta.cause.source == CLEARING_COMMANDS.name]
+        answered = sum(not by_pricing(e) for e in answers)
+        if answered != len(self.commands):
+            return f"{answered} of {len(self.commands)} commands are answered"
+        fixed = {e.fact.fact_id for e in self.priced(m.ContractFixed)}
+        told = Counter(told_fact(e) for e in answers if by_pricing(e))
+        if silent := [name for name in sorted(fixed) if told[name] < PARTITIONS]:
+            return f"not all partitions have answered {silent[:3]}"
+        sent = {e.fact_id for e in self.priced(m.FactSent)}
+        return "" if fixed <= sent else f"facts {sorted(fixed - sent)[:3]} are not known to be sent"
 
     def audit(self) -> None:
         self.evidence.complete()
@@ -116,7 +132,24 @@ class ContractSystem(System):
         for name, invariant in CONTRACTS.items():
             for wrong in invariant(self.evidence, self):
                 raise Broken(name, wrong)
+        self.seen[BY_PRICING] += len(self.priced(m.ContractFixed))
         self.seen[APPLIED] += sum(len(event.due) for event in self.evidence.events(m.ContractFactTaken))
+
+
+def by_pricing(event: Any) -> bool:
+    """Whether an answer of clearing is to a fact that pricing made."""
+    return told_fact(event).startswith("settlement_price:")
+
+
+def told_fact(event: Any) -> str:
+    """The fact that an answer of clearing is about; empty for other answers."""
+    match event:
+        case m.ContractFactTaken():
+            return event.fact.fact_id
+        case m.ClearingRefused(command="TakeContractFact"):
+            return event.command_id
+        case _:
+            return ""
 
 
 # -- invariants -------------------------------------------------------------------------------------------------------
@@ -157,7 +190,8 @@ def facts_reach_every_partition_once(found: Evidence, system: ContractSystem) ->
     taken = Counter((e.fact.fact_id, e.meta.cause.partition) for e in found.events(m.ContractFactTaken))
     refused = {(e.command_id, e.meta.cause.partition) for e in found.events(m.ClearingRefused)
                if e.reason == "OUT_OF_ORDER"}  # fmt: skip
-    for fact_id in {one.fact.fact_id for one in system.commands if isinstance(one, m.TakeContractFact)}:
+    made = {event.fact.fact_id for event in system.priced(m.ContractFixed)}
+    for fact_id in made | {one.fact.fact_id for one in system.commands if isinstance(one, m.TakeContractFact)}:
         for partition in range(PARTITIONS):
             if taken[fact_id, partition] != ((fact_id, partition) not in refused):
                 yield f"{fact_id} was taken {taken[fact_id, partition]} times by partition {partition}"
@@ -165,6 +199,17 @@ def facts_reach_every_partition_once(found: Evidence, system: ContractSystem) ->
     due = Counter((e.fact.fact_id, account) for e in found.events(m.ContractFactTaken) for account in e.due)
     if parts != due:
         yield f"due and not booked: {due - parts}, booked and not due: {parts - due}"
+
+
+def what_is_due_is_made_or_missing_once(_: Evidence, system: ContractSystem) -> Wrong:
+    """Everything that pricing said to be due is answered by one record, a fact or its absence, and by its own alone."""
+    due = Counter((one.instrument_id, one.kind, one.effective_at_us)
+                  for event in system.priced(m.FixingsDue) for one in event.due)  # fmt: skip
+    answered = Counter(
+        (e.instrument_id, e.fact.kind, e.fact.effective_at_us) for e in system.priced(m.ContractFixed)
+    ) + Counter((e.instrument_id, e.kind, e.effective_at_us) for e in system.priced(m.FixingMissing))
+    if due != answered or any(count > 1 for count in due.values()):
+        yield f"due and not answered: {due - answered}, answered and not due: {answered - due}"
 
 
 def money_only_changes_hands(found: Evidence, _: ContractSystem) -> Wrong:
@@ -183,6 +228,7 @@ CONTRACTS: Final[Mapping[str, Callable[[Evidence, ContractSystem], Wrong]]] = {
         trades_are_booked_once,
         positions_are_the_sum_of_trades,
         facts_reach_every_partition_once,
+        what_is_due_is_made_or_missing_once,
         money_only_changes_hands,
     )
 }

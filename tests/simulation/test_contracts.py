@@ -2,7 +2,7 @@
 
 import os
 
-from tests.simulation.contracts import APPLIED, ContractSystem
+from tests.simulation.contracts import APPLIED, BY_PRICING, ContractSystem
 from tests.simulation.simulate import run_many, total_of
 
 SEEDS = int(os.environ.get("TRUETAPE_CONTRACT_SEEDS", "12"))
@@ -15,3 +15,4 @@ def test_facts_trades_and_busts_survive_every_fault() -> None:
     assert not failures, "\n".join(failures[:5])
     assert total.crashes() >= SEEDS
     assert total.seen[APPLIED] > 10 * SEEDS
+    assert total.seen[BY_PRICING] > SEEDS

@@ -12,7 +12,7 @@ import truetape.audit
 from services.clearing.trades import ContractUnknown, TradeAfterExpiry
 from services.reconciler.books import received
 from services.reconciler.matching import effects, moved_by
-from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, Desk, future, instrument, option, terms
+from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.test_audit import rules_of
 from truetape import messages as m
 
@@ -425,3 +425,31 @@ def test_amounts_beyond_64_bits_are_refused_and_change_nothing() -> None:
     answer = desk.trade("ann", "BUY", 1, 60_000, PERP, quantity_e8=2**62, price_e8=E8)
     assert answer.reason == "PRICE_OUT_OF_RANGE"
     assert desk.state.balances["client:ann"] == before
+
+
+# -- funding that comes late ------------------------------------------------------------------------------------------
+
+
+def test_a_late_step_fills_a_gap_once_and_the_index_is_the_same_in_every_order() -> None:
+    """Steps by the hour of their end; the second hour in halves, and late. Each partition may see another order."""
+    orders = ([1, 3, 2, 1.5, 4], [1, 1.5, 2, 3, 4], [1, 4, 3, 1.5, 2])
+    indices = set()
+    for hours in orders:
+        desk = Desk(instrument(PERP, terms()))
+        desk.pair("ann", "bob", 3, 60_000, PERP)
+        for hour in hours:
+            taken = fund(desk, hour, 0.5 if hour in (1.5, 2) else 1.0)
+            assert isinstance(taken, m.ContractFactTaken), (hours, hour, taken)
+        again = fund(desk, 1.75, 0.25)
+        assert (type(again).__name__, again.reason) == ("ClearingRefused", "OUT_OF_ORDER")
+        indices.add(desk.state.contracts[PERP].funding_index_e18)
+        desk.check()
+    assert len(indices) == 1
+
+
+def fund(desk: Desk, hour: float, hours: float) -> Any:
+    """A step of funding that ends at an hour."""
+    at_us = START_US + round(hour * HOUR_US)
+    numbers = {"rate_e18": 10**14, "elapsed_us": round(hours * HOUR_US)}
+    fact = m.ContractFact(f"funding:{at_us}", "FUNDING", PERP, at_us, at_us, "desk", 60_000 * E8, numbers)
+    return desk.command(m.TakeContractFact(fact))

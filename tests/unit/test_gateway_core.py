@@ -75,6 +75,11 @@ def limits(**changes: Any) -> Any:
     return m.SetLimits("c", "op", "acme", replace(LIMITS, **changes))
 
 
+def tiered(*tiers: tuple[str, int, int, int]) -> m.Fees:
+    """Maker 0, taker 0.00001, and tiers of asset, volume, maker and taker rate."""
+    return m.Fees(0, 1_000, tuple(m.FeeTier(*tier) for tier in tiers))
+
+
 ACCEPTED = [
     (instrument(), m.InstrumentSet),
     (instrument(tradable=False), m.InstrumentSet),
@@ -82,6 +87,7 @@ ACCEPTED = [
     (limits(), m.LimitsSet),
     (m.SetLimits("c", "op", "*", LIMITS), m.LimitsSet),
     (m.SetFees("c", "op", "acme", m.Fees(-1_000, 5_000)), m.FeesSet),
+    (m.SetFees("c", "op", "acme", tiered(("USDT", 10**14, -100, 900), ("BTC", 10**9, -200, 800))), m.FeesSet),
     (m.SetTradingState("c", "op", "*", "HALTED", "drill"), m.TradingStateSet),
     (key(), m.ApiKeyCreated),
     (key(account_id="", scopes=("admin",)), m.ApiKeyCreated),
@@ -118,6 +124,12 @@ REFUSED = [
     (limits(mark_max_age_us=0), "mark_max_age"),
     (m.SetFees("c", "op", "acme", m.Fees(0, 10**7 + 1)), "beyond 10 %"),
     (m.SetFees("c", "op", "nobody", m.Fees(0, 0)), "is not open"),
+    (m.SetFees("c", "op", "acme", tiered(("USDT", 0, 0, 0))), "a volume above zero"),
+    (m.SetFees("c", "op", "acme", tiered(("usdt", 1, 0, 0))), "an asset of"),
+    (m.SetFees("c", "op", "acme", tiered(("USDT", 1, 0, 1_001))), "not be above the base rates"),
+    (m.SetFees("c", "op", "acme", tiered(("USDT", 1, -(10**7) - 1, 0))), "rebate is beyond"),
+    (m.SetFees("c", "op", "acme", tiered(("USDT", 1, 0, 0), ("USDT", 1, -1, 0))), "the same asset and volume"),
+    (m.SetFees("c", "op", "acme", tiered(*(("USDT", n, 0, 0) for n in range(1, 22)))), "at most 20 tiers"),
     (m.SetTradingState("c", "op", "nobody", "ACTIVE", "x"), "is not open"),
     (m.SetTradingState("c", "op", "acme", "ACTIVE", ""), "reason"),
     (key(key_id="bad id"), "key_id"),
@@ -212,8 +224,11 @@ def test_folding_again_gives_the_same_state(commands: list[Any], data: st.DataOb
 # -- derivatives -------------------------------------------------------------------------------------------------------
 
 PERP = instrument_from(json.loads((Path(__file__).parents[2] / "examples" / "btc-perp.json").read_text()))
-DATED = {"kind": "FUTURE", "expires_at_us": 10**15, "funding_cap_rate_e8": 0, "funding_interval_us": 0}
-OPTION = DATED | {"kind": "OPTION", "strike_e8": 10**12, "option_type": "CALL"}
+DATED = {
+    "kind": "FUTURE", "expires_at_us": 10**15, "funding_cap_rate_e8": 0, "funding_interval_us": 0, "funding_step_us": 0
+}  # fmt: skip
+OPTION = DATED | {"kind": "OPTION", "strike_e8": 10**12, "option_type": "CALL", "settlement_interval_us": 0}
+HOUR_US = 3_600_000_000
 
 
 def contract_of(**changes: Any) -> m.Instrument:
@@ -248,6 +263,20 @@ def refusal(one: m.Instrument, state: State | None = None) -> str:
         ({"delivery": "PHYSICAL"}, "that expires"),
         ({"style": "INVERSE", "settlement_asset": "BTC", "signed_price": True}, "above zero"),
         ({"liquidation_fee_rate_e8": 10**8}, "liquidation_fee_rate"),
+        ({"fixing_window_us": HOUR_US, "fixing_rule": "SAMPLES", "settlement_interval_us": HOUR_US // 60}, ""),
+        ({"fixing_window_us": HOUR_US + 1}, "fixing_window"),
+        ({"fixing_window_us": 0}, "needs a fixing_window"),
+        ({"fixing_rule": "MEDIAN"}, "fixing_rule"),
+        ({"fixing_samples": 0}, "fixing_samples"),
+        ({"fixing_coverage_e8": 0}, "fixing_coverage"),
+        ({"settlement_interval_us": 7 * HOUR_US}, "divide a day"),
+        ({"settlement_offset_us": 24 * HOUR_US}, "settlement_offset"),
+        ({"funding_step_us": 9 * HOUR_US}, "funding_step"),
+        ({"funding_step_us": HOUR_US, "funding_interval_us": HOUR_US // 2}, "at most the funding_interval"),
+        ({"funding_rule": "MOOD"}, "funding_rule"),
+        ({"funding_damper_rate_e8": -1}, "funding_damper_rate"),
+        (OPTION | {"settlement_interval_us": 24 * HOUR_US}, "premium is paid"),
+        (DATED | {"funding_step_us": HOUR_US}, "perpetuals alone"),
     ],
 )
 def test_terms_that_cannot_be_are_refused_by_name(changes: dict[str, Any], says: str) -> None:

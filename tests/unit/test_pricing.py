@@ -22,7 +22,9 @@ def top(venue: str, bid: int, ask: int, age_us: int = 0) -> Top:
 def asked(state: core.State, *tops: Top, at_us: int = NOW_US) -> MarkPublished | None:
     tables = Tables(reference.Reference(), marks.Marks())
     message = TopsSeen("BTC-USDT", tops, INTERVAL_US)
-    return core.decide(state, Input(message, Cause("books", 0, -1, "1"), at_us, "market.marks", 1, 1, tables))
+    found = core.decide(state, Input(message, Cause("books", 0, -1, "1"), at_us, "market.marks", 1, 1, tables))
+    assert found is None or isinstance(found, MarkPublished)
+    return found
 
 
 @pytest.mark.parametrize(

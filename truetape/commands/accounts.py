@@ -80,11 +80,23 @@ def fees(
     account: AccountArgument,
     maker: Annotated[str, typer.Option(help="Rate, for example 0.0002; negative is a rebate")],
     taker: Annotated[str, typer.Option(help="Rate, for example 0.0005")],
+    tier: Annotated[
+        list[str] | None, typer.Option(help="ASSET:VOLUME:MAKER:TAKER, rates from a volume of 30 days; repeat it")
+    ] = None,
 ) -> None:
     """Set what the house charges on a fill."""
+    tiers = tuple(map(_tier, tier or ()))
     with operator(settings().kafka) as hand:
-        hand.ask(m.SetFees(ids.random_id(), BY, account, m.Fees(to_e8(maker), to_e8(taker))))
+        hand.ask(m.SetFees(ids.random_id(), BY, account, m.Fees(to_e8(maker), to_e8(taker), tiers)))
     print(f"fees of {account} are set")
+
+
+def _tier(text: str) -> m.FeeTier:
+    parts = text.split(":")
+    if len(parts) != 4:
+        raise SetupError(f"{text!r} is no tier; write ASSET:VOLUME:MAKER:TAKER, such as USDT:1000000:0.0001:0.0003")
+    asset, volume, maker, taker = parts
+    return m.FeeTier(asset, to_e8(volume), to_e8(maker), to_e8(taker))
 
 
 @app.command()

@@ -12,13 +12,14 @@ from truetape import clock, ids
 from truetape import messages as m
 from truetape.codec import encode
 from truetape.errors import SetupError
-from truetape.fixing import FixingTerms, Observation, fix
-from truetape.funding import FundingTerms, average, clamped, mark_premium
+from truetape.fixing import Observation, fix
+from truetape.funding import average
 from truetape.journal import entries
 from truetape.log import KafkaLog, Log, Part
 from truetape.money import from_e8, to_e8
 from truetape.operator import Operator, operator
 from truetape.restore import accepted
+from truetape.sampling import RATES, fixing_terms, funding_terms, premiums
 from truetape.settings import settings
 from truetape.tape import Reader
 from truetape.topics import MARKET_MARKS
@@ -90,14 +91,16 @@ def fund(
 
 @app.command()
 def expire(contract: Contract, price: Price = "", fact_id: FactId = "", by: By = "") -> None:
-    """Let a contract expire at its fixing: the mean of its index over the half hour before expiry."""
+    """Let a contract expire at its fixing: the mean of its index over its window before expiry (half an hour when its
+    terms name none)."""
     with operator(settings().kafka) as hand:
         expires_at_us = _terms(hand, contract).expires_at_us
         if expires_at_us is None:
             raise SetupError(f"{contract} is a perpetual: `truetape contracts delist` ends it")
         seen, numbers = _given(price, expires_at_us), dict[str, int]()
         if seen is None:
-            fixing = fix(FixingTerms(), expires_at_us, _observed(_terms(hand, contract).index))
+            terms = _terms(hand, contract)
+            fixing = fix(fixing_terms(terms, "EXPIRY"), expires_at_us, _observed(terms.index))
             seen = Observation(fixing.last_us, fixing.price_e8)
             numbers = {
                 "coverage_e8": fixing.coverage_e8, "observations": fixing.observations, "first_us": fixing.first_us,
@@ -200,23 +203,12 @@ def _newest(name: str, now_us: int) -> Observation:
 
 
 def _rate(contract: str, terms: m.ContractTerms, start_us: int, minutes: int) -> dict[str, int]:
-    """The mean premium of contract over index, minute by minute, within the cap; and how many minutes were missing."""
-    marks, indices = list(_observed(contract)), list(_observed(terms.index))
-    bounds = FundingTerms(cap_e18=terms.funding_cap_rate_e8 * E10, mark_max_age_us=terms.mark_max_age_us)
-    samples = [
-        _premium(marks, indices, start_us + minute * MINUTE_US, bounds.mark_max_age_us)
-        for minute in range(1, minutes + 1)
-    ]
-    missing = sum(sample is None for sample in samples)
-    rate_e18 = clamped(average(samples, minutes), bounds.cap_e18)
-    return {"rate_e18": rate_e18, "samples": minutes, "missing": missing}
-
-
-def _premium(marks: list[Observation], indices: list[Observation], at_us: int, max_age_us: int) -> int | None:
-    found = [max((one for one in seen if at_us - max_age_us <= one.at_us <= at_us), default=None)
-             for seen in (marks, indices)]  # fmt: skip
-    mark, index = found
-    return None if mark is None or index is None else mark_premium(mark.price_e8, index.price_e8)
+    """The rate of the minutes by the contract's rule, from a premium for each; and how many were missing."""
+    marks, indices, bounds = list(_observed(contract)), list(_observed(terms.index)), funding_terms(terms)
+    at = range(start_us + MINUTE_US, start_us + (minutes + 1) * MINUTE_US, MINUTE_US)
+    samples = list(premiums(bounds, marks, indices, at))
+    rate_e18 = RATES[terms.funding_rule](bounds, average(samples, minutes))
+    return {"rate_e18": rate_e18, "samples": minutes, "missing": sum(sample is None for sample in samples)}
 
 
 def _observed(name: str) -> Iterator[Observation]:

@@ -1102,7 +1102,7 @@ def decode_32(data: bytes) -> Any:
 def read_Fees(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_long(data, at)
     v2, at = p.read_long(data, at)
-    return m.Fees(v1, v2), at
+    return m.Fees(maker_rate_e8=v1, taker_rate_e8=v2), at
 
 
 def read_SetFees(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2112,7 +2112,26 @@ def read_ContractTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     if v23:
         v24, at = p.read_symbol(data, at, symbols_OptionType)
         v22 = v24
-    return m.ContractTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v19, v22), at
+    return m.ContractTerms(
+        kind=v1,
+        style=v2,
+        multiplier_e8=v3,
+        settlement_asset=v4,
+        index=v5,
+        delivery=v6,
+        margin_class=v7,
+        initial_rate_e8=v8,
+        maintenance_rate_e8=v9,
+        funding_cap_rate_e8=v10,
+        funding_interval_us=v11,
+        settlement_fee_rate_e8=v12,
+        liquidation_fee_rate_e8=v13,
+        mark_max_age_us=v14,
+        signed_price=v15,
+        expires_at_us=v16,
+        strike_e8=v19,
+        option_type=v22,
+    ), at
 
 
 def read_Instrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2587,6 +2606,284 @@ def read_CollateralSet(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_76(data: bytes) -> Any:
     message, at = read_CollateralSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FixingDue(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_symbol(data, at, symbols_ContractFactKind)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.FixingDue(v1, v2, v3, v4), at
+
+
+def read_FixingsDue(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_long(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = p.read_string(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_FixingDue(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    return m.FixingsDue(v1, v2, v3, v7), at
+
+
+def decode_77(data: bytes) -> Any:
+    message, at = read_FixingsDue(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractFixed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_ContractFact(data, at)
+    return m.ContractFixed(v1, v2, v3), at
+
+
+def decode_78(data: bytes) -> Any:
+    message, at = read_ContractFixed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FixingMissing(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_symbol(data, at, symbols_ContractFactKind)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v9: dict[str, Any] = {}
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = p.read_string(data, at)
+        v11, at = p.read_long(data, at)
+        v9[v10] = v11
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = v9
+    return m.FixingMissing(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_79(data: bytes) -> Any:
+    message, at = read_FixingMissing(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FactSent(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    return m.FactSent(v1, v2, v3), at
+
+
+def decode_80(data: bytes) -> Any:
+    message, at = read_FactSent(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_symbol(data, at, symbols_ContractKind)
+    v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_symbol(data, at, symbols_Delivery)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_boolean(data, at)
+    v16: Any = None
+    v17, at = p.read_branch(data, at)
+    if v17:
+        v18, at = p.read_long(data, at)
+        v16 = v18
+    v19: Any = None
+    v20, at = p.read_branch(data, at)
+    if v20:
+        v21, at = p.read_long(data, at)
+        v19 = v21
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = p.read_symbol(data, at, symbols_OptionType)
+        v22 = v24
+    v25, at = p.read_long(data, at)
+    v26, at = p.read_string(data, at)
+    v27, at = p.read_long(data, at)
+    v28, at = p.read_long(data, at)
+    v29, at = p.read_long(data, at)
+    v30, at = p.read_long(data, at)
+    v31, at = p.read_long(data, at)
+    v32, at = p.read_string(data, at)
+    v33, at = p.read_long(data, at)
+    v34, at = p.read_long(data, at)
+    return m.ContractTerms(
+        v1,
+        v2,
+        v3,
+        v4,
+        v5,
+        v6,
+        v7,
+        v8,
+        v9,
+        v10,
+        v11,
+        v12,
+        v13,
+        v14,
+        v15,
+        v16,
+        v19,
+        v22,
+        v25,
+        v26,
+        v27,
+        v28,
+        v29,
+        v30,
+        v31,
+        v32,
+        v33,
+        v34,
+    ), at
+
+
+def read_Instrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_Listing(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractTerms_2(data, at)
+        v15 = v17
+    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+
+
+def read_SetInstrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Instrument_3(data, at)
+    return m.SetInstrument(v1, v2, v3), at
+
+
+def decode_81(data: bytes) -> Any:
+    message, at = read_SetInstrument_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FeeTier(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.FeeTier(v1, v2, v3, v4), at
+
+
+def read_Fees_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_FeeTier(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    return m.Fees(v1, v2, v3), at
+
+
+def read_SetFees_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Fees_2(data, at)
+    return m.SetFees(v1, v2, v3, v4), at
+
+
+def decode_82(data: bytes) -> Any:
+    message, at = read_SetFees_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InstrumentSet_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Instrument_3(data, at)
+    return m.InstrumentSet(v1, v2, v3, v4), at
+
+
+def decode_83(data: bytes) -> Any:
+    message, at = read_InstrumentSet_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FeesSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = read_Fees_2(data, at)
+    return m.FeesSet(v1, v2, v3, v4, v5), at
+
+
+def decode_84(data: bytes) -> Any:
+    message, at = read_FeesSet_2(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -3430,6 +3727,16 @@ def write_ContractTerms(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         out.append(symbols_OptionType_written[v3])
+    p.write_long(out, value.fixing_window_us)
+    p.write_string(out, value.fixing_rule)
+    p.write_long(out, value.fixing_samples)
+    p.write_long(out, value.fixing_coverage_e8)
+    p.write_long(out, value.settlement_interval_us)
+    p.write_long(out, value.settlement_offset_us)
+    p.write_long(out, value.funding_step_us)
+    p.write_string(out, value.funding_rule)
+    p.write_long(out, value.funding_interest_rate_e8)
+    p.write_long(out, value.funding_damper_rate_e8)
 
 
 def write_Instrument(out: list[bytes], value: Any) -> None:
@@ -3463,8 +3770,8 @@ def write_SetInstrument(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_62(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00>"]
+def encode_81(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00Q"]
     write_SetInstrument(out, message)
     return b"".join(out)
 
@@ -3503,9 +3810,22 @@ def encode_32(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_FeeTier(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.asset)
+    p.write_long(out, value.volume_e8)
+    p.write_long(out, value.maker_rate_e8)
+    p.write_long(out, value.taker_rate_e8)
+
+
 def write_Fees(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.maker_rate_e8)
     p.write_long(out, value.taker_rate_e8)
+    v1 = value.tiers
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_FeeTier(out, v2)
+    out.append(b"\x00")
 
 
 def write_SetFees(out: list[bytes], value: Any) -> None:
@@ -3515,8 +3835,8 @@ def write_SetFees(out: list[bytes], value: Any) -> None:
     write_Fees(out, value.fees)
 
 
-def encode_33(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00!"]
+def encode_82(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00R"]
     write_SetFees(out, message)
     return b"".join(out)
 
@@ -3586,8 +3906,8 @@ def write_InstrumentSet(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_63(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00?"]
+def encode_83(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00S"]
     write_InstrumentSet(out, message)
     return b"".join(out)
 
@@ -3628,8 +3948,8 @@ def write_FeesSet(out: list[bytes], value: Any) -> None:
     write_Fees(out, value.fees)
 
 
-def encode_40(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00("]
+def encode_84(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00T"]
     write_FeesSet(out, message)
     return b"".join(out)
 
@@ -4149,6 +4469,82 @@ def encode_76(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_FixingDue(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_ContractFactKind_written[value.kind])
+    p.write_long(out, value.effective_at_us)
+    p.write_long(out, value.since_us)
+
+
+def write_FixingsDue(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_long(out, value.looked_at_us)
+    v1 = value.followed
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    v3 = value.due
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            write_FixingDue(out, v4)
+    out.append(b"\x00")
+
+
+def encode_77(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00M"]
+    write_FixingsDue(out, message)
+    return b"".join(out)
+
+
+def write_ContractFixed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    write_ContractFact(out, value.fact)
+
+
+def encode_78(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00N"]
+    write_ContractFixed(out, message)
+    return b"".join(out)
+
+
+def write_FixingMissing(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_ContractFactKind_written[value.kind])
+    p.write_long(out, value.effective_at_us)
+    p.write_long(out, value.since_us)
+    p.write_string(out, value.reason)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+
+
+def encode_79(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00O"]
+    write_FixingMissing(out, message)
+    return b"".join(out)
+
+
+def write_FactSent(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.fact_id)
+
+
+def encode_80(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00P"]
+    write_FactSent(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -4226,6 +4622,14 @@ DECODERS: dict[int, Any] = {
     74: decode_74,
     75: decode_75,
     76: decode_76,
+    77: decode_77,
+    78: decode_78,
+    79: decode_79,
+    80: decode_80,
+    81: decode_81,
+    82: decode_82,
+    83: decode_83,
+    84: decode_84,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -4257,17 +4661,17 @@ ENCODERS: dict[Any, Any] = {
     m.CancelRejectedByVenue: encode_27,
     m.ParkedRecord: encode_28,
     m.ReconciliationCompleted: encode_29,
-    m.SetInstrument: encode_62,
+    m.SetInstrument: encode_81,
     m.OpenAccount: encode_31,
     m.SetLimits: encode_32,
-    m.SetFees: encode_33,
+    m.SetFees: encode_82,
     m.SetTradingState: encode_34,
     m.CreateApiKey: encode_35,
     m.RevokeApiKey: encode_36,
-    m.InstrumentSet: encode_63,
+    m.InstrumentSet: encode_83,
     m.AccountOpened: encode_38,
     m.LimitsSet: encode_39,
-    m.FeesSet: encode_40,
+    m.FeesSet: encode_84,
     m.TradingStateSet: encode_41,
     m.ApiKeyCreated: encode_42,
     m.ApiKeyRevoked: encode_43,
@@ -4296,4 +4700,8 @@ ENCODERS: dict[Any, Any] = {
     m.SetCollateral: encode_74,
     m.MarginClassSet: encode_75,
     m.CollateralSet: encode_76,
+    m.FixingsDue: encode_77,
+    m.ContractFixed: encode_78,
+    m.FixingMissing: encode_79,
+    m.FactSent: encode_80,
 }
