@@ -157,6 +157,8 @@ class Runner(Generic[S]):
             match happening:
                 case Record():
                     self._read(happening)
+                case Report(token=Sent() as sent):
+                    sent.heard(None if happening.error else happening.offset)
                 case Report():
                     self._confirm(happening)
                 case Offered(item=Offer() as offer):
@@ -280,14 +282,10 @@ class Runner(Generic[S]):
 
     def _confirm(self, report: Report) -> None:
         """Token says what the report is about; what has been forgotten since is of no interest."""
-        token = report.token
-        if isinstance(token, Restored):
+        if isinstance(token := report.token, Restored):
             if self._beginning.get(token.partition) is token:
                 del self._beginning[token.partition]
                 self._begin(token, report.offset)
-            return
-        if isinstance(token, Sent):
-            token.heard(None if report.error else report.offset)
             return
         own: Ownership[S] = token
         if self._owned.get(own.partition) is not own:
