@@ -374,6 +374,12 @@ class BookTrade(Struct, frozen=True, gc=False):
     """Who asks: an operator or an API key's id."""
     reference: str
     """The trade as both sides know it."""
+    cost_e8: int | None = None
+    """Signed cost of a leg that moves; null: what quantity and price make."""
+    event: str = "TRADE"
+    """TRADE; of a leg that moves GIVE_UP, TAKE_UP or ALLOCATION."""
+    closes: str = ""
+    """Open leg that this one ends; empty for none."""
 
 
 class CorrectEntry(Struct, frozen=True, gc=False):
@@ -459,6 +465,170 @@ class ConfirmLeg(Struct, frozen=True, gc=False):
     """Made of the trade's identifier and its two accounts."""
     leg_id: str
     """The leg, and the id of its entry."""
+
+
+class AskLeg(Struct, frozen=True, gc=False):
+    """The home of a trade asks a party's partition for a leg: acceptance where it is the custom, and margin."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The party."""
+    home_id: str
+    """Account whose partition decides the trade."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    kind: str
+    """What the leg is part of: NOVATION, GIVE_UP or ALLOCATION."""
+    from_id: str
+    """The other party of a trade; of a give-up or allocation the account that gives."""
+    leg: TradeLeg
+    """What would be booked."""
+    accept: bool
+    """Whether the party has to accept it first."""
+    expires_at_us: int
+    """Until when it can be had."""
+    reference: str
+    """The trade as both sides know it."""
+
+
+class AnswerLeg(Struct, frozen=True, gc=False):
+    """A receiving account accepts a leg that it is offered, or declines it."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The receiving account."""
+    leg_id: str
+    """The leg."""
+    accepted: bool
+    """Whether it takes it."""
+    reason: str
+    """Why not."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class TellLeg(Struct, frozen=True, gc=False):
+    """A party's partition tells the home how it stands with a leg; clearing tells itself."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the trade."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    leg_id: str
+    """The leg."""
+    party_id: str
+    """Account of the leg."""
+    state: str
+    """RESERVED, REFUSED, DECLINED or RELEASED."""
+    reason: str
+    """Name of what is against it."""
+    detail: str
+    """Why."""
+
+
+class ReleaseLeg(Struct, frozen=True, gc=False):
+    """The home lets a leg go that will not be booked; clearing tells itself."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The party."""
+    home_id: str
+    """Account whose partition decides the trade."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    kind: str
+    """What the leg is part of: NOVATION, GIVE_UP or ALLOCATION."""
+    leg: TradeLeg
+    """What was asked for."""
+
+
+class LegShare(Struct, frozen=True, gc=False):
+    """What one account gets of a leg."""
+
+    account_id: str
+    """The account."""
+    quantity_e8: int
+    """Contracts; positive."""
+
+
+class MoveLeg(Struct, frozen=True, gc=False):
+    """Give an open leg up to another account, or allocate it among several."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The account whose leg it is; home of the move."""
+    leg_id: str
+    """The open leg."""
+    kind: str
+    """GIVE_UP or ALLOCATION."""
+    shares: tuple[LegShare, ...]
+    """Who gets how much; together the whole leg."""
+    reference: str
+    """The move as all sides know it."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class EndMove(Struct, frozen=True, gc=False):
+    """The giving account takes a give-up or allocation back before it is decided."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The account whose leg it is."""
+    move_id: str
+    """The give-up or allocation."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class AgreeMoves(Struct, frozen=True, gc=False):
+    """An account accepts, from now on, whatever one other account gives up or allocates to it; or no more."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The receiving account."""
+    from_id: str
+    """The giving account."""
+    agreed: bool
+    """Whether it does."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class CompressLegs(Struct, frozen=True, gc=False):
+    """Make one leg of all open legs of an account in a contract."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The account."""
+    instrument_id: str
+    """The contract."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class NetPayments(Struct, frozen=True, gc=False):
+    """Net what an account and the clearing house owe each other of a day that is over."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The account."""
+    value_date: str
+    """The day, ISO 8601."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -660,6 +830,10 @@ class TradeLeg(Struct, frozen=True, gc=False):
     """Contracts; positive."""
     price_e8: int
     """Price."""
+    cost_e8: int | None = None
+    """Signed cost, positive where the account pays; null: what quantity and price make."""
+    closes: str = ""
+    """Open leg that this one ends; empty for none."""
 
 
 class TradeChanged(Struct, frozen=True, gc=False):
@@ -686,11 +860,13 @@ class TradeChanged(Struct, frozen=True, gc=False):
     expires_at_us: int
     """Until when both sides must agree."""
     legs: tuple[TradeLeg, ...]
-    """Of NOVATED: what is booked in each account's partition."""
+    """Of AFFIRMED: what is asked of each account; of NOVATED: what is booked; of an end after that: what is let go."""
     detail: str
     """Why; empty where nothing is to be said."""
     requested_by: str
     """Who asked: an operator or an API key's id; empty for the clock."""
+    reason: str = ""
+    """Of REFUSED: name of what is against it; empty otherwise."""
 
 
 class LegConfirmed(Struct, frozen=True, gc=False):
@@ -719,6 +895,171 @@ class LegsAskedAgain(Struct, frozen=True, gc=False):
     """Made of the trade's identifier and its two accounts."""
     attempt: int
     """1, 2, 3 ...."""
+
+
+class LegChanged(Struct, frozen=True, gc=False):
+    """A leg in the partition of its account: offered, accepted, reserved, refused or let go."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command that it answers; empty for risk's answer."""
+    account_id: str
+    """The party."""
+    home_id: str
+    """Account whose partition decides the trade."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    kind: str
+    """What the leg is part of: NOVATION, GIVE_UP or ALLOCATION."""
+    from_id: str
+    """The other party of a trade; of a give-up or allocation the account that gives."""
+    leg: TradeLeg
+    """The leg."""
+    state: str
+    """OFFERED, RESERVING, RESERVED, REFUSED, DECLINED or RELEASED: services/clearing/legs.py."""
+    reason: str
+    """Name of what is against it."""
+    detail: str
+    """Why."""
+    expires_at_us: int
+    """Until when it can be had."""
+    reference: str
+    """The trade as both sides know it."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class LegAnswered(Struct, frozen=True, gc=False):
+    """A party has reserved what its leg needs; others are still asked."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """Home of the trade."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    leg_id: str
+    """The leg."""
+    party_id: str
+    """Account of the leg."""
+    left: int
+    """Legs without an answer."""
+
+
+class MoveChanged(Struct, frozen=True, gc=False):
+    """A give-up or allocation was asked for, decided or ended: the one decision about it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock."""
+    account_id: str
+    """The account that gives: home of the move."""
+    move_id: str
+    """The give-up or allocation."""
+    kind: str
+    """GIVE_UP or ALLOCATION."""
+    state: str
+    """ASKED, MOVED, DECLINED, REFUSED, WITHDRAWN or EXPIRED: services/clearing/moves.py."""
+    leg: TradeLeg
+    """The open leg that moves."""
+    legs: tuple[TradeLeg, ...]
+    """Of ASKED: what is asked of each account; of MOVED: what is booked; of another end: what is let go."""
+    actor: str
+    """Who acted: an account, house or clock."""
+    reason: str
+    """Name of what is against it."""
+    detail: str
+    """Why."""
+    expires_at_us: int
+    """Until when all must have answered."""
+    reference: str
+    """The move as all sides know it."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class MovesAgreed(Struct, frozen=True, gc=False):
+    """An account accepts beforehand what another gives up or allocates to it, or no more."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """The receiving account."""
+    from_id: str
+    """The giving account."""
+    agreed: bool
+    """Whether it does."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class LegsCompressed(Struct, frozen=True, gc=False):
+    """Open legs of an account in a contract became one or none; its position is as before."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """The account."""
+    instrument_id: str
+    """The contract."""
+    ended: tuple[TradeLeg, ...]
+    """Legs that ended."""
+    left: tuple[TradeLeg, ...]
+    """What stands in their place."""
+    gross_before_e8: int
+    """Contracts open before, both sides added."""
+    gross_after_e8: int
+    """The same after."""
+    net_quantity_e8: int
+    """Signed contracts, before and after."""
+    net_cost_e8: int
+    """Signed cost, before and after."""
+    ended_cost_e8: int
+    """Part of the cost that no leg carries any more: legs that offset; it is profit or loss of the position already."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class Instruction(Struct, frozen=True, gc=False):
+    """One payment between an account and the clearing house, for settlement."""
+
+    instruction_id: str
+    """Made of account, asset and value date."""
+    asset: str
+    """What is paid."""
+    amount_e8: int
+    """Positive: the house pays; negative: the account pays; zero: all of it cancels out."""
+    received_e8: int
+    """Sum of what the account was due."""
+    paid_e8: int
+    """Sum of what it owed; positive."""
+    parts: dict[str, int]
+    """What it nets by purpose of the entries' lines, signed; they sum to the amount."""
+    payments: int
+    """Lines of entries that it nets."""
+
+
+class PaymentsNetted(Struct, frozen=True, gc=False):
+    """What an account and the clearing house owed each other of a day, netted."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """The account."""
+    value_date: str
+    """The day, ISO 8601."""
+    instructions: tuple[Instruction, ...]
+    """One per asset."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -1136,6 +1477,60 @@ class AccountReopened(Struct, frozen=True, gc=False):
     """Where this record stands on its partition, and why it exists."""
     account_id: str
     """The client's account."""
+
+
+class LegAssessed(Struct, frozen=True, gc=False):
+    """Risk reserved what a leg of a trade with the clearing house needs, or refused it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The party."""
+    leg_id: str
+    """The leg."""
+    trade_id: str
+    """The trade, give-up or allocation."""
+    accepted: bool
+    """Whether it may be booked."""
+    reason: str
+    """Why not; empty when accepted."""
+    numbers: dict[str, int]
+    """The numbers that a refusal saw, by name."""
+    instrument_id: str
+    """The contract."""
+    side: Side
+    """The account's side."""
+    quantity_e8: int
+    """Contracts."""
+    price_e8: int
+    """Price of the leg."""
+    reserved_asset: str
+    """Asset that is reserved."""
+    reserved_e8: int
+    """Reserved for fee, premium and the loss against the mark."""
+    fee_rate_e8: int
+    """Fee rate that it counts with."""
+    reference_offset: int
+    """Newest reference event that the decision used."""
+    mark: MarkSeen | None = None
+    """The mark that the decision used."""
+    margin: OrderMargin | None = None
+    """How the need is made up; null when refused."""
+
+
+class LegReleased(Struct, frozen=True, gc=False):
+    """A leg will not be booked: what was reserved for it is free."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The party."""
+    leg_id: str
+    """The leg."""
+    asset: str
+    """Asset of the reservation."""
+    released_e8: int
+    """Amount that is free again."""
 
 
 class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
@@ -1973,6 +2368,15 @@ ROOTS: tuple[type[Struct], ...] = (
     TellTrade,
     EndTrade,
     ConfirmLeg,
+    AskLeg,
+    AnswerLeg,
+    TellLeg,
+    ReleaseLeg,
+    MoveLeg,
+    EndMove,
+    AgreeMoves,
+    CompressLegs,
+    NetPayments,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -1981,6 +2385,12 @@ ROOTS: tuple[type[Struct], ...] = (
     TradeChanged,
     LegConfirmed,
     LegsAskedAgain,
+    LegChanged,
+    LegAnswered,
+    MoveChanged,
+    MovesAgreed,
+    LegsCompressed,
+    PaymentsNetted,
     MarkPublished,
     FixingsDue,
     ContractFixed,
@@ -2001,6 +2411,8 @@ ROOTS: tuple[type[Struct], ...] = (
     TransferRejected,
     AccountHalted,
     AccountReopened,
+    LegAssessed,
+    LegReleased,
     OrderRouted,
     OrderNotRouted,
     OrderAcknowledged,

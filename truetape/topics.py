@@ -79,7 +79,7 @@ ORDERS_DECISIONS = Topic(
     (
         *_OWNED, m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused,
         m.CreditUpdated, m.ReservationReleased, m.TransferApproved, m.TransferRejected, m.AccountHalted,
-        m.AccountReopened,
+        m.AccountReopened, m.LegAssessed, m.LegReleased,
     ),
     PARTITIONS,
     key="account_id",
@@ -101,22 +101,24 @@ CLEARING_COMMANDS = Topic(
     "clearing.commands",
     (
         m.ReleaseParked, m.DismissParked, m.BookTrade, m.CorrectEntry, m.TakeContractFact, m.ApplyContractFact,
-        m.TellTrade, m.EndTrade, m.ConfirmLeg,
+        m.TellTrade, m.EndTrade, m.ConfirmLeg, m.AskLeg, m.AnswerLeg, m.TellLeg, m.ReleaseLeg, m.MoveLeg, m.EndMove,
+        m.AgreeMoves, m.CompressLegs, m.NetPayments,
     ),
     PARTITIONS,
     key="account_id",
-    doc="What operators ask of the ledger: parked inputs, trades with the clearing house, corrections, facts",
+    doc="What the ledger is asked: parked inputs, trades with the clearing house, legs, corrections, facts",
 )  # fmt: skip
 CLEARING_ENTRIES = Topic(
     "clearing.entries",
     (
         *_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused, m.ContractFactTaken, m.ClearingRefused,
-        m.TradeChanged, m.LegConfirmed, m.LegsAskedAgain,
+        m.TradeChanged, m.LegConfirmed, m.LegsAskedAgain, m.LegChanged, m.LegAnswered, m.MoveChanged, m.MovesAgreed,
+        m.LegsCompressed, m.PaymentsNetted,
     ),
     PARTITIONS,
     key="account_id",
     owner="clearing",
-    doc="The journal: entries that sum to zero; trades of two until they are novated",
+    doc="The journal: entries that sum to zero; trades of two, legs, give-ups, payments netted",
 )  # fmt: skip
 MARKET_MARKS = Topic(
     "market.marks",

@@ -1,13 +1,13 @@
 """Clearing: the double-entry ledger of clients, venues, the house and the outside world.
 
 Owns: `clearing.entries`, the journal; its fold is every balance and every position of the partition's accounts.
-Reads: `orders.executions` (fills), `orders.decisions` (approved transfers), `clearing.commands` (what operators decide
-of parked inputs, trades with the clearing house and of two accounts, corrections, facts about contracts), the house's
-fees and the terms of contracts from `reference.events`, marks.
-Writes: `EntryBooked`, one per fill, per transfer, and per account that a fact concerns, each naming what it books and
-the rule that made it; `ContractFactTaken`; `TradeChanged` and `LegConfirmed`, the life of a trade of two until it is
-novated; `ParkedDismissed`, `ReleaseRefused` and `ClearingRefused`, other answers. After a novation: `BookTrade` and
-`ConfirmLeg` on `clearing.commands`, for the legs' own partitions.
+Reads: `orders.executions` (fills), `orders.decisions` (approved transfers, what risk says of legs),
+`clearing.commands` (what operators decide of parked inputs, trades with the clearing house and of two accounts, legs,
+corrections, facts about contracts), the house's fees and the terms of contracts from `reference.events`, marks.
+Writes: `EntryBooked`, one per fill, per transfer, per leg, and per account that a fact concerns, each naming what it
+books and the rule that made it; `ContractFactTaken`; `TradeChanged`, `MoveChanged`, `LegAnswered` and `LegConfirmed`,
+the life of a trade of two, give-up or allocation; `LegChanged`, a leg in its account's partition; `ParkedDismissed`,
+`ReleaseRefused` and `ClearingRefused`, other answers. Between its partitions: commands on `clearing.commands`.
 Keeps: balances per ledger account and asset or contract, positions per client and instrument with what of their profit
 was paid and the funding index they reached, the fact that is being applied, the ids booked last, trades of two, and the
 parked inputs of each halted account.
@@ -19,6 +19,7 @@ Invariants:
 - a client's position is the sum of its signed fills; its cost minus its realised profit is what it paid for them;
 - rounding goes against the client, and what it leaves is in `house:rounding`;
 - a novated trade is one record; each leg is booked once, in its own account's partition, and asked for until it is;
+- no leg is booked before every account of its trade has said yes and risk has reserved what it needs;
 - once an input of an account is parked, its later ones park behind it, until an operator has booked or dismissed each:
   nothing is skipped, nothing overtakes.
 """

@@ -31,10 +31,18 @@ TRANSITIONS: Final = Transitions(
         "withdraw": Action((FIRST,), {"ALLEGED": "WITHDRAWN", "MISMATCHED": "WITHDRAWN"}, "it was a mistake"),
         "reject": Action((OTHER,), {"ALLEGED": "REJECTED", "MISMATCHED": "REJECTED"}, "there is no such trade"),
         "pass_deadline": Action(
-            (CLOCK,), {"ALLEGED": "EXPIRED", "MISMATCHED": "EXPIRED"}, "the sides did not agree in time"
+            (CLOCK,),
+            {"ALLEGED": "EXPIRED", "MISMATCHED": "EXPIRED", "AFFIRMED": "EXPIRED"},
+            "the sides did not agree, or their margin was not reserved, in time",
         ),
-        "novate": Action((HOUSE,), {"AFFIRMED": "NOVATED"}, "the house steps between them: one closed, two open"),
-        "refuse": Action((HOUSE,), {"AFFIRMED": "REFUSED"}, "a limit forbids it; the trade stays bilateral"),
+        "novate": Action(
+            (HOUSE,),
+            {"AFFIRMED": "NOVATED"},
+            "margin is reserved: the house steps between them, one closed, two open",
+        ),
+        "refuse": Action(
+            (HOUSE,), {"AFFIRMED": "REFUSED"}, "a limit or a party's margin forbids it; the trade stays bilateral"
+        ),
     },
 )
 
@@ -145,4 +153,4 @@ def _after(known: Trade, action: str, role: str) -> TradeState:
 
 def expired(known: Trade, at_us: int) -> bool:
     """Whether the time-out has come."""
-    return known.state in ("ALLEGED", "MISMATCHED") and at_us >= known.expires_at_us
+    return known.state in ("ALLEGED", "MISMATCHED", "AFFIRMED") and at_us >= known.expires_at_us

@@ -142,6 +142,18 @@ def trade(made: Draft, quantity_e8: int, price_e8: int, counterparty: str) -> No
         _change(made, quantity_e8, worth_e8)
 
 
+def move_leg(made: Draft, quantity_e8: int, price_e8: int, cost_e8: int) -> None:
+    """A leg comes from another account, or goes to one, at its own cost: nothing is rounded and no fee is due."""
+    made.counterparty = HOUSE
+    made.numbers |= {"price_e8": price_e8, "quantity_e8": quantity_e8, "cost_e8": cost_e8}
+    _hand_over(made, quantity_e8, "principal")
+    if made.terms.kind == "OPTION":
+        pay(made, -cost_e8, -cost_e8, "premium")
+    _change(made, quantity_e8, cost_e8)
+    if made.terms.kind == "OPTION":
+        made.settled_e8 = made.position.realised_e8
+
+
 def charge_venue(made: Draft, venue: str, asset: str, fee_e8: int) -> None:
     """The venue's fee, as it says."""
     if fee_e8:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import bilateral, facts, ledger, positions, trades, volume
+from services.clearing import bilateral, facts, ledger, legs, moves, positions, trades, volume
 from services.clearing.contracts import Held
 from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.parked import Parked, refused, release_of, unresolvable
@@ -13,23 +13,35 @@ from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account
 from truetape.codec import Message
 from truetape.errors import TruetapeError
 from truetape.messages import (
+    AgreeMoves,
+    AnswerLeg,
     ApplyContractFact,
+    AskLeg,
     BookTrade,
     ClearingRefused,
     ConfirmLeg,
     ContractFactTaken,
     CorrectEntry,
     DismissParked,
+    EndMove,
     EndTrade,
     EntryBooked,
     InputParked,
+    LegAnswered,
+    LegAssessed,
+    LegChanged,
     LegConfirmed,
     LegsAskedAgain,
+    MoveChanged,
+    MoveLeg,
+    MovesAgreed,
     OrderFilled,
     ParkedDismissed,
+    ReleaseLeg,
     ReleaseParked,
     ReleaseRefused,
     TakeContractFact,
+    TellLeg,
     TellTrade,
     TradeChanged,
     TransferApproved,
@@ -51,6 +63,12 @@ def accounts(state: State) -> dict[str, Any]:
     }
     for one in state.trades.values():
         found.setdefault(one.home_id, {}).setdefault("trades", []).append(bilateral.shown(one))
+    for move in state.moves.values():
+        found.setdefault(move.home_id, {}).setdefault("trades", []).append(moves.shown_move(move))
+    for leg_id, leg in sorted(state.legs.asked.items()):
+        found.setdefault(leg.account_id, {}).setdefault("asked", {})[leg_id] = legs.shown(leg)
+    for account_id, opened in state.legs.open.items():
+        found.setdefault(account_id, {})["legs"] = opened
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}
 
@@ -181,18 +199,33 @@ def _dismiss(state: State, given: Input, command: DismissParked) -> ParkedDismis
     return ParkedDismissed(meta, command.account_id, command.reason, release_of(command, queue))
 
 
+def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked | ClearingRefused:
+    booked = command.trade_id in state.accounts.get(command.account_id, UNKNOWN).fills.ids
+    if not booked and (detail := legs.not_reserved(state, command)):
+        return trades.refused(given, command.command_id, command.account_id, command, "STATE_WRONG", detail)
+    return trades.book(state, given, command)
+
+
 _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     OrderFilled: _next_fill,
     TransferApproved: _next_transfer,
     ReleaseParked: _release,
     DismissParked: _dismiss,
-    BookTrade: trades.book,
+    BookTrade: _book_trade,
     CorrectEntry: trades.correct,
     TakeContractFact: facts.take,
     ApplyContractFact: _next_application,
     TellTrade: bilateral.tell,
     EndTrade: bilateral.end,
     ConfirmLeg: bilateral.confirm,
+    AskLeg: legs.ask,
+    AnswerLeg: legs.answer,
+    LegAssessed: legs.assessed,
+    ReleaseLeg: legs.release,
+    TellLeg: bilateral.tell_leg,
+    MoveLeg: moves.move,
+    EndMove: moves.end,
+    AgreeMoves: legs.agree,
     Tick: bilateral.tick,
 }
 
@@ -206,6 +239,7 @@ def evolve(state: State, event: Any) -> State:
         _book(state, event)
     elif type(event) is ContractFactTaken:
         facts.taken(state, event)
+        legs.ended(state, event)
     elif type(event) is ParkedDismissed:
         _resolve(state, event)
     elif (fold := _OF_TRADES.get(type(event))) is not None:
@@ -221,8 +255,12 @@ def evolve(state: State, event: Any) -> State:
 
 _OF_TRADES: Final[dict[type, Callable[[State, Any], None]]] = {
     TradeChanged: bilateral.changed,
-    LegConfirmed: bilateral.confirmed,
+    LegAnswered: bilateral.answered,
+    LegConfirmed: bilateral.answered,
     LegsAskedAgain: bilateral.asked_again,
+    LegChanged: legs.changed,
+    MoveChanged: moves.changed,
+    MovesAgreed: legs.agreed,
 }
 
 
@@ -246,6 +284,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
     if entry.contract is not None and entry.contract.instrument_id:
         held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
         account.contracts[entry.contract.instrument_id] = held
+        legs.booked(state, entry)
         facts.follow(state, entry)
     if entry.kind == "TRADE":
         volume.add(account.volumes, entry)

@@ -69,9 +69,10 @@ def give_up(leg: Leg, to_account_id: str) -> Split:
     return allocate(leg, [(to_account_id, abs(leg.quantity_e8))])
 
 
-def allocate(leg: Leg, shares: Sequence[tuple[str, int]]) -> Split:
+def allocate(leg: Leg, shares: Sequence[tuple[str, int]], split_id: str = "") -> Split:
     """Cut a leg among accounts by positive quantities that sum to it. Everybody gets the same average price: the cost
-    is cut in proportion, to the unit. Raises NotLegal, naming what is wrong.
+    is cut in proportion, to the unit. Ids are made of the split's id, else of the leg's. Raises NotLegal, naming what
+    is wrong.
     """
     quantities = [quantity_e8 for _, quantity_e8 in shares]
     if not shares or min(quantities) <= 0:
@@ -84,12 +85,12 @@ def allocate(leg: Leg, shares: Sequence[tuple[str, int]]) -> Split:
     costs = apportion(abs(leg.cost_e8), quantities)
     opens = tuple(
         Leg(
-            ids.leg_id(leg.leg_id, account_id), leg.trade_id, account_id, leg.instrument_id, sign * quantity_e8,
-            cost_sign * cost_e8,
+            ids.leg_id(split_id or leg.leg_id, account_id), leg.trade_id, account_id, leg.instrument_id,
+            sign * quantity_e8, cost_sign * cost_e8,
         )
         for (account_id, quantity_e8), cost_e8 in zip(shares, costs, strict=True)
     )  # fmt: skip
-    split = Split(ids.leg_id(leg.leg_id, "split"), (leg,), opens)
+    split = Split(split_id or ids.leg_id(leg.leg_id, "split"), (leg,), opens)
     require_flat(split)
     return split
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.clearing import bilateral
-from services.clearing.bilateral import Sent
+from services.clearing.pursuit import Sent, told_home
 from services.clearing.state import State
 from truetape import ids
 from truetape.codec import Message, encode
 from truetape.happenings import Part
-from truetape.messages import ClearingRefused, EntryBooked, LegsAskedAgain, TradeChanged
+from truetape.messages import ClearingRefused, EntryBooked, LegChanged, LegsAskedAgain, MoveChanged, TradeChanged
 from truetape.topics import CLEARING_COMMANDS
 
 Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
@@ -31,13 +31,10 @@ class Session:
     def act(self, partition: int, event: Message) -> None:
         """The event is on the tape, in place: tell the other partitions."""
         match event:
-            case TradeChanged() if event.legs:
-                self._send(bilateral.legs_asked(bilateral.known_after(event)))
-            case LegsAskedAgain():
-                known = self._waiting[partition].trades.get(event.trade_id)
-                self._send(bilateral.legs_asked(known) if known is not None else ())
-            case EntryBooked() | ClearingRefused():
-                told = bilateral.told_home(event)
+            case TradeChanged() | MoveChanged() | LegsAskedAgain():
+                self._send(bilateral.commands_after(self._waiting.get(partition), event))
+            case EntryBooked() | ClearingRefused() | LegChanged():
+                told = told_home(event)
                 self._send([told] if told is not None else ())
             case _:
                 pass
@@ -45,8 +42,7 @@ class Session:
     def resume(self, partition: int, state: State) -> None:
         """The partition is ours: ask for all that its trades still wait for."""
         self._waiting[partition] = state
-        for _, known in sorted(state.trades.items()):
-            self._send(bilateral.legs_asked(known))
+        self._send(bilateral.commands_left(state))
 
     def release(self, partition: int) -> None:
         """Somebody else asks."""

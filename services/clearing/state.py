@@ -8,8 +8,9 @@ from services.clearing.affirmation import Trade
 from services.clearing.contracts import START, Held
 from services.clearing.ledger import Balances
 from services.clearing.parked import Parked, Resolved
+from services.clearing.pursuit import Brief, Pursuit
 from services.clearing.volume import Volumes
-from truetape.messages import ApplyContractFact, Position, TradeLeg
+from truetape.messages import ApplyContractFact, LegChanged, MoveChanged, Position
 from truetape.recent import Recent
 
 FILLS_KEPT: Final = 4_096
@@ -21,6 +22,8 @@ FACTS_KEPT: Final = 4_096
 """Facts of contracts whose ids are remembered."""
 TRADES_KEPT: Final = 4_096
 """Trades of two that have ended whose ids are remembered."""
+LEGS_KEPT: Final = 4_096
+"""Legs that were refused, declined or let go whose answer is remembered."""
 TRANSFERS_KEPT: Final = 4_096
 """Transfers per account whose ids are remembered."""
 
@@ -76,15 +79,70 @@ class Pending(Struct):
     """The entry that came after the fact had been applied, and made it apply once more."""
 
 
-class Captured(Struct):
-    """A trade of two at its home: open, or novated with legs that no partition has confirmed."""
+class Captured(Pursuit, kw_only=True):
+    """A trade of two at its home: open, or with legs that are asked for, booked or let go."""
 
     trade: Trade
-    home_id: str
-    waiting: dict[str, TradeLeg] = {}
-    """By leg id."""
-    asked_at_us: int = 0
-    attempts: int = 0
+
+    @property
+    def brief(self) -> Brief:
+        """What commands about its legs say."""
+        terms, trade = self.trade.terms, self.trade
+        return Brief(trade.trade_id, "NOVATION", terms.reference, trade.expires_at_us, trade.acted_at_us)
+
+
+class Move(Pursuit, kw_only=True):
+    """A give-up or allocation at its home, the partition of the account that gives."""
+
+    event: MoveChanged
+    """The newest decision about it."""
+
+    @property
+    def brief(self) -> Brief:
+        """What commands about its legs say."""
+        one = self.event
+        at_us = one.meta.decided_at_us
+        return Brief(one.move_id, one.kind, one.reference, one.expires_at_us, at_us, one.account_id)
+
+
+class OpenLeg(Struct, frozen=True):
+    """A trade of an account with the clearing house that nothing has ended."""
+
+    leg_id: str
+    trade_id: str
+    """The trade, give-up, allocation or compression that it comes from."""
+    instrument_id: str
+    quantity_e8: int
+    """Signed: positive where the account has bought."""
+    cost_e8: int
+    """Signed: positive where the account has paid."""
+    price_e8: int
+
+
+class Ended(Struct):
+    """What ended last: the newest records by id."""
+
+    events: dict[str, LegChanged] = {}
+    recent: Recent = field(default_factory=Recent)
+
+    def add(self, name: str, event: LegChanged, kept: int) -> None:
+        """Remember one, and forget the oldest for it."""
+        if name not in self.events and (forgotten := self.recent.add(name, kept)) is not None:
+            del self.events[forgotten]
+        self.events[name] = event
+
+
+class Legs(Struct):
+    """Legs of the partition's accounts."""
+
+    asked: dict[str, LegChanged] = {}
+    """Offered, in risk's hands or reserved: the newest record of each, by leg id."""
+    ended: Ended = field(default_factory=Ended)
+    """Refused, declined and let go."""
+    open: dict[str, dict[str, OpenLeg]] = {}
+    """Booked and not ended, by account and leg id."""
+    agreed: dict[str, dict[str, None]] = {}
+    """By receiving account, from whom it takes what he gives up or allocates without being asked."""
 
 
 class State(Struct):
@@ -107,6 +165,9 @@ class State(Struct):
     """Trades of two whose home this partition is, by trade id."""
     traded: Booked = field(default_factory=Booked)
     """Trades that have ended."""
+    legs: Legs = field(default_factory=Legs)
+    moves: dict[str, Move] = {}
+    """Give-ups and allocations whose home this partition is, by move id."""
     entries: int = 0
     """Entries booked."""
 

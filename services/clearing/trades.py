@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from services.clearing import contracts, ledger, positions, volume
 from services.clearing.contracts import HOUSE, ContractRefused, Draft, Held
+from services.clearing.pursuit import whose
 from services.clearing.state import UNKNOWN, UNLISTED, State
 from truetape import funding
 from truetape.codec import decode
@@ -29,6 +30,8 @@ DETAIL_MAX: Final = 1_000
 REASON_MAX: Final = 500
 FUNDING: Final = "funding"
 """Purpose of lines that a reversal leaves alone: they were due on the position before the trade."""
+MOVED: Final[dict[str, ContractEvent]] = {"GIVE_UP": "GIVE_UP", "TAKE_UP": "TAKE_UP", "ALLOCATION": "ALLOCATION"}
+"""Events of legs that move between accounts."""
 _NEVER: Final = Held()
 
 
@@ -104,7 +107,8 @@ def book(state: State, given: Input, command: BookTrade) -> EntryBooked | Cleari
         return no("NOT_A_CONTRACT", "spot trades with the clearing house are deposits and withdrawals")
     ended_us = terms.expires_at_us
     late = ended_us is not None and command.transacted_at_us > ended_us
-    if late or state.contracts.get(command.instrument_id, UNLISTED).ended is not None:
+    reserved = command.trade_id in state.legs.asked  # Decided before the end: the end applies to it too.
+    if not reserved and (late or state.contracts.get(command.instrument_id, UNLISTED).ended is not None):
         return no("CONTRACT_EXPIRED", "it has ended")
     if command.quantity_e8 <= 0:
         return no("NUMBERS_WRONG", "quantity must be above zero; the side says which way")
@@ -120,13 +124,20 @@ def _booked(state: State, given: Input, command: BookTrade, terms: ContractTerms
     fees = fees_of(state, given, command.account_id)
     index_e18 = index_of(state, command.instrument_id)
     made = draft_of(state, command.account_id, command.instrument_id, terms, index_e18)
-    contracts.trade(made, sign * command.quantity_e8, command.price_e8, HOUSE)
-    contracts.charge(made, command.quantity_e8, command.price_e8, rate_e8(fees, command.liquidity))
     made.ids |= {"reference": command.reference, "requested_by": command.requested_by, "liquidity": command.liquidity}
+    event = MOVED.get(command.event)
+    if event is None:
+        contracts.trade(made, sign * command.quantity_e8, command.price_e8, HOUSE)
+        contracts.charge(made, command.quantity_e8, command.price_e8, rate_e8(fees, command.liquidity))
+        rule = ledger.trade_rule(command.liquidity, fees)
+    else:
+        assert command.cost_e8 is not None, "a leg that moves has its cost"
+        contracts.move_leg(made, sign * command.quantity_e8, command.price_e8, command.cost_e8)
+        made.ids["closes"] = command.closes
+        rule = "moved at its cost, no fee"
     entry = contracts.entry(
-        made, given.meta(command.command_id), command.trade_id, "TRADE", "TRADE",
-        ledger.trade_rule(command.liquidity, fees), command.transacted_at_us, filled_e8=command.quantity_e8,
-        external_reference=command.reference or None,
+        made, given.meta(command.command_id), command.trade_id, event or "TRADE", "TRADE", rule,
+        command.transacted_at_us, filled_e8=command.quantity_e8, external_reference=command.reference or None,
     )  # fmt: skip
     return checked(state, entry)
 
@@ -202,6 +213,7 @@ def _reversed_contract(state: State, given: Input, command: CorrectEntry, entry:
         raise ledger.NotCorrectable(f"{entry.entry_id} books {booked.event}: only trades are taken back")
     if state.contracts.get(booked.instrument_id, UNLISTED).ended is not None:
         raise ledger.NotCorrectable(f"{booked.instrument_id} has ended: settle the difference by a transfer")
+    _require_leg(state, entry)
     index_e18 = index_of(state, booked.instrument_id)
     made = draft_of(state, entry.account_id, booked.instrument_id, instrument.contract, index_e18)
     _give_funding_back(made, booked.quantity_e8, int(booked.funding_index_e18))
@@ -218,6 +230,16 @@ def _reversed_contract(state: State, given: Input, command: CorrectEntry, entry:
         made, given.meta(command.command_id), f"correction:{entry.entry_id}", event, "CORRECTION", "reversal",
         given.at_us, order_id=entry.order_id, corrects=entry.entry_id, external_reference=entry.external_reference,
     )  # fmt: skip
+
+
+def _require_leg(state: State, entry: EntryBooked) -> None:
+    """Raises NotCorrectable when the entry's leg is not the account's any more, or about to leave it."""
+    if entry.contract is None or whose(entry.contract.ids.get("requested_by", "")) is None:
+        return
+    if entry.entry_id not in state.legs.open.get(entry.account_id, {}):
+        raise ledger.NotCorrectable(f"leg {entry.entry_id} was moved or compressed: book the reverse trade")
+    if any(one.event.leg.leg_id == entry.entry_id for one in state.moves.values()):
+        raise ledger.NotCorrectable(f"leg {entry.entry_id} is being moved: withdraw that first")
 
 
 def _give_funding_back(made: Draft, quantity_e8: int, since_e18: int) -> None:

@@ -1,8 +1,9 @@
 """Risk: the one place where an order is accepted or rejected, and where credit is reserved.
 
 Owns: `orders.decisions`; its fold is every account's credit: balances, reservations, open orders, decisions made.
-Reads: `orders.commands`, `orders.executions` (ends of orders), `clearing.entries` (balances), reference data and marks.
+Reads: `orders.commands`, `orders.executions` (ends of orders), `clearing.entries` (balances, legs), reference, marks.
 Writes: the answer to each command, `CreditUpdated` for each entry, `ReservationReleased` when an order ends,
+`LegAssessed` and `LegReleased` for legs of trades with the clearing house (legs.py),
 `AccountHalted` and `AccountReopened` as clearing halts an account's ledger and has resolved what it parked.
 Keeps: per account the balances, open reservations, and the newest decisions and transfers, to answer a repeated one.
 

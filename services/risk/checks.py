@@ -12,7 +12,6 @@ from msgspec import Struct
 from services.risk import credit, margin
 from services.risk.account import Account, messages_in_second
 from truetape.errors import ContractError, MarkWanted, MoneyError
-from truetape.ids import MIRRORS
 from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.messages import (
@@ -23,7 +22,6 @@ from truetape.messages import (
     OrderMargin,
     OrderTerms,
     RejectReason,
-    TransferTerms,
 )
 from truetape.money import MAX_E8, ONE_E8, divide
 from truetape.reference import EVERYBODY, Reference
@@ -57,6 +55,8 @@ class Asked(Struct, gc=False):
     received_at_us: int
     at_us: int
     marks: Marks
+    fee_rate_e8: int | None = None
+    """Where that is known; else the dearest."""
 
 
 class Priced(Struct, gc=False):
@@ -90,7 +90,12 @@ def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input
 
 def examine(one: Asked) -> Priced | Refusal:
     """Run all checks in their order: the order with its price, or the first reason against it."""
-    refusal = _first(ORDER_CHECKS, one)
+    return examine_by(one, ORDER_CHECKS, PRICE_CHECKS)
+
+
+def examine_by(one: Asked, order_checks: "Checks[Asked]", price_checks: "Checks[Priced]") -> Priced | Refusal:
+    """The same by these checks, and those of the mark."""
+    refusal = _first(order_checks, one)
     if refusal is not None:
         return refusal
     mark = one.mark
@@ -101,15 +106,16 @@ def examine(one: Asked) -> Priced | Refusal:
     assert seen is not None, "a missing mark is refused"
     try:
         priced = _price(one, seen) if one.instrument.contract is None else _price_contract(one, seen)
-        refusal = _first(PRICE_CHECKS, priced)
+        refusal = _first(price_checks, priced)
     except MarkWanted as wanted:  # Of another position, or of an index: what is not known is not taken for zero.
-        refusal = _unmarked(wanted, one.limits.mark_max_age_us)
+        refusal = unmarked(wanted, one.limits.mark_max_age_us)
     except (MoneyError, ContractError):
         refusal = Refusal("NUMBER_TOO_LARGE", {"quantity_e8": one.order.quantity_e8, "mark_e8": seen.price_e8})
     return priced if refusal is None else refusal._replace(mark=seen)
 
 
-def _unmarked(wanted: MarkWanted, max_age_us: int) -> Refusal:
+def unmarked(wanted: MarkWanted, max_age_us: int) -> Refusal:
+    """A mark that margin needs is missing or stale."""
     if wanted.age_us is None:
         return Refusal("MARK_MISSING", {"marks": 0, "of_position": 1})
     return Refusal("MARK_STALE", {"age_us": wanted.age_us, "max_age_us": max_age_us, "of_position": 1})
@@ -120,7 +126,8 @@ def _price_contract(one: Asked, mark: MarkSeen) -> Priced:
     order, terms = one.order, one.instrument.contract
     assert terms is not None, "it is a contract"
     price_e8 = limit_price_e8(one, mark.price_e8)
-    rate_e8 = credit.fee_rate_e8(one.reference.fees_of(order.account_id), one.instrument)
+    dearest_e8 = credit.fee_rate_e8(one.reference.fees_of(order.account_id), one.instrument)
+    rate_e8 = dearest_e8 if one.fee_rate_e8 is None else one.fee_rate_e8
     held = margin.order_margin(
         one.account, one.instrument, order.side, order.quantity_e8, price_e8, rate_e8, _seen(one)
     )
@@ -140,7 +147,7 @@ def _price(one: Asked, mark: MarkSeen) -> Priced:
     return Priced(one, mark, price_e8, rate_e8, credit.notional_e8(price_e8, quantity_e8), cost_e8)
 
 
-def _first(checks: Sequence[tuple[RejectReason, Callable[[T], Numbers | None]]], subject: T) -> Refusal | None:
+def _first(checks: "Checks[T]", subject: T) -> Refusal | None:
     for reason, check in checks:
         numbers = check(subject)
         if numbers is not None:
@@ -363,7 +370,8 @@ def insufficient_funds(one: Priced) -> Numbers | None:
     return {"needed_e8": needed_e8, "available_e8": available_e8, "reserved_e8": account.reserved.get(asset, 0)}
 
 
-ORDER_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | None]]]] = (
+Checks = Sequence[tuple[RejectReason, Callable[[T], Numbers | None]]]
+ORDER_CHECKS: Final[Checks[Asked]] = (
     ("COMMAND_EXPIRED", command_expired),
     ("MESSAGE_RATE_EXCEEDED", message_rate_exceeded),
     ("TRADING_HALTED", trading_halted),
@@ -382,11 +390,11 @@ ORDER_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | Non
     ("QUANTITY_ABOVE_MAXIMUM", quantity_above_maximum),
     ("TOO_MANY_OPEN_ORDERS", too_many_open_orders),
 )
-MARK_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Asked], Numbers | None]]]] = (
+MARK_CHECKS: Final[Checks[Asked]] = (
     ("MARK_MISSING", mark_missing),
     ("MARK_STALE", mark_stale),
 )
-PRICE_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Priced], Numbers | None]]]] = (
+PRICE_CHECKS: Final[Checks[Priced]] = (
     ("PRICE_OUTSIDE_COLLAR", price_outside_collar),
     ("NUMBER_TOO_LARGE", cost_too_large),
     ("NOTIONAL_BELOW_MINIMUM", notional_below_minimum),
@@ -394,43 +402,6 @@ PRICE_CHECKS: Final[Sequence[tuple[RejectReason, Callable[[Priced], Numbers | No
     ("NOTIONAL_ABOVE_LIMIT", notional_above_limit),
     ("INSUFFICIENT_FUNDS", insufficient_funds),
 )
-
-
-# -- transfers -----------------------------------------------------------------------------------------------------
-
-
-def examine_transfer(terms: TransferTerms, account: Account, given: Input) -> Refusal | None:
-    """A deposit is a fact and needs only an account to land on; a withdrawal needs an open switch and free funds."""
-    reference, amount_e8 = given.tables.reference, terms.amount_e8
-    if terms.account_id not in reference.accounts:
-        return Refusal("ACCOUNT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
-    if amount_e8 == 0:
-        return Refusal("QUANTITY_NOT_POSITIVE", {"amount_e8": 0})
-    if not terms.location.startswith(MIRRORS):
-        return Refusal("TERMS_INCOMPATIBLE", {"location_is_mirror": 0})
-    held_e8 = account.balances.get(terms.asset, 0)
-    if max(abs(amount_e8), abs(held_e8 + amount_e8)) > MAX_E8:
-        return Refusal("NUMBER_TOO_LARGE", {"amount_e8": amount_e8, "held_e8": held_e8})
-    return _examine_withdrawal(terms, account, given) if amount_e8 < 0 else None
-
-
-def _examine_withdrawal(terms: TransferTerms, account: Account, given: Input) -> Refusal | None:
-    """What positions need as margin stays, and profit that is not paid yet cannot leave."""
-    reference = given.tables.reference
-    if reference.trading_state_of(terms.account_id) == "HALTED":
-        return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8})
-    if account.halted_by:
-        return Refusal("TRADING_HALTED", {"amount_e8": terms.amount_e8, "ledger_halted": 1})
-    max_age_us = reference.limits_of(terms.account_id).mark_max_age_us
-    seen = Published(given.tables.marks, reference, given.at_us, max_age_us)
-    try:
-        available_e8 = margin.free_e8(account, terms.asset, seen, spends=True)
-    except MarkWanted as wanted:
-        return _unmarked(wanted, max_age_us)
-    if -terms.amount_e8 > available_e8:
-        numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}
-        return Refusal("INSUFFICIENT_FUNDS", numbers | {"reserved_e8": account.reserved.get(terms.asset, 0)})
-    return None
 
 
 def markdown() -> str:

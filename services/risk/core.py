@@ -8,7 +8,7 @@ which of them was heard first. One venue order makes an order today, so that its
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.risk import checks, credit
+from services.risk import checks, credit, legs, transfers
 from services.risk.account import (
     NOBODY,
     Account,
@@ -113,7 +113,7 @@ def _transfer(state: State, given: Input, command: m.RequestTransfer) -> Message
     if terms.transfer_id in account.transfers:
         return None
     meta = given.meta(terms.transfer_id)
-    refusal = checks.examine_transfer(terms, account, given)
+    refusal = transfers.examine_transfer(terms, account, given)
     if refusal is not None:
         return m.TransferRejected(meta, terms, refusal.reason, refusal.numbers)
     return m.TransferApproved(meta, terms)
@@ -170,6 +170,8 @@ def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated
             released_e8 = reservation.reserved_e8 - credit.left_e8(reservation, reservation.quantity_e8, cleared_e8)
     elif (withdrawal := account.withdrawals.get(entry.entry_id)) is not None:
         asset, released_e8 = withdrawal.asset, withdrawal.reserved_e8
+    elif (leg := legs.booked(account, entry)) is not None:
+        asset, released_e8 = leg.asset, leg.reserved_e8
     return m.CreditUpdated(
         meta=given.meta(entry.order_id or entry.entry_id),
         account_id=entry.account_id,
@@ -236,6 +238,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.EntryBooked: _booked,
     m.InputParked: _parked,
     m.ParkedDismissed: _dismissed,
+    m.LegChanged: legs.changed,
 }
 
 
@@ -279,6 +282,7 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
         credit.clear(account, event.order_id, event.filled_e8, event.released_e8)
     else:
         credit.book_withdrawal(account, event.entry_id)
+        legs.free(account, event.entry_id)
     if event.reopens_account:
         account.halted_by = ""
     if (held := event.contract) is not None:
@@ -319,6 +323,8 @@ _CHANGES: Final[dict[type, Callable[[State, Any], None]]] = {
     m.AccountReopened: _reopened,
     m.ReservationReleased: _released,
     m.TransferApproved: _approved,
+    m.LegAssessed: legs.assessed,
+    m.LegReleased: lambda state, event: legs.free(state.account(event.account_id), event.leg_id),
 }
 
 

@@ -78,7 +78,7 @@ def reserve(account: Account, accepted: OrderAccepted) -> None:
     )
     account.accepted += 1
     account.open_orders += 1
-    _hold(account, accepted.reserved_asset, accepted.reserved_e8)
+    hold(account, accepted.reserved_asset, accepted.reserved_e8)
 
 
 def clear(account: Account, order_id: str, filled_e8: int, released_e8: int) -> None:
@@ -107,13 +107,13 @@ def end(account: Account, order_id: str, filled_e8: int, released_e8: int) -> No
 def hold_withdrawal(account: Account, transfer_id: str, asset: str, amount_e8: int) -> None:
     """An approved withdrawal holds its amount until it is booked."""
     account.withdrawals[transfer_id] = Withdrawal(asset, amount_e8)
-    _hold(account, asset, amount_e8)
+    hold(account, asset, amount_e8)
 
 
 def book_withdrawal(account: Account, transfer_id: str) -> None:
     """Clearing booked a transfer: what it held is free, since the balance has moved."""
     if (withdrawal := account.withdrawals.pop(transfer_id, None)) is not None:
-        _hold(account, withdrawal.asset, -withdrawal.reserved_e8)
+        hold(account, withdrawal.asset, -withdrawal.reserved_e8)
 
 
 def _drop(account: Account, order_id: str, reservation: Reservation) -> None:
@@ -128,10 +128,11 @@ def _drop(account: Account, order_id: str, reservation: Reservation) -> None:
 def _free(account: Account, reservation: Reservation, released_e8: int) -> None:
     reservation.reserved_e8 -= released_e8
     assert reservation.reserved_e8 >= 0, f"{-reservation.reserved_e8}e-8 too much was released"
-    _hold(account, reservation.asset, -released_e8)
+    hold(account, reservation.asset, -released_e8)
 
 
-def _hold(account: Account, asset: str, amount_e8: int) -> None:
+def hold(account: Account, asset: str, amount_e8: int) -> None:
+    """Reserve so much more of an asset, or less."""
     held_e8 = account.reserved.get(asset, 0) + amount_e8
     assert held_e8 >= 0, f"{held_e8}e-8 {asset} reserved"
     if held_e8:

@@ -61,7 +61,8 @@ def credit_is_never_negative(found: Evidence) -> Wrong:
             yield f"{account} has {short}"
     yield from found.against(
         "reserved is what is open", "nothing stays reserved", "reserved is not used twice", "reserved adds up",
-        "reserved is enough", "a withdrawal uses what it held", "credit follows entries",
+        "reserved is enough", "an entry uses what was held", "a leg is reserved once", "no leg while halted",
+        "a leg frees what it held", "credit follows entries",
     )  # fmt: skip
     for account, credit in found.credit().items():
         held = {asset: e8 for asset, e8 in found.balances()[f"client:{account}"].items() if e8}

@@ -38,6 +38,7 @@ LEGAL = {
     ("ALLEGED", "withdraw", FIRST): "WITHDRAWN", ("MISMATCHED", "withdraw", FIRST): "WITHDRAWN",
     ("ALLEGED", "reject", OTHER): "REJECTED", ("MISMATCHED", "reject", OTHER): "REJECTED",
     ("ALLEGED", "pass_deadline", CLOCK): "EXPIRED", ("MISMATCHED", "pass_deadline", CLOCK): "EXPIRED",
+    ("AFFIRMED", "pass_deadline", CLOCK): "EXPIRED",
     ("AFFIRMED", "novate", HOUSE): "NOVATED", ("AFFIRMED", "refuse", HOUSE): "REFUSED",
 }  # fmt: skip
 

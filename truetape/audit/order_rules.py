@@ -55,6 +55,8 @@ class OrderRules:
         self._orders: Archive[Order] = Archive(Order)
         self._withdrawals: dict[str, tuple[str, str, int]] = {}
         """Transfer id -> account, asset and amount reserved."""
+        self._legs: dict[str, tuple[str, str, int]] = {}
+        """The same of legs that risk has reserved and nobody has booked or let go, by leg id."""
         self._reserved: dict[str, dict[str, int]] = {}
         self._halted_accounts: dict[str, str] = {}
         """Accounts whose ledger is halted, with the InputParked, as risk was told."""
@@ -67,6 +69,8 @@ class OrderRules:
             m.AccountReopened: self._reopened,
             m.ReservationReleased: self._released,
             m.TransferApproved: self._approved,
+            m.LegAssessed: self._leg_assessed,
+            m.LegReleased: self._leg_released,
             m.OrderRouted: self._routed,
             m.OrderNotRouted: self._not_routed,
             m.OrderAcknowledged: self._acknowledged,
@@ -91,7 +95,7 @@ class OrderRules:
             add(self._reserved.setdefault(account, {}), [(order.reserved_asset, left)])
             if order.status in TERMINAL and order.ended_at <= answered and order.cleared_e8 == order.filled_e8:
                 self._expect(left == 0, "nothing stays reserved", f"{where} {order_id}", account, 0, left)
-        for account, asset, amount_e8 in self._withdrawals.values():
+        for account, asset, amount_e8 in (*self._withdrawals.values(), *self._legs.values()):
             add(self._reserved.setdefault(account, {}), [(asset, amount_e8)])
         for account in sorted(self._reserved.keys() | credit.keys()):
             tape = {asset: e8 for asset, e8 in self._reserved.get(account, {}).items() if e8}
@@ -150,6 +154,26 @@ class OrderRules:
         if terms.amount_e8 < 0:
             self._withdrawals[terms.transfer_id] = (terms.account_id, terms.asset, -terms.amount_e8)
 
+    def _leg_assessed(self, where: str, given: Given, event: m.LegAssessed) -> None:
+        """A leg is reserved once, within the margin that risk saw, and never of an account that may not trade."""
+        if not event.accepted:
+            return
+        account, margin = event.account_id, event.margin
+        known = event.leg_id in self._legs
+        self._expect(not known, "a leg is reserved once", where, account, "no reservation", event.leg_id)
+        state = self._kill_switch.at(account, event.reference_offset)
+        self._expect(state != "HALTED", "no leg while halted", where, account, state, "LegAssessed")
+        if margin is not None:
+            needs = margin.required_e8 + margin.reserved_e8 + margin.adds_e8 + event.reserved_e8
+            enough = margin.adds_e8 == 0 or needs <= margin.equity_e8
+            self._expect(enough, "margin is enough", where, account, margin.equity_e8, needs)
+        self._legs[event.leg_id] = (account, event.reserved_asset, event.reserved_e8)
+
+    def _leg_released(self, where: str, given: Given, event: m.LegReleased) -> None:
+        held = self._legs.pop(event.leg_id, ("", "", -1))
+        right = (event.account_id, event.asset, event.released_e8)
+        self._expect(held == right, "a leg frees what it held", where, event.account_id, held, right)
+
     def _halted(self, where: str, given: Given, event: m.AccountHalted) -> None:
         self._halted_accounts[event.account_id] = event.parked_event_id
 
@@ -161,9 +185,9 @@ class OrderRules:
         if event.reopens_account:
             self._reopened(where, given, event)
         if event.order_id is None:
-            _, _, held_e8 = self._withdrawals.pop(event.entry_id, ("", "", 0))
+            held = self._withdrawals.pop(event.entry_id, None) or self._legs.pop(event.entry_id, ("", "", 0))
             used = event.released_e8
-            self._expect(used == held_e8, "a withdrawal uses what it held", where, event.account_id, held_e8, used)
+            self._expect(used == held[2], "an entry uses what was held", where, event.account_id, held[2], used)
             return
         order = self._known(where, event.order_id, event.account_id)
         if order is not None:

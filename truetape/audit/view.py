@@ -104,7 +104,11 @@ class Expected:
             case m.OrderAccepted():
                 key = (event.order.account_id, event.reserved_asset)
                 self._add("credit", key, balance_e8=0, reserved_e8=event.reserved_e8)
-            case m.ReservationReleased():
+            case m.LegAssessed():
+                self._add(
+                    "credit", (event.account_id, event.reserved_asset), balance_e8=0, reserved_e8=event.reserved_e8
+                )
+            case m.ReservationReleased() | m.LegReleased():
                 self._add("credit", (event.account_id, event.asset), balance_e8=0, reserved_e8=-event.released_e8)
             case m.TransferApproved(transfer=terms) if terms.amount_e8 < 0:
                 self._add("credit", (terms.account_id, terms.asset), balance_e8=0, reserved_e8=-terms.amount_e8)

@@ -1706,7 +1706,19 @@ def read_BookTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v9, at = p.read_long(data, at)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
-    return m.BookTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+    return m.BookTrade(
+        command_id=v1,
+        account_id=v2,
+        trade_id=v3,
+        instrument_id=v4,
+        side=v5,
+        quantity_e8=v6,
+        price_e8=v7,
+        liquidity=v8,
+        transacted_at_us=v9,
+        requested_by=v10,
+        reference=v11,
+    ), at
 
 
 def decode_57(data: bytes) -> Any:
@@ -2396,7 +2408,7 @@ def read_TradeLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_symbol(data, at, symbols_Side)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
-    return m.TradeLeg(v1, v2, v3, v4, v5, v6), at
+    return m.TradeLeg(leg_id=v1, account_id=v2, instrument_id=v3, side=v4, quantity_e8=v5, price_e8=v6), at
 
 
 def read_TradeChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2438,7 +2450,21 @@ def read_TradeChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v18 = tuple(v20)
     v22, at = p.read_string(data, at)
     v23, at = p.read_string(data, at)
-    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23), at
+    return m.TradeChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        trade_id=v4,
+        first_id=v5,
+        actor=v6,
+        state=v7,
+        views=v8,
+        differences=v13,
+        expires_at_us=v17,
+        legs=v18,
+        detail=v22,
+        requested_by=v23,
+    ), at
 
 
 def decode_69(data: bytes) -> Any:
@@ -2884,6 +2910,506 @@ def read_FeesSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_84(data: bytes) -> Any:
     message, at = read_FeesSet_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_BookTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_Side)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_symbol(data, at, symbols_Liquidity)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = p.read_long(data, at)
+        v12 = v14
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_string(data, at)
+    return m.BookTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v15, v16), at
+
+
+def decode_85(data: bytes) -> Any:
+    message, at = read_BookTrade_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TradeLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_Side)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = p.read_long(data, at)
+        v7 = v9
+    v10, at = p.read_string(data, at)
+    return m.TradeLeg(v1, v2, v3, v4, v5, v6, v7, v10), at
+
+
+def read_AskLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = read_TradeLeg_2(data, at)
+    v8, at = p.read_boolean(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_string(data, at)
+    return m.AskLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+
+
+def decode_86(data: bytes) -> Any:
+    message, at = read_AskLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AnswerLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_boolean(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.AnswerLeg(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_87(data: bytes) -> Any:
+    message, at = read_AnswerLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TellLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    return m.TellLeg(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_88(data: bytes) -> Any:
+    message, at = read_TellLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ReleaseLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = read_TradeLeg_2(data, at)
+    return m.ReleaseLeg(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_89(data: bytes) -> Any:
+    message, at = read_ReleaseLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegShare(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    return m.LegShare(v1, v2), at
+
+
+def read_MoveLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_LegShare(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    return m.MoveLeg(v1, v2, v3, v4, v5, v9, v10), at
+
+
+def decode_90(data: bytes) -> Any:
+    message, at = read_MoveLeg(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_EndMove(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.EndMove(v1, v2, v3, v4, v5), at
+
+
+def decode_91(data: bytes) -> Any:
+    message, at = read_EndMove(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AgreeMoves(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_boolean(data, at)
+    v5, at = p.read_string(data, at)
+    return m.AgreeMoves(v1, v2, v3, v4, v5), at
+
+
+def decode_92(data: bytes) -> Any:
+    message, at = read_AgreeMoves(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CompressLegs(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.CompressLegs(v1, v2, v3, v4), at
+
+
+def decode_93(data: bytes) -> Any:
+    message, at = read_CompressLegs(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_NetPayments(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.NetPayments(v1, v2, v3, v4), at
+
+
+def decode_94(data: bytes) -> Any:
+    message, at = read_NetPayments(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TradeChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_symbol(data, at, symbols_TradeState)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = read_TradeTerms(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v15: list[Any] = []
+    v14, at = p.read_count(data, at)
+    while v14 > 0:
+        v16, at = read_TradeDifference(data, at)
+        v15.append(v16)
+        v14 -= 1
+        if v14 == 0:
+            v14, at = p.read_count(data, at)
+    v13 = tuple(v15)
+    v17, at = p.read_long(data, at)
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_TradeLeg_2(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22, at = p.read_string(data, at)
+    v23, at = p.read_string(data, at)
+    v24, at = p.read_string(data, at)
+    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23, v24), at
+
+
+def decode_95(data: bytes) -> Any:
+    message, at = read_TradeChanged_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = read_TradeLeg_2(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_string(data, at)
+    v14, at = p.read_string(data, at)
+    return m.LegChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14), at
+
+
+def decode_96(data: bytes) -> Any:
+    message, at = read_LegChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    return m.LegAnswered(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_97(data: bytes) -> Any:
+    message, at = read_LegAnswered(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MoveChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = read_TradeLeg_2(data, at)
+    v10: list[Any] = []
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = read_TradeLeg_2(data, at)
+        v10.append(v11)
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = tuple(v10)
+    v12, at = p.read_string(data, at)
+    v13, at = p.read_string(data, at)
+    v14, at = p.read_string(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_string(data, at)
+    v17, at = p.read_string(data, at)
+    return m.MoveChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v13, v14, v15, v16, v17), at
+
+
+def decode_98(data: bytes) -> Any:
+    message, at = read_MoveChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MovesAgreed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_boolean(data, at)
+    v6, at = p.read_string(data, at)
+    return m.MovesAgreed(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_99(data: bytes) -> Any:
+    message, at = read_MovesAgreed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegsCompressed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_TradeLeg_2(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v11: list[Any] = []
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = read_TradeLeg_2(data, at)
+        v11.append(v12)
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = tuple(v11)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_long(data, at)
+    v18, at = p.read_string(data, at)
+    return m.LegsCompressed(v1, v2, v3, v4, v5, v9, v13, v14, v15, v16, v17, v18), at
+
+
+def decode_100(data: bytes) -> Any:
+    message, at = read_LegsCompressed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_Instruction(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v8: dict[str, Any] = {}
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = p.read_string(data, at)
+        v10, at = p.read_long(data, at)
+        v8[v9] = v10
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = v8
+    v11, at = p.read_long(data, at)
+    return m.Instruction(v1, v2, v3, v4, v5, v6, v11), at
+
+
+def read_PaymentsNetted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_Instruction(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v9, at = p.read_string(data, at)
+    return m.PaymentsNetted(v1, v2, v3, v4, v5, v9), at
+
+
+def decode_101(data: bytes) -> Any:
+    message, at = read_PaymentsNetted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegAssessed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_boolean(data, at)
+    v6, at = p.read_string(data, at)
+    v9: dict[str, Any] = {}
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = p.read_string(data, at)
+        v11, at = p.read_long(data, at)
+        v9[v10] = v11
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = v9
+    v12, at = p.read_string(data, at)
+    v13, at = p.read_symbol(data, at, symbols_Side)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_string(data, at)
+    v17, at = p.read_long(data, at)
+    v18, at = p.read_long(data, at)
+    v19, at = p.read_long(data, at)
+    v20: Any = None
+    v21, at = p.read_branch(data, at)
+    if v21:
+        v22, at = read_MarkSeen(data, at)
+        v20 = v22
+    v23: Any = None
+    v24, at = p.read_branch(data, at)
+    if v24:
+        v25, at = read_OrderMargin_2(data, at)
+        v23 = v25
+    return m.LegAssessed(v1, v2, v3, v4, v5, v6, v7, v12, v13, v14, v15, v16, v17, v18, v19, v20, v23), at
+
+
+def decode_102(data: bytes) -> Any:
+    message, at = read_LegAssessed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LegReleased(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    return m.LegReleased(v1, v2, v3, v4, v5), at
+
+
+def decode_103(data: bytes) -> Any:
+    message, at = read_LegReleased(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -4198,10 +4724,18 @@ def write_BookTrade(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.transacted_at_us)
     p.write_string(out, value.requested_by)
     p.write_string(out, value.reference)
+    v1 = value.cost_e8
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+    p.write_string(out, value.event)
+    p.write_string(out, value.closes)
 
 
-def encode_57(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x009"]
+def encode_85(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00U"]
     write_BookTrade(out, message)
     return b"".join(out)
 
@@ -4330,6 +4864,13 @@ def write_TradeLeg(out: list[bytes], value: Any) -> None:
     out.append(symbols_Side_written[value.side])
     p.write_long(out, value.quantity_e8)
     p.write_long(out, value.price_e8)
+    v1 = value.cost_e8
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v1)
+    p.write_string(out, value.closes)
 
 
 def write_TradeChanged(out: list[bytes], value: Any) -> None:
@@ -4362,10 +4903,11 @@ def write_TradeChanged(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
     p.write_string(out, value.detail)
     p.write_string(out, value.requested_by)
+    p.write_string(out, value.reason)
 
 
-def encode_69(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00E"]
+def encode_95(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00_"]
     write_TradeChanged(out, message)
     return b"".join(out)
 
@@ -4545,6 +5087,356 @@ def encode_80(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_AskLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.kind)
+    p.write_string(out, value.from_id)
+    write_TradeLeg(out, value.leg)
+    p.write_boolean(out, value.accept)
+    p.write_long(out, value.expires_at_us)
+    p.write_string(out, value.reference)
+
+
+def encode_86(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00V"]
+    write_AskLeg(out, message)
+    return b"".join(out)
+
+
+def write_AnswerLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.leg_id)
+    p.write_boolean(out, value.accepted)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_87(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00W"]
+    write_AnswerLeg(out, message)
+    return b"".join(out)
+
+
+def write_TellLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.party_id)
+    p.write_string(out, value.state)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.detail)
+
+
+def encode_88(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00X"]
+    write_TellLeg(out, message)
+    return b"".join(out)
+
+
+def write_ReleaseLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.kind)
+    write_TradeLeg(out, value.leg)
+
+
+def encode_89(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00Y"]
+    write_ReleaseLeg(out, message)
+    return b"".join(out)
+
+
+def write_LegShare(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.quantity_e8)
+
+
+def write_MoveLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.kind)
+    v1 = value.shares
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_LegShare(out, v2)
+    out.append(b"\x00")
+    p.write_string(out, value.reference)
+    p.write_string(out, value.requested_by)
+
+
+def encode_90(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00Z"]
+    write_MoveLeg(out, message)
+    return b"".join(out)
+
+
+def write_EndMove(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.move_id)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_91(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00["]
+    write_EndMove(out, message)
+    return b"".join(out)
+
+
+def write_AgreeMoves(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.from_id)
+    p.write_boolean(out, value.agreed)
+    p.write_string(out, value.requested_by)
+
+
+def encode_92(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\\"]
+    write_AgreeMoves(out, message)
+    return b"".join(out)
+
+
+def write_CompressLegs(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.requested_by)
+
+
+def encode_93(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00]"]
+    write_CompressLegs(out, message)
+    return b"".join(out)
+
+
+def write_NetPayments(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.value_date)
+    p.write_string(out, value.requested_by)
+
+
+def encode_94(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00^"]
+    write_NetPayments(out, message)
+    return b"".join(out)
+
+
+def write_LegChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.kind)
+    p.write_string(out, value.from_id)
+    write_TradeLeg(out, value.leg)
+    p.write_string(out, value.state)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.detail)
+    p.write_long(out, value.expires_at_us)
+    p.write_string(out, value.reference)
+    p.write_string(out, value.requested_by)
+
+
+def encode_96(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00`"]
+    write_LegChanged(out, message)
+    return b"".join(out)
+
+
+def write_LegAnswered(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.party_id)
+    p.write_long(out, value.left)
+
+
+def encode_97(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00a"]
+    write_LegAnswered(out, message)
+    return b"".join(out)
+
+
+def write_MoveChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.move_id)
+    p.write_string(out, value.kind)
+    p.write_string(out, value.state)
+    write_TradeLeg(out, value.leg)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_TradeLeg(out, v2)
+    out.append(b"\x00")
+    p.write_string(out, value.actor)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.detail)
+    p.write_long(out, value.expires_at_us)
+    p.write_string(out, value.reference)
+    p.write_string(out, value.requested_by)
+
+
+def encode_98(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00b"]
+    write_MoveChanged(out, message)
+    return b"".join(out)
+
+
+def write_MovesAgreed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.from_id)
+    p.write_boolean(out, value.agreed)
+    p.write_string(out, value.requested_by)
+
+
+def encode_99(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00c"]
+    write_MovesAgreed(out, message)
+    return b"".join(out)
+
+
+def write_LegsCompressed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    v1 = value.ended
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_TradeLeg(out, v2)
+    out.append(b"\x00")
+    v3 = value.left
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            write_TradeLeg(out, v4)
+    out.append(b"\x00")
+    p.write_long(out, value.gross_before_e8)
+    p.write_long(out, value.gross_after_e8)
+    p.write_long(out, value.net_quantity_e8)
+    p.write_long(out, value.net_cost_e8)
+    p.write_long(out, value.ended_cost_e8)
+    p.write_string(out, value.requested_by)
+
+
+def encode_100(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00d"]
+    write_LegsCompressed(out, message)
+    return b"".join(out)
+
+
+def write_Instruction(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.instruction_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    p.write_long(out, value.received_e8)
+    p.write_long(out, value.paid_e8)
+    v1 = value.parts
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.payments)
+
+
+def write_PaymentsNetted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.value_date)
+    v1 = value.instructions
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_Instruction(out, v2)
+    out.append(b"\x00")
+    p.write_string(out, value.requested_by)
+
+
+def encode_101(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00e"]
+    write_PaymentsNetted(out, message)
+    return b"".join(out)
+
+
+def write_LegAssessed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.trade_id)
+    p.write_boolean(out, value.accepted)
+    p.write_string(out, value.reason)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    p.write_string(out, value.instrument_id)
+    out.append(symbols_Side_written[value.side])
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    p.write_string(out, value.reserved_asset)
+    p.write_long(out, value.reserved_e8)
+    p.write_long(out, value.fee_rate_e8)
+    p.write_long(out, value.reference_offset)
+    v4 = value.mark
+    if v4 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarkSeen(out, v4)
+    v5 = value.margin
+    if v5 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_OrderMargin(out, v5)
+
+
+def encode_102(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00f"]
+    write_LegAssessed(out, message)
+    return b"".join(out)
+
+
+def write_LegReleased(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.released_e8)
+
+
+def encode_103(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00g"]
+    write_LegReleased(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -4630,6 +5522,25 @@ DECODERS: dict[int, Any] = {
     82: decode_82,
     83: decode_83,
     84: decode_84,
+    85: decode_85,
+    86: decode_86,
+    87: decode_87,
+    88: decode_88,
+    89: decode_89,
+    90: decode_90,
+    91: decode_91,
+    92: decode_92,
+    93: decode_93,
+    94: decode_94,
+    95: decode_95,
+    96: decode_96,
+    97: decode_97,
+    98: decode_98,
+    99: decode_99,
+    100: decode_100,
+    101: decode_101,
+    102: decode_102,
+    103: decode_103,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -4686,14 +5597,14 @@ ENCODERS: dict[Any, Any] = {
     m.AccountReopened: encode_54,
     m.TakeContractFact: encode_55,
     m.ApplyContractFact: encode_56,
-    m.BookTrade: encode_57,
+    m.BookTrade: encode_85,
     m.CorrectEntry: encode_58,
     m.ContractFactTaken: encode_60,
     m.ClearingRefused: encode_61,
     m.TellTrade: encode_66,
     m.EndTrade: encode_67,
     m.ConfirmLeg: encode_68,
-    m.TradeChanged: encode_69,
+    m.TradeChanged: encode_95,
     m.LegConfirmed: encode_70,
     m.LegsAskedAgain: encode_71,
     m.SetMarginClass: encode_73,
@@ -4704,4 +5615,21 @@ ENCODERS: dict[Any, Any] = {
     m.ContractFixed: encode_78,
     m.FixingMissing: encode_79,
     m.FactSent: encode_80,
+    m.AskLeg: encode_86,
+    m.AnswerLeg: encode_87,
+    m.TellLeg: encode_88,
+    m.ReleaseLeg: encode_89,
+    m.MoveLeg: encode_90,
+    m.EndMove: encode_91,
+    m.AgreeMoves: encode_92,
+    m.CompressLegs: encode_93,
+    m.NetPayments: encode_94,
+    m.LegChanged: encode_96,
+    m.LegAnswered: encode_97,
+    m.MoveChanged: encode_98,
+    m.MovesAgreed: encode_99,
+    m.LegsCompressed: encode_100,
+    m.PaymentsNetted: encode_101,
+    m.LegAssessed: encode_102,
+    m.LegReleased: encode_103,
 }

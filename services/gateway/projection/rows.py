@@ -166,7 +166,12 @@ def _credited(batch: Batch, event: m.CreditUpdated) -> None:
         batch.credited(event.account_id, event.released_asset, 0, -event.released_e8)
 
 
-def _released(batch: Batch, event: m.ReservationReleased) -> None:
+def _leg_assessed(batch: Batch, event: m.LegAssessed) -> None:
+    if event.reserved_e8:
+        batch.credited(event.account_id, event.reserved_asset, 0, event.reserved_e8)
+
+
+def _released(batch: Batch, event: m.ReservationReleased | m.LegReleased) -> None:
     if event.released_e8:
         batch.credited(event.account_id, event.asset, 0, -event.released_e8)
 
@@ -291,6 +296,8 @@ ROWS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     m.OrderRejected: _rejected,
     m.CreditUpdated: _credited,
     m.ReservationReleased: _released,
+    m.LegAssessed: _leg_assessed,
+    m.LegReleased: _released,
     m.TransferApproved: _transfer,
     m.TransferRejected: _transfer,
     m.OrderRouted: _routed,
