@@ -73,3 +73,63 @@ class Interests(Struct, frozen=True):
     """Open interest of every instrument."""
 
     instruments: list[Interest]
+
+
+class Fact(Struct, frozen=True):
+    """A settlement price, funding step or end of a contract, or one that is missing."""
+
+    fact_id: str
+    instrument_id: str
+    kind: str
+    state: str
+    """TAKEN by the ledger, or MISSING: recorded prices did not give it, and an operator has to name it."""
+    effective_at: Time
+    price: str
+    """Decimal; empty when it is missing."""
+    rate: str
+    """Of FUNDING: per funding interval, decimal; else empty."""
+    elapsed_seconds: str
+    funding_index: str
+    """Of FUNDING: what one contract has paid since its listing, decimal; else empty."""
+    source: str
+    """WINDOW: the mean of the window. LAST: the last price before. Empty: an operator's, or funding."""
+    requested_by: str
+    partitions: int
+    """Of the ledger, that have taken it."""
+    accounts: int
+    """That it concerned."""
+    numbers: dict[str, int]
+    """Its evidence, by name with its unit."""
+    ids: dict[str, str]
+    reason: str
+    """Why it is missing; else empty."""
+
+
+class Facts(Struct, frozen=True):
+    """Facts of a contract, newest first."""
+
+    facts: list[Fact]
+    next_cursor: str | None
+
+
+class FactPublished(Struct, frozen=True):
+    """What the partitions of the ledger did with a fact."""
+
+    fact_id: str
+    effective_at: Time
+    taken: int
+    """Partitions that took it now; those that had it already are not counted."""
+    accounts: int
+    """That it concerned in those."""
+    funding_index: str
+    """After it; decimal, empty when nobody took it now."""
+
+
+class Corrected(Struct, frozen=True):
+    """The entry that takes another one back."""
+
+    entry_id: str
+    corrects: str
+    account_id: str
+    event_id: str
+    booked_at: Time

@@ -33,7 +33,7 @@ from truetape.api import (
     Submitted,
     Transfer,
 )
-from truetape.api_reports import Statement
+from truetape.api_reports import Corrected, Fact, FactPublished, Statement
 from truetape.errors import TruetapeError
 
 __all__ = [
@@ -187,6 +187,11 @@ class Client:
         """The account's day in UTC, such as 2026-11-26: opening balances, every line booked, closing balances."""
         return self._ask("GET", f"/v1/statements/{day}", Statement)
 
+    def facts(self, instrument_id: str, kind: str | None = None, limit_per_page: int = 100) -> Iterator[Fact]:
+        """Settlement prices, funding steps and ends of a contract, newest first, page by page."""
+        path = f"/v1/contracts/{instrument_id}/facts"
+        return self._pages(path, "facts", Fact, _given(kind=kind), limit_per_page)
+
     def positions(self) -> list[Position]:
         """All positions."""
         return self._list("/v1/positions", "positions", Position)
@@ -236,6 +241,16 @@ class Client:
             "external_reference": external_reference,
         }  # fmt: skip
         return self._ask("POST", "/v1/admin/deposits", Transfer, json=body)
+
+    def publish_fact(self, kind: str, instrument_id: str, price: str, **more: Any) -> FactPublished:
+        """Let a fact about a contract count (scope admin); `more` as FactRequest in docs/openapi.json has it."""
+        body = {"kind": kind, "instrument_id": instrument_id, "price": price, **more}
+        return self._ask("POST", "/v1/admin/facts", FactPublished, json=body)
+
+    def correct(self, account_id: str, entry_id: str, reason: str, busted: bool = True) -> Corrected:
+        """Take an entry back (scope admin): a trade that its venue busted, or one that was wrong."""
+        body = {"account_id": account_id, "entry_id": entry_id, "reason": reason, "busted": busted}
+        return self._ask("POST", "/v1/admin/corrections", Corrected, json=body)
 
     def administer(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Any other operation under /v1/admin, as docs/api.md describes it."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway import (
     administration,
     bilateral,
+    facts,
     operations,
     parked,
     reading,
@@ -36,6 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *streaming.routes.all,
     *transfers.routes.all,
     *bilateral.routes.all,
+    *facts.routes.all,
     *administration.routes.all,
     *parked.routes.all,
     *registry.routes.all,

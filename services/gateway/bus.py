@@ -122,6 +122,11 @@ class Bus:
         partition = ids.partition_of(account_id, CLEARING_COMMANDS.partitions)
         return self._send(id, Part(CLEARING_COMMANDS.name, partition), account_id.encode(), command)
 
+    def send_fact(self, fact: m.ContractFact, partition: int) -> Waiter:
+        """Produce a fact to one partition of clearing; see `_send`. The tail must await the account "", nobody's."""
+        part = Part(CLEARING_COMMANDS.name, partition)
+        return self._send(_fact_in(fact.fact_id, partition), part, b"", m.TakeContractFact(fact))
+
     def send_reference(self, command: Any) -> Waiter:
         """Produce a reference command; see `_send`."""
         return self._send(command.command_id, Part(REFERENCE_COMMANDS.name, 0), b"", command)
@@ -261,5 +266,16 @@ def _answered_id(event: Any) -> str:
             return event.transfer.transfer_id
         case m.EntryBooked(release=m.Release() as release) | m.ParkedDismissed(release=release):
             return release.command_id
+        case m.ContractFactTaken():
+            return _fact_in(event.fact.fact_id, event.meta.cause.partition)
+        case m.ClearingRefused(command="TakeContractFact"):
+            return _fact_in(event.command_id, event.meta.cause.partition)
+        case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:
+            return event.meta.correlation_id
         case _:
             return getattr(event, "command_id", "")
+
+
+def _fact_in(fact_id: str, partition: int) -> str:
+    """Under which a partition's answer to a fact is awaited: every partition answers it."""
+    return f"{fact_id}@{partition}"

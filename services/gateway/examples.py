@@ -60,6 +60,13 @@ EXAMPLES: Final[dict[str, Any]] = {
     "EndTradeRequest": {
         "reference": "UTI-2026-1", "counterparty_id": "globex", "action": "WITHDRAW", "reason": "told twice",
     },
+    "FactRequest": {
+        "kind": "EXPIRY", "instrument_id": "BTC-USDT-20261225", "price": "60123.5",
+        "effective_at": "2026-12-25T08:00:00Z",
+    },
+    "CorrectionRequest": {
+        "account_id": "acme", "entry_id": "alpha:BTCUSDT:17", "busted": True, "reason": "the venue busted it",
+    },
     "KeyRequest": {"scopes": ["read", "trade"], "account_id": "acme", "expires_in_seconds": 2592000},
     "Balances": {"balances": [{"asset": "USDT", "balance": "100000", "reserved": "600.6", "available": "99399.4"}]},
     "Positions": {

@@ -99,6 +99,15 @@ class Gateway:
         """Whether requests can be answered: the reference table is read, and the tape's end is followed."""
         return self.bus.tail.ready.is_set()
 
+    async def record_at(self, part: Part, offset: int, seconds: float = 10.0) -> bytes | None:
+        """The bytes of one record of the tape; None when they cannot be had in time."""
+        span = {part: (offset, offset + 1)}
+        try:
+            records = await asyncio.to_thread(lambda: list(self._outside.read_span(span, seconds)))
+        except TruetapeError:
+            return None
+        return records[0].value if records else None
+
     def missing(self) -> list[str]:
         """What is missing before the gateway is ready; empty when it is."""
         tail = [] if self.bus.tail.ready.is_set() else ["the end of the tape is not reached"]

@@ -1,12 +1,18 @@
 """A command to the ledger, and the event that answers it."""
 
-from services.gateway.bus import Answer
+import asyncio
+
+from services.gateway.bus import Answer, Waiter
 from services.gateway.problems import Problem
 from services.gateway.routing import Call
 from services.gateway.submission import unknown_outcome
 from truetape import messages as m
+from truetape.topics import CLEARING_COMMANDS
 
-LedgerCommand = m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade
+NOBODYS = ""
+"""The account of records that are nobody's."""
+
+LedgerCommand = m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry
 
 
 async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:
@@ -22,3 +28,25 @@ async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:
     if isinstance(answer.event, m.InputParked):
         raise Problem("command_set_aside", answer.event.reason, command_id=command.command_id)
     return answer
+
+
+async def ask_every_partition(call: Call, fact: m.ContractFact) -> list[Answer]:
+    """Send a fact to every partition of the ledger, and wait for all their answers.
+
+    Raises Problem overloaded or broker_unavailable when nothing was sent, and outcome_unknown when some partition has
+    not answered: the same fact may be sent again.
+    """
+    bus = call.gateway.bus
+    waiters: list[Waiter] = []
+    with bus.tail.awaiting(NOBODYS):
+        try:
+            for partition in range(CLEARING_COMMANDS.partitions):
+                waiters.append(bus.send_fact(fact, partition))
+        except Problem:
+            if not waiters:
+                raise
+        answers = await asyncio.gather(*map(bus.answer, waiters))
+    found = [answer for answer in answers if answer is not None]
+    if len(found) < CLEARING_COMMANDS.partitions:
+        raise unknown_outcome("the fact", fact_id=fact.fact_id)
+    return found

@@ -216,6 +216,47 @@ class FeesRequest(Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Annotated[list[FeeTierRequest], Meta(max_length=20)] = []
 
 
+class FactRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fact about a contract that concerns everybody who holds it."""
+
+    kind: Literal["SETTLEMENT_PRICE", "FUNDING", "EXPIRY", "DELISTING", "RENAME", "CONTRACT_SIZE"]
+    instrument_id: InstrumentId
+    price: Decimal
+    """Settlement price or fixing; of FUNDING the index price."""
+    effective_at: Annotated[str, Meta(max_length=40, description="RFC 3339")] | UnsetType = UNSET
+    """Where nothing is said: now, and of an EXPIRY the contract's expiry."""
+    rate: Decimal | UnsetType = UNSET
+    """Of FUNDING: per funding interval."""
+    elapsed_seconds: Annotated[int, Meta(ge=1, le=604_800)] | UnsetType = UNSET
+    """Of FUNDING: how long the rate has held."""
+    new_instrument_id: InstrumentId | UnsetType = UNSET
+    """Of RENAME and CONTRACT_SIZE: the contract that takes its place."""
+    ratio: Annotated[int, Meta(ge=1, le=10**9)] = 1
+    """So many new contracts ..."""
+    ratio_per: Annotated[int, Meta(ge=1, le=10**9)] = 1
+    """... for so many old ones."""
+    fact_id: Annotated[str, Meta(pattern=REFERENCE_PATTERN)] | UnsetType = UNSET
+    """Made of kind, contract and time where nothing is said. The same id has one effect."""
+
+
+class CorrectionRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry to be taken back."""
+
+    account_id: AccountId
+    entry_id: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="Of a venue's fill its execution id",
+            examples=["alpha:BTCUSDT:17"],
+        ),
+    ]
+    busted: bool
+    """Whether the venue busted its trade; else it is a correction of ours."""
+    reason: Text
+
+
 class TradingStateRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The kill switch of an account, or of everybody (*)."""
 
@@ -321,6 +362,15 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
 class ReportQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """In which form."""
 
+    form: Annotated[Literal["json", "csv"], Meta(description="csv answers with text/csv")] = "json"
+
+
+class FactsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which facts of a contract, newest first, and in which form."""
+
+    kind: Literal["SETTLEMENT_PRICE", "FUNDING", "EXPIRY", "DELISTING", "RENAME", "CONTRACT_SIZE"] | UnsetType = UNSET
+    limit: Limit = 100
+    cursor: Cursor | UnsetType = UNSET
     form: Annotated[Literal["json", "csv"], Meta(description="csv answers with text/csv")] = "json"
 
 

@@ -6,7 +6,7 @@ The prices are those of MarkPublished, as the tape has them; so everybody who ha
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from truetape import funding, sampling
+from truetape import facts, funding, sampling
 from truetape.errors import FixingMissing as Missing
 from truetape.errors import FundingRefused, TruetapeError
 from truetape.fixing import Observation, fix
@@ -52,8 +52,7 @@ def make(meta: Meta, asked: FixingDue, instrument: Instrument | None, prices: Pr
 
 def fact_id(asked: FixingDue) -> str:
     """Made of contract, kind and time: an operator who names the price makes the same fact, and both count once."""
-    name = f"{asked.kind.lower()}:{asked.instrument_id}"
-    return name if asked.kind == "EXPIRY" else f"{name}:{asked.effective_at_us}"
+    return facts.fact_id(asked.kind, asked.instrument_id, asked.effective_at_us)
 
 
 def _fixed(asked: FixingDue, terms: ContractTerms, of: str, prices: Prices) -> ContractFact:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from truetape import clock, ids
+from truetape import clock, facts, ids, reports
 from truetape import messages as m
 from truetape.codec import encode
 from truetape.errors import SetupError
@@ -22,7 +23,7 @@ from truetape.restore import accepted
 from truetape.sampling import RATES, fixing_terms, funding_terms, premiums
 from truetape.settings import settings
 from truetape.tape import Reader
-from truetape.topics import MARKET_MARKS
+from truetape.topics import CLEARING_ENTRIES, MARKET_MARKS
 
 app = typer.Typer(help="Contracts: trade, settle, fund, expire, delist, move, bust.", no_args_is_help=True)
 
@@ -106,7 +107,7 @@ def expire(contract: Contract, price: Price = "", fact_id: FactId = "", by: By =
                 "coverage_e8": fixing.coverage_e8, "observations": fixing.observations, "first_us": fixing.first_us,
                 "last_us": fixing.last_us,
             }  # fmt: skip
-        _publish(hand, _fact("EXPIRY", contract, expires_at_us, seen, fact_id or f"expiry:{contract}", by, numbers))
+        _publish(hand, _fact("EXPIRY", contract, expires_at_us, seen, fact_id, by, numbers))
 
 
 @app.command()
@@ -115,7 +116,7 @@ def delist(contract: Contract, price: NeededPrice, fact_id: FactId = "", by: By 
     with operator(settings().kafka) as hand:
         now_us = clock.now_us()
         seen = Observation(now_us, to_e8(price))
-        _publish(hand, _fact("DELISTING", contract, now_us, seen, fact_id or f"delisting:{contract}", by))
+        _publish(hand, _fact("DELISTING", contract, now_us, seen, fact_id, by))
 
 
 @app.command()
@@ -133,8 +134,8 @@ def move(
     with operator(settings().kafka) as hand:
         now_us = clock.now_us()
         numbers, names = {"ratio": ratio, "ratio_per": per}, {"new_instrument_id": to}
-        seen, name = Observation(now_us, to_e8(price)), fact_id or f"move:{contract}:{to}"
-        _publish(hand, _fact(kind, contract, now_us, seen, name, by, numbers, names))
+        seen = Observation(now_us, to_e8(price))
+        _publish(hand, _fact(kind, contract, now_us, seen, fact_id, by, numbers, names))
 
 
 @app.command()
@@ -158,6 +159,41 @@ def bust(
         print(f"{hand.clear(command).entry_id} is booked")
 
 
+@app.command("facts")
+def list_facts(
+    contract: Contract,
+    kind: Annotated[str, typer.Option(help="SETTLEMENT_PRICE, FUNDING, EXPIRY, ... [all]")] = "",
+    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+) -> None:
+    """Settlement prices, funding and ends of a contract, newest first, and what is missing: from the tape alone."""
+    with reports.reading(form, "facts") as (log, seconds):
+        found = [one for one in facts.history(told(log, seconds, contract)) if kind in ("", one.kind)]
+    if form == "json":
+        print(json.dumps([facts.plain(one) for one in found]))
+    elif form == "csv":
+        print(facts.as_csv(found), end="")
+    else:
+        table = Table(*facts.COLUMNS[:8], "accounts", "reason", box=None, pad_edge=False)
+        for one in found:
+            cells = facts.cells(one)
+            table.add_row(*cells[:8], cells[10], cells[12])
+        Console(highlight=False).print(table if found else f"nothing is known of {contract}")
+
+
+def told(log: Log, seconds: float, contract: str) -> Iterator[facts.Told]:
+    """What pricing missed and what partitions took, of one contract, by the reader's rule."""
+    for topic in (MARKET_MARKS, CLEARING_ENTRIES):
+        for partition in range(topic.partitions):
+            part = Part(topic.name, partition)
+            reader = Reader(*part)
+            for record in log.read({part: log.ends([part])[part]}, seconds):
+                event: Any = accepted(record, reader)
+                if isinstance(event, m.FixingMissing) and event.instrument_id == contract:
+                    yield facts.of_missing(event)
+                elif isinstance(event, m.ContractFactTaken) and event.fact.instrument_id == contract:
+                    yield facts.of_taken(event)
+
+
 # -- facts ------------------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +201,7 @@ def _fact(
     kind: m.ContractFactKind, contract: str, effective_at_us: int, seen: Observation, fact_id: str, by: str,
     numbers: dict[str, int] | None = None, names: dict[str, str] | None = None,
 ) -> m.ContractFact:  # fmt: skip
-    name = fact_id or f"{kind.lower()}:{contract}:{effective_at_us}"
+    name = fact_id or facts.fact_id(kind, contract, effective_at_us, (names or {}).get("new_instrument_id", ""))
     return m.ContractFact(
         name, kind, contract, effective_at_us, seen.at_us, _by(by), seen.price_e8, numbers or {}, names or {}
     )

@@ -97,9 +97,12 @@ def event_row(topic: str, partition: int, offset: int, message: Any) -> Row:
     orders = orders_of(message)
     body = asdict(message)
     meta: m.Meta | None = body.pop("meta", None)
+    if isinstance(message, m.ContractFactTaken):
+        body["due"] = len(set(message.due) - {""})  # Whom it concerned, their entries say.
+    account_id = "" if isinstance(message, m.FixingMissing) else key_of(message)
     row: Row = {
         "topic": topic, "partition": partition, "offset": offset, "type": type(message).__name__,
-        "account_id": key_of(message) or None, "order_id": orders[0] if len(orders) == 1 else None, "body": body,
+        "account_id": account_id or None, "order_id": orders[0] if len(orders) == 1 else None, "body": body,
     }  # fmt: skip
     if meta is None:  # A command: many writers, no epochs, and nothing on the tape before it.
         return row | {
@@ -325,10 +328,10 @@ INDEXED: Final = frozenset(
         m.DecisionRepeated, m.CancelRequested, m.CancelRefused, m.CreditUpdated, m.ReservationReleased,
         m.TransferApproved, m.TransferRejected, m.OrderRouted, m.OrderNotRouted, m.OrderAcknowledged, m.OrderFilled,
         m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted,
-        m.CancelRejectedByVenue, m.EntryBooked,
+        m.CancelRejectedByVenue, m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
     }
 )  # fmt: skip
-"""Types that an account's stream and an order's history show."""
+"""Types that an account's stream, an order's history and a contract's facts show."""
 
 _ORDER_ROWS: Final = (_accepted, _rejected, _routed, _executed, _ended, _filled)
 ORDER_STATES: Final = frozenset(kind for kind, rows in ROWS.items() if rows in _ORDER_ROWS)

@@ -134,7 +134,12 @@ CREATE TRIGGER lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON view.lin
     FOR EACH STATEMENT EXECUTE FUNCTION view.journal_is_append_only();
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_FACTS: Final = """
+CREATE INDEX events_of_contract ON view.events (coalesce(body->'fact'->>'instrument_id', body->>'instrument_id'))
+    WHERE type IN ('ContractFactTaken', 'FixingMissing');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS)
 """Applied once each, in this order; a released one is never edited."""
 
 
