@@ -12,6 +12,9 @@ from truetape.process import main
 from truetape.runner import Runner
 from truetape.settings import Settings
 
+PATIENCE_MS = 250
+"""Nobody waits for a leaf: it reads everything, and each fetch costs the broker as much as an append."""
+
 
 def effects(runner: Runner[Any], settings: Settings) -> Session:
     """The session that seals the tape, with the key of its folder, which the first start makes.
@@ -25,7 +28,7 @@ def effects(runner: Runner[Any], settings: Settings) -> Session:
     key = keys.load(folder)
 
     def open_sealer() -> Sealer:
-        log = KafkaLog(settings.kafka)
+        log = KafkaLog(settings.kafka, patience_ms=PATIENCE_MS)
         return Sealer(log, folder, key, settings.checkpoint_seconds, settings.checkpoint_records)
 
     return Session(runner.offer, open_sealer).start()
