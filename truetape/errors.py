@@ -29,6 +29,7 @@
     │   ├── MarginInputInvalid
     │   │   └── RiskArraysInvalid
     │   ├── MarginPositionUnfit
+    │   │   └── MarginOrdersTooMany
     │   └── MarginModelUnknown
     ├── BrokerUnavailable       Kafka does not answer
     ├── Overloaded              a bound is reached; come back later
@@ -165,6 +166,10 @@ class RiskArraysInvalid(MarginInputInvalid):
 
 class MarginPositionUnfit(MarginError):
     """A position of a kind or with a quantity that the model does not cover."""
+
+
+class MarginOrdersTooMany(MarginPositionUnfit):
+    """More open orders than the model can look at together."""
 
 
 class MarginModelUnknown(MarginError):

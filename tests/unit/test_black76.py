@@ -62,3 +62,32 @@ def test_a_worthless_forward_and_many_options_at_once() -> None:
     found = black76.value(np.array([[0.0], [100.0]]), np.array([90.0, 110.0]), 0.2, np.array([True, False]))
     assert found.shape == (2, 2)
     assert found[0].tolist() == [0.0, 110.0]
+
+
+@LAW
+@given(st.lists(st.tuples(PRICES, st.floats(0.2, 5.0), st.floats(0.01, 2.0), st.booleans()), min_size=1, max_size=6))
+def test_implied_deviations_are_quantlibs_and_give_the_price_back(
+    cases: list[tuple[float, float, float, bool]],
+) -> None:
+    """And give the price back. Several at once: those that are found early stay found."""
+    forwards, strikes, deviations, calls = (np.array(each) for each in zip(*cases, strict=True))
+    strikes = forwards * strikes
+    prices = black76.value(forwards, strikes, deviations, calls)
+    found = black76.implied(forwards, strikes, prices, calls)
+    again = black76.value(forwards, strikes, found, calls)
+    for place, (forward, _, _, is_call) in enumerate(cases):
+        strike, price = float(strikes[place]), float(prices[place])
+        assert math.isclose(again[place], price, rel_tol=1e-9, abs_tol=1e-13 * max(forward, strike))
+        time_value = price - max((forward - strike) * (1 if is_call else -1), 0.0)
+        if time_value > 1e-6 * forward:
+            kind = QuantLib.Option.Call if is_call else QuantLib.Option.Put
+            wanted = QuantLib.blackFormulaImpliedStdDev(kind, strike, forward, price, 1.0, 0.0, 0.5, 1e-12, 1000)
+            assert found[place] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("price", "is_call", "wanted"),
+    [(0.0, True, 0.0), (20.0, False, 0.0), (19.9, False, math.nan), (100.1, True, math.nan), (-1.0, True, math.nan)],
+)
+def test_a_price_that_no_volatility_gives_has_none(price: float, is_call: bool, wanted: float) -> None:
+    assert float(black76.implied(100.0, 120.0, price, is_call)) == pytest.approx(wanted, nan_ok=True)

@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 
 _SQRT_2: Final = math.sqrt(2.0)
 _SQRT_2_PI: Final = math.sqrt(2.0 * math.pi)
+DEVIATION_MAX: Final = 10.0
+"""Of a price that says nothing any more: volatility 1000 % for a year."""
+STEPS_MAX: Final = 100
 _FAR: Final = 1e9
 """Deviations from the money beyond which nothing is left: its square is still a number."""
 _ERFC: Final = np.frompyfunc(math.erfc, 1, 1)
@@ -29,6 +32,43 @@ def value(forward: ArrayLike, strike: ArrayLike, deviation: ArrayLike, is_call: 
     forwards, strikes, sign, d1, d2 = _terms(forward, strike, deviation, is_call)
     worth = sign * (forwards * normal(sign * d1) - strikes * normal(sign * d2))
     return np.maximum(worth, 0.0)
+
+
+def implied(
+    forward: ArrayLike, strike: ArrayLike, price: ArrayLike, is_call: ArrayLike, most: ArrayLike = DEVIATION_MAX
+) -> Floats:
+    """The deviation at which an option is worth its price; nan where none up to `most` gives it.
+
+    A price at intrinsic value gives zero. Newton's steps from the inflection, which converge from there (J. Jackel,
+    "By implication", 2006), kept inside a bracket that halves where a step would leave it.
+    """
+    forwards, strikes, prices, calls = np.broadcast_arrays(
+        *(np.asarray(each, dtype=np.float64) for each in (forward, strike, price)), np.asarray(is_call)
+    )
+    moneyness = np.log(forwards / strikes)
+    # Out of the money the price is all time value, so nothing cancels where it is small.
+    out = np.where(calls, moneyness <= 0, moneyness >= 0)
+    intrinsic = np.where(calls, 1.0, -1.0) * (forwards - strikes)
+    time_value = np.where(out, prices, prices - intrinsic)
+    time_value = np.where(np.abs(time_value) <= 1e-15 * np.maximum(forwards, strikes), 0.0, time_value)
+    low, high = np.zeros(forwards.shape), np.full(forwards.shape, most)
+    deviations = np.clip(np.sqrt(2.0 * np.abs(moneyness)), 1e-3, most)
+    out_is_call = moneyness <= 0
+    for _ in range(STEPS_MAX):
+        error = value(forwards, strikes, deviations, out_is_call) - time_value
+        close = (np.abs(error) <= 1e-13 * time_value + 2e-16 * forwards) | (time_value <= 0)
+        low, high = np.where(error < 0, deviations, low), np.where(error >= 0, deviations, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stepped = deviations - error / vega(forwards, strikes, deviations, 1.0)
+        inside = (stepped > low) & (stepped < high)
+        following = np.where(close, deviations, np.where(inside, stepped, (low + high) / 2))
+        moved = np.abs(following - deviations)
+        deviations = following
+        if np.all(moved <= 1e-15 * deviations):
+            break
+    most_worth = value(forwards, strikes, most, out_is_call)
+    found = np.where(time_value == 0, 0.0, deviations)
+    return np.where((time_value < 0) | (time_value > most_worth), np.nan, found)
 
 
 def delta(forward: ArrayLike, strike: ArrayLike, deviation: ArrayLike, is_call: ArrayLike) -> Floats:

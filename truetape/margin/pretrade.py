@@ -8,6 +8,7 @@ The floor holds for any subset, order and fraction of fills at the limit prices.
   profit as a loss; there both signs are bounded and the lower one counts, per expiry.
 - Standard margin is a sum of minima of lines per instrument (isolated), or a minimum of lines per settlement price
   (bounded). On each line the worst fills are those that lose; the floor is the least of the lines.
+- Risk arrays are a maximum over scenarios too; credits between commodities, which a fill may undo, are left out.
 - Another model is tried at all corners (each order filled or not), which is exact where its need is convex in the
   fills; not more than CORNER_ORDERS_MAX orders.
 
@@ -22,7 +23,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from truetape.errors import MarginPositionUnfit
+from truetape.errors import MarginOrdersTooMany, MarginPositionUnfit
 from truetape.margin.combined import PerUnderlying
 from truetape.margin.market import Market
 from truetape.margin.models import MarginModel
@@ -30,6 +31,8 @@ from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfo
 from truetape.margin.portfolio_floor import portfolio_floor
 from truetape.margin.portfolio_v1 import PortfolioV1
 from truetape.margin.portfolio_v2 import PortfolioV2
+from truetape.margin.risk_arrays import RiskArrayMargin
+from truetape.margin.risk_arrays_floor import risk_arrays_floor
 from truetape.margin.standard import StandardMargin
 from truetape.margin.standard_floor import standard_floor
 
@@ -83,6 +86,8 @@ def initial_floor(model: MarginModel, portfolio: Portfolio, orders: Sequence[Ord
             return standard_floor(model, portfolio, effects, market)
         case PortfolioV1() | PortfolioV2():
             return portfolio_floor(model, portfolio, effects, market)
+        case RiskArrayMargin():
+            return risk_arrays_floor(model, portfolio, effects, market)
         case _:
             return _corners(model, portfolio, orders, market)
 
@@ -117,7 +122,7 @@ def filled(portfolio: Portfolio, order: Order, fraction: float, market: Market) 
 
 def _corners(model: MarginModel, portfolio: Portfolio, orders: Sequence[Order], market: Market) -> float:
     if len(orders) > CORNER_ORDERS_MAX:
-        raise MarginPositionUnfit(
+        raise MarginOrdersTooMany(
             f"{model.name} margin looks at {CORNER_ORDERS_MAX} open orders at once; cancel some before sending more"
         )
     least = np.inf

@@ -1,0 +1,307 @@
+"""Needs of positions whose margin class names a model: all of one class and settlement asset, of one account or many.
+
+Models compute needs in floats; what positions are worth is counted in integers, at the published marks. Where the marks
+say more than the model (it counts nothing for bought options, or a mark implies no volatility), the need is raised by
+that, so that equity less need is neither above the model's excess nor above what the marks say.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from truetape.contracts import profit, value
+from truetape.errors import MarginError
+from truetape.margin.book import Board, Book
+from truetape.margin.classes import model_of
+from truetape.margin.combined import PerUnderlying
+from truetape.margin.doubt import price_of
+from truetape.margin.market import Reading
+from truetape.margin.models import MarginModel, MarginResult, to_money_e8
+from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfolio, Position
+from truetape.margin.portfolio_v1 import PortfolioV1
+from truetape.margin.portfolio_v2 import Collateral, PortfolioV2
+from truetape.margin.pretrade import Order, initial_floor
+from truetape.margin.published import MarkUsed, Published
+from truetape.margin.quoted import E8, Quoted, market_of, payoff, quoted
+from truetape.messages import CollateralAsset, MarginClass
+from truetape.money import ONE_E8
+
+SCANNED: Final = (PortfolioV1.name, PortfolioV2.name)
+"""Models of one underlying, which margin many accounts in one pass and shock collateral with the positions on it."""
+E16: Final = ONE_E8**2
+NOISE: Final = 1e-9
+"""A difference of two floats below this part of them is none."""
+GUARD: Final = 1e-10
+"""Part of the gross notional by which a floor is lowered for what floats may be wrong by."""
+FILL_ROUNDING: Final = 1e-7
+"""Money by which a floor is lowered for each order, since each of its fills is rounded."""
+
+
+class Held(Struct, frozen=True, array_like=True, gc=False):
+    """A position in a contract as clearing has it."""
+
+    quantity_e8: int
+    cost_e8: int
+    unpaid_e8: int
+    """Profit realised or accrued and not yet paid in cash."""
+
+
+class OpenOrder(NamedTuple):
+    """What can still fill of an order: signed contracts, its limit, and the most that all its fees can be."""
+
+    name: str
+    quantity_e8: int
+    limit_e8: int
+    fee_e8: int
+
+
+class Coin(NamedTuple):
+    """Collateral that a portfolio model takes as a position: the underlying itself."""
+
+    terms: CollateralAsset
+    quantity_e8: int
+    used: MarkUsed
+
+    @property
+    def worth_e8(self) -> int:
+        """At its mark, rounded down."""
+        return self.quantity_e8 * self.used.price_e8 // ONE_E8
+
+
+class Need(NamedTuple):
+    """What one class says of an account's positions in one settlement asset."""
+
+    gains_e8: int
+    """What they are worth beyond their cost, and profit not yet paid."""
+    coins_e8: int
+    """What the collateral is worth that the model took."""
+    initial_e8: int
+    maintenance_e8: int
+    worst: str
+    contributions: dict[str, int]
+    scenarios: dict[str, float]
+
+
+class ClassBook:
+    """The contracts of one class that settle in one asset, at their marks, and the model that margins them.
+
+    Raises MarginError where a mark is missing or a price cannot be.
+    """
+
+    def __init__(self, named: MarginClass, names: Iterable[str], seen: Published, coins: Sequence[Coin] = ()) -> None:
+        self.named, self.lines = named, dict[str, Quoted]()
+        for name in sorted(names):
+            terms = seen.terms_of(name)
+            assert terms is not None, "positions are in contracts"
+            self.lines[name] = quoted(name, terms, named, seen)
+        self.market, self.marks = market_of(list(self.lines.values()), named, seen, _readings(coins))
+        self._sizes = {name: line.size for name, line in self.lines.items()}
+        bases = sorted({line.base for line in self.lines.values()})
+        models = {base: model_of(named.model, named.parameters, base) for base in bases}
+        self.model: MarginModel = models[bases[0]]
+        if named.model in SCANNED:
+            haircuts = {coin.terms.asset: coin.terms.haircut_e8 / E8 for coin in coins}
+            shocked = {base: _shocking(model, haircuts) for base, model in models.items()}
+            self.model = PerUnderlying(shocked, homes={asset: asset for asset in haircuts if asset in bases})
+
+    # -- what positions are worth, in integers ------------------------------------------------------------------------
+
+    def worth_e8(self, name: str, quantity_e8: int) -> int:
+        """What a position is worth at the mark, rounded down."""
+        size = self._sizes[name]
+        return self.lines[name].worth_e8(quantity_e8) if size is None else quantity_e8 * size // E16
+
+    def gain_e8(self, name: str, held: Held) -> int:
+        """What a position has gained and not been paid; all that an option is worth, since it was paid for."""
+        worth_e8 = self.worth_e8(name, held.quantity_e8)
+        return held.unpaid_e8 + (worth_e8 if self.lines[name].is_option else worth_e8 - held.cost_e8)
+
+    def _options_e8(self, positions: Mapping[str, Held]) -> int:
+        return sum(
+            self.worth_e8(name, one.quantity_e8) for name, one in positions.items() if self.lines[name].is_option
+        )
+
+    # -- one account --------------------------------------------------------------------------------------------------
+
+    def need(self, positions: Mapping[str, Held], coins: Sequence[Coin] = ()) -> Need:
+        """Margin of one account. Raises MarginError."""
+        gains = {name: self.gain_e8(name, held) for name, held in positions.items()}
+        result = self.model.margin(self._portfolio(positions, coins, gains), self.market)
+        unsettled = sum(gain_e8 for name, gain_e8 in gains.items() if not self.lines[name].is_option) / E8
+        return self._counted(positions, coins, replace(result, equity=result.equity - unsettled), sum(gains.values()))
+
+    def _counted(
+        self, positions: Mapping[str, Held], coins: Sequence[Coin], result: MarginResult, gains_e8: int
+    ) -> Need:
+        """A model's result as money; its equity is that of options and collateral alone."""
+        coins_e8 = sum(coin.worth_e8 for coin in coins)
+        marked = (self._options_e8(positions) + coins_e8) / E8
+        beyond = marked - result.equity
+        beyond = beyond if beyond > NOISE * max(abs(marked), 1.0) else 0.0
+        initial_e8 = to_money_e8(result.initial_need + beyond, owed=True)
+        return Need(
+            gains_e8,
+            coins_e8,
+            initial_e8,
+            to_money_e8(result.maintenance_need + beyond, owed=True),
+            result.worst,
+            summing(result.contributions, initial_e8),
+            result.scenarios,
+        )
+
+    def floor_e8(self, positions: Mapping[str, Held], coins: Sequence[Coin], orders: Sequence[OpenOrder]) -> int:
+        """What gains and coins exceed the initial need by at least, whatever part of the orders fills at their limits.
+
+        Raises MarginError.
+        """
+        portfolio = self._portfolio(positions, coins)
+        asked = [self._order(order) for order in orders]
+        touched = [*portfolio.positions, *(order.position for order in asked)]
+        least = initial_floor(self.model, portfolio, asked, self.market)
+        # The marks count where they say less than the model; a gain of one position does not pay for another.
+        least += sum(min(self._beyond(position), 0.0) for position in touched)
+        least -= GUARD * sum(map(self._gross, touched)) + FILL_ROUNDING * len(asked)
+        certain_e8 = sum(self.gain_e8(name, held) for name, held in positions.items()) - self._options_e8(positions)
+        return certain_e8 + to_money_e8(least, owed=False)
+
+    def _portfolio(
+        self, positions: Mapping[str, Held], coins: Sequence[Coin], gains: Mapping[str, int] | None = None
+    ) -> Portfolio:
+        held: list[Position] = [
+            self.lines[name].position(one.quantity_e8, gains[name] if gains else 0) for name, one in positions.items()
+        ]
+        held += [Holding(coin.terms.asset, coin.quantity_e8 / E8) for coin in coins if coin.quantity_e8]
+        return Portfolio(tuple(held))
+
+    def _order(self, order: OpenOrder) -> Order:
+        """An order as models see it: at the price that its contracts cost, rounded against the account for each."""
+        line = self.lines[order.name]
+        position = line.position(order.quantity_e8)
+        one_e8 = ONE_E8 if order.quantity_e8 > 0 else -ONE_E8
+        per_contract = line.unit * one_e8
+        if line.is_option:
+            price = value(payoff(line.terms), one_e8, order.limit_e8, "up") / per_contract
+        else:
+            assert isinstance(position, Perpetual | Future), "it is no option"
+            gained_e8 = profit(payoff(line.terms), one_e8, order.limit_e8, line.used.price_e8, "down")
+            price = price_of(position, self.market).value - gained_e8 / per_contract
+        return Order(position, price, order.fee_e8 / E8)
+
+    def _beyond(self, position: Position) -> float:
+        """What an option's mark says beyond the model's value of it."""
+        if not isinstance(position, Option):
+            return 0.0
+        marked = position.quantity * self.lines[position.instrument_id].unit_price
+        if self.market.vol(position.instrument_id).confidence and self.named.model != "risk_arrays":
+            return 0.0
+        modelled = self.model.margin(Portfolio((position,)), self.market).equity
+        return marked - modelled if abs(marked - modelled) > NOISE * abs(marked) else 0.0
+
+    def _gross(self, position: Position) -> float:
+        if isinstance(position, Holding):
+            return abs(position.quantity) * self.market.price(position.instrument_id).value
+        return abs(position.quantity) * max(self.market.spot(position.underlying).value, 1.0)
+
+    # -- all accounts -------------------------------------------------------------------------------------------------
+
+    def needs(
+        self, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]
+    ) -> list["Need | MarginError"]:
+        """Margin of many accounts: one pass for the models that can, without each position's part."""
+        if isinstance(self.model, PerUnderlying):
+            return list(self._swept(self.model, accounts, coins))
+        found: list[Need | MarginError] = []
+        for positions, own in zip(accounts, coins, strict=True):
+            try:
+                found.append(self.need(positions, own))
+            except MarginError as error:
+                found.append(error)
+        return found
+
+    def _swept(
+        self, model: PerUnderlying, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]
+    ) -> Iterable[Need]:
+        totals = np.zeros((3, len(accounts)))
+        worst: list[list[str]] = [[] for _ in accounts]
+        rows = _Rows(self, accounts, coins)
+        for base, one in model.models.items():
+            assert isinstance(one, PortfolioV1 | PortfolioV2), "SCANNED names them"
+            board, book = rows.book(base, one)
+            swept = one.sweep(board, book)
+            totals += np.stack([swept.equity, swept.initial_need, swept.maintenance_need])
+            names = [*(scenario.name for scenario in board.grid.rules.scenarios), "basis"]
+            held = (book.quantities != 0).any(axis=1) | (book.perpetuals != 0) | (book.holdings != 0).any(axis=1)
+            for row, place in zip(np.flatnonzero(held).tolist(), swept.worst[held].tolist(), strict=True):
+                worst[row].append(f"{base} {names[place]}")
+        for row, (equity, initial, maintenance) in enumerate(totals.T.tolist()):
+            result = MarginResult(equity, initial, maintenance, "; ".join(worst[row]) or "nothing held")
+            yield self._counted(accounts[row], coins[row], result, rows.gains_e8[row])
+
+
+class _Rows:
+    """Many accounts' positions of one class as columns: whose, of what, how much."""
+
+    def __init__(self, of: ClassBook, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]) -> None:
+        self.of, self.coins, self.count = of, coins, len(accounts)
+        self.gains_e8: list[int] = []
+        names: list[str] = []
+        quantities: list[int] = []
+        lengths: list[int] = []
+        for positions in accounts:
+            self.gains_e8.append(sum(of.gain_e8(name, held) for name, held in positions.items()))
+            names += positions
+            quantities += [held.quantity_e8 for held in positions.values()]
+            lengths.append(len(positions))
+        self.place = {name: place for place, name in enumerate(of.lines)}
+        self.rows = np.repeat(np.arange(self.count), lengths)
+        self.columns = np.array([self.place[name] for name in names], dtype=np.int64)
+        units = np.array([line.unit for line in of.lines.values()])
+        self.quantities = np.array(quantities, dtype=np.float64) / E8 * units[self.columns]
+
+    def book(self, base: str, model: PortfolioV1 | PortfolioV2) -> tuple[Board, Book]:
+        """One underlying's market and all accounts' rows in it."""
+        lines = [line for line in self.of.lines.values() if line.base == base]
+        coins = [(row, coin) for row, own in enumerate(self.coins) for coin in own if coin.terms.asset == base]
+        shapes: list[Position] = [line.position(0) for line in lines]
+        shapes += [Holding(base, 0.0)] if coins else []
+        board = model.board((Portfolio(tuple(shapes)),), self.of.market)
+        columns = np.full(len(self.place), -1)
+        for option in board.grid.options:
+            columns[self.place[option.instrument_id]] = board.grid.column[option.instrument_id]
+        quantities = np.zeros((self.count, len(board.grid.options)))
+        chosen = columns[self.columns] >= 0
+        quantities[self.rows[chosen], columns[self.columns[chosen]]] = self.quantities[chosen]
+        perpetuals = np.zeros(self.count)
+        for line in lines:
+            if line.terms.kind == "PERPETUAL":
+                own = self.columns == self.place[line.name]
+                perpetuals[self.rows[own]] += self.quantities[own]
+        holdings = np.zeros((self.count, len(board.holding_ids)))
+        for row, coin in coins:
+            holdings[row, 0] = coin.quantity_e8 / E8
+        nothing = np.zeros(self.count)
+        return board, Book(quantities, perpetuals, nothing, holdings, nothing)
+
+
+def _readings(coins: Sequence[Coin]) -> dict[str, Reading]:
+    return {coin.terms.asset: Reading(coin.used.price_e8 / E8, 0.0 if coin.used.stale else 1.0) for coin in coins}
+
+
+def _shocking(model: MarginModel, haircuts: Mapping[str, float]) -> MarginModel:
+    """The model with collateral that cancels risk at the haircut of its terms, where its own parameters say none."""
+    if not isinstance(model, PortfolioV2):
+        return model
+    listed = {asset: Collateral(haircut, 0.0, is_cancelling=True) for asset, haircut in haircuts.items()}
+    return replace(model, parameters=replace(model.parameters, collateral=listed | model.parameters.collateral))
+
+
+def summing(shares: Mapping[str, float], whole_e8: int) -> dict[str, int]:
+    """Each position's share of a need as money; the largest takes what rounding leaves, so that they sum to it."""
+    parts = {name: round(share * ONE_E8) for name, share in shares.items()}
+    if parts:
+        largest = max(parts, key=lambda name: parts[name])
+        parts[largest] += whole_e8 - sum(parts.values())
+    return parts
