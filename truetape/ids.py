@@ -31,6 +31,11 @@ def call_id(account_id: str, asset: str, called_at_us: int) -> str:
     return _digest("call", account_id, asset, str(called_at_us))
 
 
+def liquidation_id(account_id: str, asset: str, run_id: str) -> str:
+    """32 hex digits, the same for the same liquidation: what the margin run was that found the account short."""
+    return _digest("liquidation", account_id, asset, run_id)
+
+
 def trade_id(reference: str, account_id: str, other_id: str) -> str:
     """32 hex digits, the same for both sides of a bilateral trade: its identifier and the pair, in order."""
     return _digest("trade", reference, account_id, other_id)

@@ -15,6 +15,10 @@ from truetape.errors import ContractError
 from truetape.money import ONE_E8, Rounding, divide, fits
 
 MILLION: Final = 1_000_000
+KEY: Final = "clearing:liquidation"
+"""Who submits a liquidation's orders: no API key can be called so, since key ids have no colon."""
+CLIENT_ORDER_PREFIX: Final = "liquidation-"
+"""How their client order ids begin; the gateway takes no order of a client's that begins so."""
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -631,6 +631,42 @@ class NetPayments(Struct, frozen=True, gc=False):
     """Who asks: an operator or an API key's id."""
 
 
+class ReviewMargin(Struct, frozen=True, gc=False):
+    """Decide about a listed account; clearing asks itself, nobody else."""
+
+    account_id: str
+    """The client's account."""
+    asset: str
+    """Settlement asset."""
+    action: str
+    """What it is listed for."""
+    run_id: str
+    """What listed it."""
+    reason: str
+    """Why, where a number does not say it."""
+    amount_e8: int
+    """Amount that it is about; 0 for none."""
+
+
+class ActOnCall(Struct, frozen=True, gc=False):
+    """A member or the house acts on a margin call."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The client's account."""
+    call_id: str
+    """The call."""
+    action: str
+    """acknowledge, dispute, reject_dispute, uphold_dispute or declare_default."""
+    actor: str
+    """member or house."""
+    reason: str
+    """In the actor's words."""
+    requested_by: str
+    """API key or operator."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -1062,6 +1098,171 @@ class PaymentsNetted(Struct, frozen=True, gc=False):
     """Who asks: an operator or an API key's id."""
 
 
+class MarginSeen(Struct, frozen=True, gc=False):
+    """Margin of an account in one settlement asset, with the evidence."""
+
+    asset: str
+    """Settlement asset."""
+    balance_e8: int
+    """Cash."""
+    gains_e8: int
+    """What positions gained or lost since their cost, and profit and funding not yet paid."""
+    initial_e8: int
+    """Initial need."""
+    maintenance_e8: int
+    """Maintenance need."""
+    worst: str
+    """Scenario or position that decides the initial need."""
+    models: tuple[str, ...]
+    """Margin models that were asked."""
+    contributions: dict[str, int]
+    """Each position's part of the initial need, in 1e-8, by instrument."""
+    marks: dict[str, MarkSeen]
+    """Marks used, by instrument or index."""
+
+
+class MarginListed(Struct, frozen=True, gc=False):
+    """An account that a margin run found something to do about."""
+
+    account_id: str
+    """The client's account."""
+    asset: str
+    """Settlement asset; empty where the account could not be assessed."""
+    action: str
+    """What is to be decided, or found out: services/clearing/watch.py Action."""
+    reason: str
+    """Why, where a number does not say it."""
+    equity_e8: int
+    """What it has."""
+    initial_e8: int
+    """Initial need."""
+    maintenance_e8: int
+    """Maintenance need."""
+
+
+class MarginRun(Struct, frozen=True, gc=False):
+    """All accounts of a partition that hold contracts were margined, and some need an action; each gets its decision next."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    margined: int
+    """Accounts that hold contracts."""
+    listed: tuple[MarginListed, ...]
+    """Accounts in the order in which they are decided."""
+
+
+class MarginReviewed(Struct, frozen=True, gc=False):
+    """The decision about a listed account was that there is nothing to do any more."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    asset: str
+    """Settlement asset."""
+    action: str
+    """What it was listed for."""
+    detail: str
+    """Why there is nothing to do."""
+
+
+class MarginCallChanged(Struct, frozen=True, gc=False):
+    """A margin call was made, answered, paid, missed or ended; legal transitions are in truetape/default/calls.py."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command that it answers; empty for none."""
+    account_id: str
+    """The client's account."""
+    call_id: str
+    """The call."""
+    asset: str
+    """Asset that is called for."""
+    amount_e8: int
+    """What was called for."""
+    paid_e8: int
+    """Booked against it so far."""
+    called_at_us: int
+    """When it was called."""
+    due_at_us: int
+    """Deadline."""
+    grace_us: int
+    """Microseconds after the deadline until a default without anybody's word."""
+    reason: str
+    """What the call was made of."""
+    state: str
+    """State after this."""
+    action: str
+    """What happened: call, or an action of the table."""
+    actor: str
+    """member, house, ledger or clock."""
+    detail: str
+    """In the actor's words."""
+    requested_by: str
+    """API key or operator; empty when nobody asked."""
+    seen: MarginSeen | None = None
+    """Margin that the decision saw; null where it saw none."""
+
+
+class LiquidationChanged(Struct, frozen=True, gc=False, kw_only=True):
+    """A liquidation begins, sends an order, or has heard what became of it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    liquidation_id: str
+    """The liquidation."""
+    asset: str
+    """Settlement asset whose margin is short."""
+    state: str
+    """CANCELLING, SELLING or WAITING."""
+    step: int
+    """Orders sent so far, with this one."""
+    attempt: int
+    """Orders in a row that sold nothing; the price bound widens with it."""
+    bankruptcy_price_e8: int
+    """Price of the order's contract at which the account's share of what is left is used up; 0 without an order."""
+    excess_e8: int
+    """Equity over the level to be restored, before."""
+    planned_e8: int
+    """The same once the order has filled at its limit."""
+    detail: str
+    """What became of the last order, or why nothing is sent."""
+    order: OrderTerms | None = None
+    """Order that is sent to risk once this record is in place."""
+    seen: MarginSeen | None = None
+    """Margin that the decision saw; null where it saw none."""
+
+
+class LiquidationEnded(Struct, frozen=True, gc=False):
+    """A liquidation is over; risk takes the account's own orders again."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    liquidation_id: str
+    """The liquidation."""
+    asset: str
+    """Settlement asset."""
+    outcome: str
+    """RESTORED, or why the rest is for auction and default: services/clearing/watch.py Outcome."""
+    steps: int
+    """Orders sent."""
+    fees_e8: int
+    """Liquidation fees paid to house:insurance."""
+    covered_e8: int
+    """Loss that house:insurance has paid."""
+    shortfall_e8: int
+    """Equity still missing to zero, positions at the last marks; 0 for none."""
+    detail: str
+    """What to do next."""
+    seen: MarginSeen | None = None
+    """Margin that the decision saw; null where it saw none."""
+
+
 class MarkPublished(Struct, frozen=True, gc=False):
     """A mark of one instrument."""
 
@@ -1352,6 +1553,10 @@ class CancelRequested(Struct, frozen=True, gc=False):
     """The client's account."""
     order_ids: tuple[str, ...]
     """Open orders, oldest first; empty when none is open."""
+    liquidation_id: str = ""
+    """Liquidation that closes the account to its own orders from here on; empty for a client's cancel."""
+    quiet_for: str = ""
+    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
 
 
 class CancelRefused(Struct, frozen=True, gc=False):
@@ -1414,6 +1619,8 @@ class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
     """Whether this entry was the account's last parked input: new orders pass again."""
     contract: ContractHeld | None = None
     """The position after an entry about a contract; null for others."""
+    quiet_for: str = ""
+    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
 
 
 class ReservationReleased(Struct, frozen=True, gc=False):
@@ -1435,6 +1642,8 @@ class ReservationReleased(Struct, frozen=True, gc=False):
     """Held for fills not yet cleared."""
     cumulative_quantity_e8: int
     """Filled in all."""
+    quiet_for: str = ""
+    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
 
 
 class TransferApproved(Struct, frozen=True, gc=False):
@@ -1531,6 +1740,17 @@ class LegReleased(Struct, frozen=True, gc=False):
     """Asset of the reservation."""
     released_e8: int
     """Amount that is free again."""
+
+
+class RestrictionEnded(Struct, frozen=True, gc=False):
+    """The account's liquidation is over: its own orders pass again."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The client's account."""
+    liquidation_id: str
+    """The liquidation."""
 
 
 class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
@@ -2188,6 +2408,32 @@ class SetCollateral(Struct, frozen=True, gc=False):
     """All terms, with the version that follows the one known."""
 
 
+class CallTerms(Struct, frozen=True, gc=False):
+    """How an account is called for margin."""
+
+    notice_us: int
+    """From call to deadline, in microseconds."""
+    grace_us: int
+    """From deadline to default, in microseconds."""
+    level_rate_e8: int
+    """Where between maintenance need (0) and initial need (1) an account is called, and a liquidation restores."""
+    least_e8: int
+    """Smallest amount that is called for, in the settlement asset."""
+
+
+class SetCallTerms(Struct, frozen=True, gc=False):
+    """Set how an account, or every other one (*), is called."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Who asked: an API key's id or a name."""
+    account_id: str
+    """Account; * for every other one."""
+    terms: CallTerms
+    """The terms."""
+
+
 class InstrumentSet(Struct, frozen=True, gc=False):
     """An instrument is defined or changed."""
 
@@ -2328,6 +2574,21 @@ class CollateralSet(Struct, frozen=True, gc=False):
     """All terms."""
 
 
+class CallTermsSet(Struct, frozen=True, gc=False):
+    """How an account, or every other one (*), is called."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Who asked."""
+    account_id: str
+    """Account; * for every other one."""
+    terms: CallTerms
+    """The terms."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -2377,6 +2638,8 @@ ROOTS: tuple[type[Struct], ...] = (
     AgreeMoves,
     CompressLegs,
     NetPayments,
+    ReviewMargin,
+    ActOnCall,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -2391,6 +2654,11 @@ ROOTS: tuple[type[Struct], ...] = (
     MovesAgreed,
     LegsCompressed,
     PaymentsNetted,
+    MarginRun,
+    MarginReviewed,
+    MarginCallChanged,
+    LiquidationChanged,
+    LiquidationEnded,
     MarkPublished,
     FixingsDue,
     ContractFixed,
@@ -2413,6 +2681,7 @@ ROOTS: tuple[type[Struct], ...] = (
     AccountReopened,
     LegAssessed,
     LegReleased,
+    RestrictionEnded,
     OrderRouted,
     OrderNotRouted,
     OrderAcknowledged,
@@ -2434,6 +2703,7 @@ ROOTS: tuple[type[Struct], ...] = (
     RevokeApiKey,
     SetMarginClass,
     SetCollateral,
+    SetCallTerms,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -2444,6 +2714,7 @@ ROOTS: tuple[type[Struct], ...] = (
     ReferenceRejected,
     MarginClassSet,
     CollateralSet,
+    CallTermsSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

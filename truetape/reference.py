@@ -8,6 +8,8 @@ from truetape.messages import (
     ApiKeyCreated,
     ApiKeyRevoked,
     Began,
+    CallTerms,
+    CallTermsSet,
     CollateralAsset,
     CollateralSet,
     Fees,
@@ -31,6 +33,7 @@ ReferenceEvent = (
     | LimitsSet
     | FeesSet
     | TradingStateSet
+    | CallTermsSet
     | ApiKeyCreated
     | ApiKeyRevoked
     | MarginClassSet
@@ -48,6 +51,9 @@ DEFAULT_LIMITS = Limits(
     mark_max_age_us=5_000_000,
 )
 """Until an administrator sets others: 10 000 000 an order, 1 000 open orders, 200 messages/s, 10 % collar, 5 s."""
+DEFAULT_CALL_TERMS = CallTerms(notice_us=3_600_000_000, grace_us=3_600_000_000, level_rate_e8=5 * 10**7, least_e8=10**8)
+"""Until an administrator sets others: an hour to pay and an hour of grace, called half-way between the needs, for one
+unit at least."""
 NO_FEES = Fees(maker_rate_e8=0, taker_rate_e8=0)
 
 
@@ -59,6 +65,7 @@ class Reference(msgspec.Struct):
     limits: dict[str, Limits] = {}
     fees: dict[str, Fees] = {}
     trading_states: dict[str, TradingState] = {}
+    call_terms: dict[str, CallTerms] = {}
     api_keys: dict[str, ApiKey] = {}
     margin_classes: dict[str, MarginClass] = {}
     collateral: dict[str, CollateralAsset] = {}
@@ -71,6 +78,10 @@ class Reference(msgspec.Struct):
     def fees_of(self, account_id: str) -> Fees:
         """The account's fees, else the default that was set, else none."""
         return self.fees.get(account_id) or self.fees.get(EVERYBODY) or NO_FEES
+
+    def call_terms_of(self, account_id: str) -> CallTerms:
+        """How the account is called for margin, else the default that was set, else DEFAULT_CALL_TERMS."""
+        return self.call_terms.get(account_id) or self.call_terms.get(EVERYBODY) or DEFAULT_CALL_TERMS
 
     def trading_state_of(self, account_id: str) -> TradingState:
         """The stricter of the account's and everybody's kill switch."""
@@ -91,6 +102,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.fees[event.account_id] = event.fees
         case TradingStateSet():
             reference.trading_states[event.account_id] = event.state
+        case CallTermsSet():
+            reference.call_terms[event.account_id] = event.terms
         case ApiKeyCreated():
             reference.api_keys[event.api_key.key_id] = event.api_key
         case ApiKeyRevoked():

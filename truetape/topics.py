@@ -47,6 +47,7 @@ REFERENCE_COMMANDS = Topic(
         m.SetLimits,
         m.SetFees,
         m.SetTradingState,
+        m.SetCallTerms,
         m.CreateApiKey,
         m.RevokeApiKey,
         m.SetMarginClass,
@@ -60,7 +61,7 @@ REFERENCE_EVENTS = Topic(
     "reference.events",
     (
         *_OWNED, m.InstrumentSet, m.AccountOpened, m.LimitsSet, m.FeesSet, m.TradingStateSet, m.ApiKeyCreated,
-        m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet,
+        m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet, m.CallTermsSet,
     ),
     partitions=1,
     key="none",
@@ -79,7 +80,7 @@ ORDERS_DECISIONS = Topic(
     (
         *_OWNED, m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused,
         m.CreditUpdated, m.ReservationReleased, m.TransferApproved, m.TransferRejected, m.AccountHalted,
-        m.AccountReopened, m.LegAssessed, m.LegReleased,
+        m.AccountReopened, m.LegAssessed, m.LegReleased, m.RestrictionEnded,
     ),
     PARTITIONS,
     key="account_id",
@@ -102,7 +103,7 @@ CLEARING_COMMANDS = Topic(
     (
         m.ReleaseParked, m.DismissParked, m.BookTrade, m.CorrectEntry, m.TakeContractFact, m.ApplyContractFact,
         m.TellTrade, m.EndTrade, m.ConfirmLeg, m.AskLeg, m.AnswerLeg, m.TellLeg, m.ReleaseLeg, m.MoveLeg, m.EndMove,
-        m.AgreeMoves, m.CompressLegs, m.NetPayments,
+        m.AgreeMoves, m.CompressLegs, m.NetPayments, m.ReviewMargin, m.ActOnCall,
     ),
     PARTITIONS,
     key="account_id",
@@ -113,7 +114,8 @@ CLEARING_ENTRIES = Topic(
     (
         *_OWNED, m.EntryBooked, m.ParkedDismissed, m.ReleaseRefused, m.ContractFactTaken, m.ClearingRefused,
         m.TradeChanged, m.LegConfirmed, m.LegsAskedAgain, m.LegChanged, m.LegAnswered, m.MoveChanged, m.MovesAgreed,
-        m.LegsCompressed, m.PaymentsNetted,
+        m.LegsCompressed, m.PaymentsNetted, m.MarginRun, m.MarginReviewed, m.MarginCallChanged, m.LiquidationChanged,
+        m.LiquidationEnded,
     ),
     PARTITIONS,
     key="account_id",

@@ -3,9 +3,22 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
-from services.clearing import bilateral, facts, ledger, legs, moves, positions, trades, volume
+from services.clearing import (
+    bilateral,
+    facts,
+    ledger,
+    legs,
+    liquidations,
+    margincalls,
+    marginrun,
+    moves,
+    positions,
+    trades,
+    volume,
+)
 from services.clearing.contracts import Held
 from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.parked import Parked, refused, release_of, unresolvable
@@ -13,15 +26,18 @@ from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account
 from truetape.codec import Message
 from truetape.errors import TruetapeError
 from truetape.messages import (
+    ActOnCall,
     AgreeMoves,
     AnswerLeg,
     ApplyContractFact,
     AskLeg,
     BookTrade,
+    CancelRequested,
     ClearingRefused,
     ConfirmLeg,
     ContractFactTaken,
     CorrectEntry,
+    CreditUpdated,
     DismissParked,
     EndMove,
     EndTrade,
@@ -32,14 +48,21 @@ from truetape.messages import (
     LegChanged,
     LegConfirmed,
     LegsAskedAgain,
+    LiquidationChanged,
+    LiquidationEnded,
+    MarginCallChanged,
+    MarginRun,
     MoveChanged,
     MoveLeg,
     MovesAgreed,
     OrderFilled,
+    OrderRejected,
     ParkedDismissed,
     ReleaseLeg,
     ReleaseParked,
     ReleaseRefused,
+    ReservationReleased,
+    ReviewMargin,
     TakeContractFact,
     TellLeg,
     TellTrade,
@@ -51,8 +74,8 @@ from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISION
 
 
 def accounts(state: State) -> dict[str, Any]:
-    """The books cut by account: clients with balances, positions, what is parked of them and trades that they are the
-    home of, then the others."""
+    """The books cut by account: clients with balances, positions, what is parked of them, trades that they are the
+    home of and what is watched of their margin, then the others."""
     found: dict[str, Any] = {
         account_id: {
             "balances": state.balances.get(ledger.client(account_id), {}),
@@ -69,6 +92,8 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(leg.account_id, {}).setdefault("asked", {})[leg_id] = legs.shown(leg)
     for account_id, opened in state.legs.open.items():
         found.setdefault(account_id, {})["legs"] = opened
+    for account_id, name, content in marginrun.shown(state):
+        found.setdefault(account_id, {}).setdefault(name, []).append(to_builtins(content))
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}
 
@@ -206,6 +231,16 @@ def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked |
     return trades.book(state, given, command)
 
 
+def _tick(state: State, given: Input, tick: Tick) -> Message | None:
+    """Margin first; a tick that finds nothing there is the trades'."""
+    return marginrun.run(state, given, tick) or bilateral.tick(state, given, tick)
+
+
+def due(state: State) -> tuple[str, Message] | None:
+    """What the state itself asks for next: parts of a fact, then decisions about margin."""
+    return facts.due(state) or marginrun.due(state)
+
+
 _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     OrderFilled: _next_fill,
     TransferApproved: _next_transfer,
@@ -226,7 +261,13 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     MoveLeg: moves.move,
     EndMove: moves.end,
     AgreeMoves: legs.agree,
-    Tick: bilateral.tick,
+    Tick: _tick,
+    ReviewMargin: marginrun.review,
+    ActOnCall: margincalls.act,
+    OrderRejected: liquidations.refused,
+    CancelRequested: liquidations.heard,
+    CreditUpdated: liquidations.heard,
+    ReservationReleased: liquidations.heard,
 }
 
 
@@ -242,10 +283,10 @@ def evolve(state: State, event: Any) -> State:
         legs.ended(state, event)
     elif type(event) is ParkedDismissed:
         _resolve(state, event)
-    elif (fold := _OF_TRADES.get(type(event))) is not None:
+    elif (fold := _FOLDS.get(type(event))) is not None:
         fold(state, event)
     if event.meta.cause.source == DUE:
-        facts.applied(state)
+        _answer_due(state)
     if type(event) is InputParked and event.halts_account:
         meta, cause = event.meta, event.meta.cause
         parked = Parked(meta.event_id, cause.source, cause.offset, event.reason, meta.decided_at_us, event.input)
@@ -253,7 +294,14 @@ def evolve(state: State, event: Any) -> State:
     return state
 
 
-_OF_TRADES: Final[dict[type, Callable[[State, Any], None]]] = {
+def _answer_due(state: State) -> None:
+    if state.pending is not None:
+        facts.applied(state)
+    else:
+        marginrun.answered(state)
+
+
+_FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     TradeChanged: bilateral.changed,
     LegAnswered: bilateral.answered,
     LegConfirmed: bilateral.answered,
@@ -261,6 +309,10 @@ _OF_TRADES: Final[dict[type, Callable[[State, Any], None]]] = {
     LegChanged: legs.changed,
     MoveChanged: moves.changed,
     MovesAgreed: legs.agreed,
+    MarginRun: marginrun.ran,
+    MarginCallChanged: margincalls.changed,
+    LiquidationChanged: liquidations.changed,
+    LiquidationEnded: liquidations.ended,
 }
 
 
@@ -292,6 +344,8 @@ def _remember(state: State, entry: EntryBooked) -> None:
         account.fills.add(entry.entry_id, FILLS_KEPT)
     elif entry.kind != "TRANSFER":
         account.transfers.add(entry.entry_id, TRANSFERS_KEPT)
+    liquidations.booked(state, entry)
+    margincalls.booked(state, entry)
 
 
 def _resolve(state: State, event: EntryBooked | ParkedDismissed) -> None:
@@ -319,6 +373,6 @@ SERVICE: Final[Service[State]] = Service(
     tables=True,
     halts_account=True,
     tick_seconds=1.0,
-    due=facts.due,
+    due=due,
     accounts=accounts,
 )

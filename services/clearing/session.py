@@ -2,20 +2,29 @@
 
 A leg's partition is outside of the one that decides, as a venue is: it is told by a command under an id of its own, and
 told again until it has answered. Commands topics have many writers, so a command that is lost or comes twice harms
-nobody.
+nobody. The same holds for a liquidation's order, which goes to risk.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.clearing import bilateral
+from services.clearing import bilateral, liquidations
 from services.clearing.pursuit import Sent, told_home
 from services.clearing.state import State
 from truetape import ids
 from truetape.codec import Message, encode
 from truetape.happenings import Part
-from truetape.messages import ClearingRefused, EntryBooked, LegChanged, LegsAskedAgain, MoveChanged, TradeChanged
-from truetape.topics import CLEARING_COMMANDS
+from truetape.messages import (
+    ClearingRefused,
+    EntryBooked,
+    LegChanged,
+    LegsAskedAgain,
+    LiquidationChanged,
+    MoveChanged,
+    SubmitOrder,
+    TradeChanged,
+)
+from truetape.topics import CLEARING_COMMANDS, ORDERS_COMMANDS, Topic
 
 Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
 """How a record is written, as `Log.append`; a token of None says that nobody waits for its report."""
@@ -36,6 +45,8 @@ class Session:
             case EntryBooked() | ClearingRefused() | LegChanged():
                 told = told_home(event)
                 self._send([told] if told is not None else ())
+            case LiquidationChanged(state="SELLING"):
+                self._submit(liquidations.submitted(self._waiting[partition], event))
             case _:
                 pass
 
@@ -43,6 +54,8 @@ class Session:
         """The partition is ours: ask for all that its trades still wait for."""
         self._waiting[partition] = state
         self._send(bilateral.commands_left(state))
+        for _, one in sorted(state.watch.liquidations.items()):
+            self._submit(liquidations.order_out(one))
 
     def release(self, partition: int) -> None:
         """Somebody else asks."""
@@ -50,6 +63,13 @@ class Session:
 
     def _send(self, found: Sequence[Sent]) -> None:
         for one in found:
-            part = Part(CLEARING_COMMANDS.name, ids.partition_of(one.account_id, CLEARING_COMMANDS.partitions))
-            headers = [("event_type", type(one.command).__name__.encode())]
-            self._append(part, one.account_id.encode(), encode(one.command), headers, None)
+            self._write(CLEARING_COMMANDS, one.account_id, one.command)
+
+    def _submit(self, command: SubmitOrder | None) -> None:
+        if command is not None:
+            self._write(ORDERS_COMMANDS, command.order.account_id, command)
+
+    def _write(self, topic: Topic, account_id: str, command: Message) -> None:
+        part = Part(topic.name, ids.partition_of(account_id, topic.partitions))
+        headers = [("event_type", type(command).__name__.encode())]
+        self._append(part, account_id.encode(), encode(command), headers, None)

@@ -10,6 +10,7 @@ from services.clearing.ledger import Balances
 from services.clearing.parked import Parked, Resolved
 from services.clearing.pursuit import Brief, Pursuit
 from services.clearing.volume import Volumes
+from services.clearing.watch import Watch
 from truetape.messages import ApplyContractFact, LegChanged, MoveChanged, Position
 from truetape.recent import Recent
 
@@ -170,6 +171,8 @@ class State(Struct):
     """Give-ups and allocations whose home this partition is, by move id."""
     entries: int = 0
     """Entries booked."""
+    watch: Watch = field(default_factory=Watch)
+    """Margin: doubts, calls, liquidations, and the decisions that are due."""
 
 
 UNKNOWN: Final = Account()

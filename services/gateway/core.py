@@ -17,6 +17,7 @@ from truetape.topics import REFERENCE_COMMANDS, REFERENCE_EVENTS
 COMMANDS_KEPT: Final = 10_000
 """Newest command ids that are remembered, so that a repeated command gives no second event."""
 SCOPES: Final = ("read", "trade", "admin")
+CALL_US_MAX: Final = 30 * 86_400 * 1_000_000
 RATE_MAX_E8: Final = ONE_E8 // 10
 """No fee is above 10 %, and no rebate."""
 TIERS_MAX: Final = 20
@@ -162,6 +163,17 @@ def _fees(reference: Reference, command: m.SetFees, _: int) -> Iterator[str]:
         yield "two tiers have the same asset and volume"
 
 
+def _call_terms(reference: Reference, command: m.SetCallTerms, _: int) -> Iterator[str]:
+    yield from _known(reference, command.account_id)
+    new = command.terms
+    if not 0 < new.notice_us <= CALL_US_MAX or not 0 <= new.grace_us <= CALL_US_MAX:
+        yield "notice must be above zero, grace not below; each at most 30 days"
+    if not 0 < new.level_rate_e8 <= ONE_E8:
+        yield "level_rate must be above 0 and at most 1"
+    if new.least_e8 < 1:
+        yield "least must be above zero"
+
+
 def _trading_state(reference: Reference, command: m.SetTradingState, _: int) -> Iterator[str]:
     yield from _known(reference, command.account_id)
     if not 1 <= len(command.reason) <= TEXT_MAX:
@@ -199,6 +211,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetLimits: _limits,
     m.SetFees: _fees,
     m.SetTradingState: _trading_state,
+    m.SetCallTerms: _call_terms,
     m.CreateApiKey: _api_key,
     m.RevokeApiKey: _revocation,
     m.SetMarginClass: margining.margin_class,
@@ -212,6 +225,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.SetLimits: m.LimitsSet,
     m.SetFees: m.FeesSet,
     m.SetTradingState: m.TradingStateSet,
+    m.SetCallTerms: m.CallTermsSet,
     m.CreateApiKey: m.ApiKeyCreated,
     m.RevokeApiKey: m.ApiKeyRevoked,
     m.SetMarginClass: m.MarginClassSet,

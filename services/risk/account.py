@@ -87,6 +87,8 @@ class Account(Struct):
     """Commands decided since second_began_us."""
     halted_by: str = ""
     """The InputParked by which clearing halted its ledger; empty while clearing keeps up."""
+    liquidation_id: str = ""
+    """The liquidation that closes it to its own orders; empty for none."""
 
 
 class State(Struct):

@@ -57,6 +57,8 @@ class Asked(Struct, gc=False):
     marks: Marks
     fee_rate_e8: int | None = None
     """Where that is known; else the dearest."""
+    house: bool = False
+    """Whether clearing asks for it, for the account's liquidation."""
 
 
 class Priced(Struct, gc=False):
@@ -74,7 +76,9 @@ class Priced(Struct, gc=False):
     """Of an order in a contract: how the cost is made up."""
 
 
-def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input) -> Asked | Refusal:
+def asked(
+    order: OrderTerms, received_at_us: int, account: Account, given: Input, house: bool = False
+) -> Asked | Refusal:
     """Look up what the checks need; refuses an unknown account or instrument."""
     reference = given.tables.reference
     if order.account_id not in reference.accounts:
@@ -84,7 +88,7 @@ def asked(order: OrderTerms, received_at_us: int, account: Account, given: Input
         return Refusal("INSTRUMENT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
     return Asked(
         order, instrument, account, reference.limits_of(order.account_id), reference,
-        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us, given.tables.marks,
+        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us, given.tables.marks, house,
     )  # fmt: skip
 
 
@@ -165,7 +169,9 @@ def command_expired(one: Asked) -> Numbers | None:
 
 
 def message_rate_exceeded(one: Asked) -> Numbers | None:
-    """The account's commands of this second have reached its limit; cancels count, and pass."""
+    """The account's commands of this second have reached its limit; cancels count, and pass. Not of a liquidation."""
+    if one.house:
+        return None
     count, limit = messages_in_second(one.account, one.at_us), one.limits.max_messages_per_second
     return {"messages": count, "limit": limit} if count >= limit else None
 
@@ -180,6 +186,17 @@ def trading_halted(one: Asked) -> Numbers | None:
 def ledger_halted(one: Asked) -> Numbers | None:
     """Clearing has parked an input of the account: until that is resolved, its books are behind its trades."""
     return {"ledger_halted": 1} if one.account.halted_by else None
+
+
+def liquidated(one: Asked) -> Numbers | None:
+    """The account is being liquidated, and the order is its own; or it is the liquidation's, and would not only reduce
+    what the account holds, or the liquidation is over."""
+    order, running = one.order, bool(one.account.liquidation_id)
+    if not one.house:
+        return {"liquidation": 1} if running else None
+    held_e8 = margin.reducible_e8(one.account, order.instrument_id, order.side) if running else 0
+    contract = one.instrument.contract is not None
+    return None if contract and order.quantity_e8 <= held_e8 else {"quantity_e8": order.quantity_e8, "held_e8": held_e8}
 
 
 def trading_reducing(one: Asked) -> Numbers | None:
@@ -355,7 +372,9 @@ def notional_above_limit(one: Priced) -> Numbers | None:
 
 
 def insufficient_funds(one: Priced) -> Numbers | None:
-    """What it can cost, fee included, is more than the account has free."""
+    """What it can cost, fee included, is more than the account has free. A liquidation's order passes."""
+    if one.asked.house:
+        return None
     account, order, terms = one.asked.account, one.asked.order, one.asked.instrument.contract
     asset = credit.asset_of(order.side, one.asked.instrument)
     spends = terms is None or (terms.kind == "OPTION" and order.side == "BUY")
@@ -376,6 +395,7 @@ ORDER_CHECKS: Final[Checks[Asked]] = (
     ("MESSAGE_RATE_EXCEEDED", message_rate_exceeded),
     ("TRADING_HALTED", trading_halted),
     ("TRADING_HALTED", ledger_halted),
+    ("TRADING_REDUCING", liquidated),
     ("TRADING_REDUCING", trading_reducing),
     ("INSTRUMENT_NOT_TRADABLE", instrument_not_tradable),
     ("PRICE_MISSING", price_missing),

@@ -21,6 +21,7 @@ from services.risk.account import (
     remember_transfer,
     terms_of,
 )
+from truetape import liquidation
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.margin.account import Held
@@ -46,7 +47,8 @@ def _submit(state: State, given: Input, command: m.SubmitOrder) -> Message:
     account = state.accounts.get(order.account_id, NOBODY)
     if (decision := account.orders.get(order.order_id)) is not None:
         return _repeat(decision, order, given)
-    asked = checks.asked(order, command.received_at_us, account, given)
+    house = command.key_id == liquidation.KEY
+    asked = checks.asked(order, command.received_at_us, account, given, house)
     found = checks.examine(asked) if isinstance(asked, checks.Asked) else asked
     if isinstance(found, checks.Refusal):
         return m.OrderRejected(
@@ -97,13 +99,18 @@ def _cancel(state: State, given: Input, command: m.CancelOrder) -> Message:
 
 def _cancel_all(state: State, given: Input, command: m.CancelAllOrders) -> Message:
     account = state.accounts.get(command.account_id, NOBODY)
+    order_ids = _open(account, command.instrument_id)
+    return m.CancelRequested(given.meta(command.command_id), command.command_id, command.account_id, order_ids)
+
+
+def _open(account: Account, instrument_id: str | None = None) -> tuple[str, ...]:
+    """Orders that have not ended, oldest first; of one instrument, or of all."""
     chosen = [
         (one.number, order_id)
         for order_id, one in account.reservations.items()
-        if not one.ended and command.instrument_id in (None, one.instrument_id)
+        if not one.ended and instrument_id in (None, one.instrument_id)
     ]
-    order_ids = tuple(order_id for _, order_id in sorted(chosen))
-    return m.CancelRequested(given.meta(command.command_id), command.command_id, command.account_id, order_ids)
+    return tuple(order_id for _, order_id in sorted(chosen))
 
 
 def _transfer(state: State, given: Input, command: m.RequestTransfer) -> Message | None:
@@ -154,20 +161,27 @@ def _release(
         released_e8=reservation.reserved_e8 - remaining_e8,
         remaining_e8=remaining_e8,
         cumulative_quantity_e8=filled_e8,
+        quiet_for=_quiet_for(account, event.order_id, may_fill_e8 <= reservation.cleared_e8),
     )
+
+
+def _quiet_for(account: Account, order_id: str, done: bool) -> str:
+    """The liquidation that may go on when `order_id`, the last order of the account, is done: ended and cleared."""
+    return account.liquidation_id if done and account.reservations.keys() == {order_id} else ""
 
 
 def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated | None:
     if not entry.account_id:  # The house's own.
         return None
     account = state.accounts.get(entry.account_id, NOBODY)
-    asset, released_e8, filled_e8 = "", 0, 0
+    asset, released_e8, filled_e8, quiet_for = "", 0, 0, ""
     if entry.kind == "TRADE" and entry.order_id is not None:
         filled_e8 = entry.filled_e8
         if (reservation := account.reservations.get(entry.order_id)) is not None:
             cleared_e8 = reservation.cleared_e8 + filled_e8
             asset = reservation.asset
             released_e8 = reservation.reserved_e8 - credit.left_e8(reservation, reservation.quantity_e8, cleared_e8)
+            quiet_for = _quiet_for(account, entry.order_id, cleared_e8 >= reservation.quantity_e8)
     elif (withdrawal := account.withdrawals.get(entry.entry_id)) is not None:
         asset, released_e8 = withdrawal.asset, withdrawal.reserved_e8
     elif (leg := legs.booked(account, entry)) is not None:
@@ -183,6 +197,7 @@ def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated
         filled_e8=filled_e8,
         reopens_account=_reopens(account, entry.release),
         contract=_held(entry),
+        quiet_for=quiet_for,
     )
 
 
@@ -199,6 +214,24 @@ def _dismissed(state: State, given: Input, event: m.ParkedDismissed) -> m.Accoun
     if not _reopens(account, event.release):
         return None
     return m.AccountReopened(given.meta(event.account_id), event.account_id)
+
+
+def _liquidated(state: State, given: Input, event: m.LiquidationChanged) -> m.CancelRequested | None:
+    """A liquidation begins: from here on the account's own orders are refused, and all that are open are cancelled."""
+    account = state.accounts.get(event.account_id, NOBODY)
+    found, order_ids = event.liquidation_id, _open(account)
+    again = account.liquidation_id == found
+    if event.state != "CANCELLING" or (again and not order_ids):
+        return None
+    quiet_for = "" if account.reservations else found
+    return m.CancelRequested(given.meta(found), found, event.account_id, order_ids, found, quiet_for)
+
+
+def _liquidation_ended(state: State, given: Input, event: m.LiquidationEnded) -> m.RestrictionEnded | None:
+    account = state.accounts.get(event.account_id, NOBODY)
+    if account.liquidation_id != event.liquidation_id:
+        return None
+    return m.RestrictionEnded(given.meta(event.liquidation_id), event.account_id, event.liquidation_id)
 
 
 def _reopens(account: Account, release: m.Release | None) -> bool:
@@ -239,6 +272,8 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.InputParked: _parked,
     m.ParkedDismissed: _dismissed,
     m.LegChanged: legs.changed,
+    m.LiquidationChanged: _liquidated,
+    m.LiquidationEnded: _liquidation_ended,
 }
 
 
@@ -272,6 +307,17 @@ def _rejected(state: State, event: m.OrderRejected) -> None:
 
 def _answered(state: State, event: m.DecisionRepeated | m.CancelRequested | m.CancelRefused) -> None:
     count_message(state.account(event.account_id), event.meta.decided_at_us)
+
+
+def _cancelled(state: State, event: m.CancelRequested) -> None:
+    if event.liquidation_id:
+        state.account(event.account_id).liquidation_id = event.liquidation_id
+    else:
+        _answered(state, event)
+
+
+def _unrestricted(state: State, event: m.RestrictionEnded) -> None:
+    state.account(event.account_id).liquidation_id = ""
 
 
 def _credited(state: State, event: m.CreditUpdated) -> None:
@@ -316,7 +362,8 @@ _CHANGES: Final[dict[type, Callable[[State, Any], None]]] = {
     m.OrderAccepted: _accepted,
     m.OrderRejected: _rejected,
     m.DecisionRepeated: _answered,
-    m.CancelRequested: _answered,
+    m.CancelRequested: _cancelled,
+    m.RestrictionEnded: _unrestricted,
     m.CancelRefused: _answered,
     m.CreditUpdated: _credited,
     m.AccountHalted: _halted,

@@ -28,6 +28,11 @@ TRANSITIONS: Final = Transitions(
         ),
         "reject_dispute": Action((HOUSE,), {"DISPUTED": "ACKNOWLEDGED"}, "the call was right"),
         "uphold_dispute": Action((HOUSE,), {"DISPUTED": "WITHDRAWN"}, "the call was wrong and is taken back"),
+        "recover": Action(
+            (HOUSE,),
+            {"CALLED": "WITHDRAWN", "ACKNOWLEDGED": "WITHDRAWN", "DISPUTED": "WITHDRAWN", "MISSED": "WITHDRAWN"},
+            "equity is back at the initial need without a payment: by the marks, or because less is held",
+        ),
         "meet": Action(
             (LEDGER,),
             {"CALLED": "MET", "ACKNOWLEDGED": "MET", "DISPUTED": "MET", "MISSED": "MET"},

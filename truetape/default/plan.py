@@ -58,15 +58,15 @@ class Plan(Struct, frozen=True):
         return self.after_e8 >= 0
 
 
-def plan(holdings: Sequence[Holding], excess: Excess) -> Plan:
+def plan(holdings: Sequence[Holding], excess: Excess, rounds: int = ROUNDS_MAX) -> Plan:
     """Close as little as restores margin: again and again of the holding that relieves most per amount sold, until
-    excess is not negative or no closing raises it. A sound account sells nothing.
+    excess is not negative, no closing raises it, or `rounds` positions were touched. A sound account sells nothing.
     """
     quantities = {holding.instrument_id: holding.quantity_e8 for holding in holdings}
     assert len(quantities) == len(holdings), "one holding per instrument"
     before_e8 = now_e8 = excess(quantities)
     closed: dict[str, Closing] = {}
-    for _ in range(ROUNDS_MAX):
+    for _ in range(rounds):
         left = [h for h in holdings if h.instrument_id not in closed and h.quantity_e8]
         if now_e8 >= 0 or not left:
             break
@@ -156,7 +156,7 @@ def orders(account_id: str, liquidation_id: str, planned: Plan) -> list[OrderTer
     found: list[OrderTerms] = []
     for closing in planned.closings:
         for quantity_e8 in cut(closing.quantity_e8, closing.holding):
-            found.append(_order(account_id, f"liquidation-{liquidation_id}-{len(found)}", closing.holding, quantity_e8))
+            found.append(order(account_id, f"liquidation-{liquidation_id}-{len(found)}", closing.holding, quantity_e8))
     assert len(found) <= ORDERS_MAX, f"a liquidation of more than {ORDERS_MAX} orders is for the auction"
     return found
 
@@ -174,7 +174,8 @@ def cut(quantity_e8: int, holding: Holding) -> list[int]:
     return [largest_e8] * (whole - 1) + [largest_e8 - lent_e8, rest_e8 + lent_e8]
 
 
-def _order(account_id: str, client_order_id: str, holding: Holding, quantity_e8: int) -> OrderTerms:
+def order(account_id: str, client_order_id: str, holding: Holding, quantity_e8: int) -> OrderTerms:
+    """Close so much of a holding at its limit price, immediately or not at all."""
     return OrderTerms(
         order_id=ids.order_id(account_id, client_order_id),
         account_id=account_id,

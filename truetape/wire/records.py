@@ -471,7 +471,7 @@ def read_CancelRequested(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.CancelRequested(v1, v2, v3, v4), at
+    return m.CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4), at
 
 
 def decode_12(data: bytes) -> Any:
@@ -569,7 +569,16 @@ def read_ReservationReleased(data: bytes, at: i64) -> tuple[Any, i64]:
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
-    return m.ReservationReleased(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return m.ReservationReleased(
+        meta=v1,
+        account_id=v2,
+        order_id=v3,
+        status=v4,
+        asset=v5,
+        released_e8=v6,
+        remaining_e8=v7,
+        cumulative_quantity_e8=v8,
+    ), at
 
 
 def decode_15(data: bytes) -> Any:
@@ -3415,6 +3424,381 @@ def decode_103(data: bytes) -> Any:
     return message
 
 
+def read_ReviewMargin(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    return m.ReviewMargin(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_104(data: bytes) -> Any:
+    message, at = read_ReviewMargin(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ActOnCall(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.ActOnCall(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_105(data: bytes) -> Any:
+    message, at = read_ActOnCall(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarginListed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    return m.MarginListed(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def read_MarginRun(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_long(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_MarginListed(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    return m.MarginRun(v1, v2, v3), at
+
+
+def decode_106(data: bytes) -> Any:
+    message, at = read_MarginRun(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarginReviewed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.MarginReviewed(v1, v2, v3, v4, v5), at
+
+
+def decode_107(data: bytes) -> Any:
+    message, at = read_MarginReviewed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarginSeen(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = p.read_string(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v13: dict[str, Any] = {}
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = p.read_string(data, at)
+        v15, at = p.read_long(data, at)
+        v13[v14] = v15
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = v13
+    v18: dict[str, Any] = {}
+    v17, at = p.read_count(data, at)
+    while v17 > 0:
+        v19, at = p.read_string(data, at)
+        v20, at = read_MarkSeen(data, at)
+        v18[v19] = v20
+        v17 -= 1
+        if v17 == 0:
+            v17, at = p.read_count(data, at)
+    v16 = v18
+    return m.MarginSeen(v1, v2, v3, v4, v5, v6, v7, v11, v16), at
+
+
+def read_MarginCallChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_string(data, at)
+    v13, at = p.read_string(data, at)
+    v14, at = p.read_string(data, at)
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_string(data, at)
+    v17: Any = None
+    v18, at = p.read_branch(data, at)
+    if v18:
+        v19, at = read_MarginSeen(data, at)
+        v17 = v19
+    return m.MarginCallChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17), at
+
+
+def decode_108(data: bytes) -> Any:
+    message, at = read_MarginCallChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LiquidationChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8: Any = None
+    v9, at = p.read_branch(data, at)
+    if v9:
+        v10, at = read_OrderTerms(data, at)
+        v8 = v10
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_string(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_MarginSeen(data, at)
+        v15 = v17
+    return m.LiquidationChanged(
+        meta=v1,
+        account_id=v2,
+        liquidation_id=v3,
+        asset=v4,
+        state=v5,
+        step=v6,
+        attempt=v7,
+        order=v8,
+        bankruptcy_price_e8=v11,
+        excess_e8=v12,
+        planned_e8=v13,
+        detail=v14,
+        seen=v15,
+    ), at
+
+
+def decode_109(data: bytes) -> Any:
+    message, at = read_LiquidationChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LiquidationEnded(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_string(data, at)
+    v11: Any = None
+    v12, at = p.read_branch(data, at)
+    if v12:
+        v13, at = read_MarginSeen(data, at)
+        v11 = v13
+    return m.LiquidationEnded(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+
+
+def decode_110(data: bytes) -> Any:
+    message, at = read_LiquidationEnded(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelRequested_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    return m.CancelRequested(v1, v2, v3, v4, v8, v9), at
+
+
+def decode_111(data: bytes) -> Any:
+    message, at = read_CancelRequested_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CreditUpdated_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_boolean(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractHeld(data, at)
+        v15 = v17
+    v18, at = p.read_string(data, at)
+    return m.CreditUpdated(
+        meta=v1,
+        account_id=v2,
+        entry_id=v3,
+        order_id=v4,
+        changes=v7,
+        released_asset=v11,
+        released_e8=v12,
+        filled_e8=v13,
+        reopens_account=v14,
+        contract=v15,
+        quiet_for=v18,
+    ), at
+
+
+def decode_112(data: bytes) -> Any:
+    message, at = read_CreditUpdated_4(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ReservationReleased_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_symbol(data, at, symbols_OrderStatus)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_string(data, at)
+    return m.ReservationReleased(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+
+
+def decode_113(data: bytes) -> Any:
+    message, at = read_ReservationReleased_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RestrictionEnded(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    return m.RestrictionEnded(v1, v2, v3), at
+
+
+def decode_114(data: bytes) -> Any:
+    message, at = read_RestrictionEnded(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CallTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    return m.CallTerms(v1, v2, v3, v4), at
+
+
+def read_SetCallTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_CallTerms(data, at)
+    return m.SetCallTerms(v1, v2, v3, v4), at
+
+
+def decode_115(data: bytes) -> Any:
+    message, at = read_SetCallTerms(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CallTermsSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = read_CallTerms(data, at)
+    return m.CallTermsSet(v1, v2, v3, v4, v5), at
+
+
+def decode_116(data: bytes) -> Any:
+    message, at = read_CallTermsSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -3790,10 +4174,12 @@ def write_CancelRequested(out: list[bytes], value: Any) -> None:
         for v2 in v1:
             p.write_string(out, v2)
     out.append(b"\x00")
+    p.write_string(out, value.liquidation_id)
+    p.write_string(out, value.quiet_for)
 
 
-def encode_12(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x0c"]
+def encode_111(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00o"]
     write_CancelRequested(out, message)
     return b"".join(out)
 
@@ -3850,10 +4236,11 @@ def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         write_ContractHeld(out, v4)
+    p.write_string(out, value.quiet_for)
 
 
-def encode_65(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00A"]
+def encode_112(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00p"]
     write_CreditUpdated(out, message)
     return b"".join(out)
 
@@ -3867,10 +4254,11 @@ def write_ReservationReleased(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.released_e8)
     p.write_long(out, value.remaining_e8)
     p.write_long(out, value.cumulative_quantity_e8)
+    p.write_string(out, value.quiet_for)
 
 
-def encode_15(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x0f"]
+def encode_113(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00q"]
     write_ReservationReleased(out, message)
     return b"".join(out)
 
@@ -5437,6 +5825,241 @@ def encode_103(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_ReviewMargin(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.action)
+    p.write_string(out, value.run_id)
+    p.write_string(out, value.reason)
+    p.write_long(out, value.amount_e8)
+
+
+def encode_104(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00h"]
+    write_ReviewMargin(out, message)
+    return b"".join(out)
+
+
+def write_ActOnCall(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.call_id)
+    p.write_string(out, value.action)
+    p.write_string(out, value.actor)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_105(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00i"]
+    write_ActOnCall(out, message)
+    return b"".join(out)
+
+
+def write_MarginListed(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.action)
+    p.write_string(out, value.reason)
+    p.write_long(out, value.equity_e8)
+    p.write_long(out, value.initial_e8)
+    p.write_long(out, value.maintenance_e8)
+
+
+def write_MarginRun(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_long(out, value.margined)
+    v1 = value.listed
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_MarginListed(out, v2)
+    out.append(b"\x00")
+
+
+def encode_106(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00j"]
+    write_MarginRun(out, message)
+    return b"".join(out)
+
+
+def write_MarginReviewed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.action)
+    p.write_string(out, value.detail)
+
+
+def encode_107(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00k"]
+    write_MarginReviewed(out, message)
+    return b"".join(out)
+
+
+def write_MarginSeen(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.asset)
+    p.write_long(out, value.balance_e8)
+    p.write_long(out, value.gains_e8)
+    p.write_long(out, value.initial_e8)
+    p.write_long(out, value.maintenance_e8)
+    p.write_string(out, value.worst)
+    v1 = value.models
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    v3 = value.contributions
+    if v3:
+        p.write_long(out, len(v3))
+        for v5, v4 in v3.items():
+            p.write_string(out, v5)
+            p.write_long(out, v4)
+    out.append(b"\x00")
+    v6 = value.marks
+    if v6:
+        p.write_long(out, len(v6))
+        for v8, v7 in v6.items():
+            p.write_string(out, v8)
+            write_MarkSeen(out, v7)
+    out.append(b"\x00")
+
+
+def write_MarginCallChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.call_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    p.write_long(out, value.paid_e8)
+    p.write_long(out, value.called_at_us)
+    p.write_long(out, value.due_at_us)
+    p.write_long(out, value.grace_us)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.state)
+    p.write_string(out, value.action)
+    p.write_string(out, value.actor)
+    p.write_string(out, value.detail)
+    p.write_string(out, value.requested_by)
+    v1 = value.seen
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarginSeen(out, v1)
+
+
+def encode_108(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00l"]
+    write_MarginCallChanged(out, message)
+    return b"".join(out)
+
+
+def write_LiquidationChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.liquidation_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.state)
+    p.write_long(out, value.step)
+    p.write_long(out, value.attempt)
+    v1 = value.order
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_OrderTerms(out, v1)
+    p.write_long(out, value.bankruptcy_price_e8)
+    p.write_long(out, value.excess_e8)
+    p.write_long(out, value.planned_e8)
+    p.write_string(out, value.detail)
+    v2 = value.seen
+    if v2 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarginSeen(out, v2)
+
+
+def encode_109(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00m"]
+    write_LiquidationChanged(out, message)
+    return b"".join(out)
+
+
+def write_LiquidationEnded(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.liquidation_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.outcome)
+    p.write_long(out, value.steps)
+    p.write_long(out, value.fees_e8)
+    p.write_long(out, value.covered_e8)
+    p.write_long(out, value.shortfall_e8)
+    p.write_string(out, value.detail)
+    v1 = value.seen
+    if v1 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarginSeen(out, v1)
+
+
+def encode_110(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00n"]
+    write_LiquidationEnded(out, message)
+    return b"".join(out)
+
+
+def write_RestrictionEnded(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.liquidation_id)
+
+
+def encode_114(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00r"]
+    write_RestrictionEnded(out, message)
+    return b"".join(out)
+
+
+def write_CallTerms(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.notice_us)
+    p.write_long(out, value.grace_us)
+    p.write_long(out, value.level_rate_e8)
+    p.write_long(out, value.least_e8)
+
+
+def write_SetCallTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_CallTerms(out, value.terms)
+
+
+def encode_115(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00s"]
+    write_SetCallTerms(out, message)
+    return b"".join(out)
+
+
+def write_CallTermsSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_CallTerms(out, value.terms)
+
+
+def encode_116(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00t"]
+    write_CallTermsSet(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -5541,6 +6164,19 @@ DECODERS: dict[int, Any] = {
     101: decode_101,
     102: decode_102,
     103: decode_103,
+    104: decode_104,
+    105: decode_105,
+    106: decode_106,
+    107: decode_107,
+    108: decode_108,
+    109: decode_109,
+    110: decode_110,
+    111: decode_111,
+    112: decode_112,
+    113: decode_113,
+    114: decode_114,
+    115: decode_115,
+    116: decode_116,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -5554,10 +6190,10 @@ ENCODERS: dict[Any, Any] = {
     m.OrderAccepted: encode_72,
     m.OrderRejected: encode_10,
     m.DecisionRepeated: encode_11,
-    m.CancelRequested: encode_12,
+    m.CancelRequested: encode_111,
     m.CancelRefused: encode_13,
-    m.CreditUpdated: encode_65,
-    m.ReservationReleased: encode_15,
+    m.CreditUpdated: encode_112,
+    m.ReservationReleased: encode_113,
     m.TransferApproved: encode_16,
     m.TransferRejected: encode_17,
     m.OrderRouted: encode_18,
@@ -5632,4 +6268,14 @@ ENCODERS: dict[Any, Any] = {
     m.PaymentsNetted: encode_101,
     m.LegAssessed: encode_102,
     m.LegReleased: encode_103,
+    m.ReviewMargin: encode_104,
+    m.ActOnCall: encode_105,
+    m.MarginRun: encode_106,
+    m.MarginReviewed: encode_107,
+    m.MarginCallChanged: encode_108,
+    m.LiquidationChanged: encode_109,
+    m.LiquidationEnded: encode_110,
+    m.RestrictionEnded: encode_114,
+    m.SetCallTerms: encode_115,
+    m.CallTermsSet: encode_116,
 }

@@ -1,0 +1,295 @@
+"""Liquidation as events: the account's own orders first, then one order at a time of the least that restores margin,
+through risk and router like any other order; fees to the insurance fund, and losses from it.
+
+    CANCELLING   risk closes the account to its own orders and cancels those that are open
+    SELLING      an order is on the tape, and is sent to risk once its record is in place
+    WAITING      what became of the order is known, and all its fills are booked: the next margin run goes on
+
+Risk says when nothing of the account is open or uncleared any more (`quiet_for`), and no step begins before. So an
+order whose outcome at a venue is UNKNOWN holds the liquidation, and nothing is sold twice. Orders have ids of the
+liquidation and the step: one that is sent again, after a crash or because nobody answered, is the same order.
+"""
+
+from typing import Final
+
+from services.clearing import closing, contracts, ledger, margin
+from services.clearing.closing import Books
+from services.clearing.contracts import ContractRefused
+from services.clearing.state import State
+from services.clearing.watch import GOOD, Due, HandedOver, Liquidation, Outcome
+from truetape import ids
+from truetape.contracts import value
+from truetape.default import plan
+from truetape.liquidation import CLIENT_ORDER_PREFIX, KEY
+from truetape.margin.account import AssetMargin
+from truetape.messages import (
+    CancelRequested,
+    ContractBooking,
+    CreditUpdated,
+    EntryBooked,
+    Line,
+    LiquidationChanged,
+    LiquidationEnded,
+    OrderRejected,
+    ReservationReleased,
+    ReviewMargin,
+    SubmitOrder,
+)
+from truetape.service import Input
+
+INSURANCE: Final = "house:insurance"
+"""The insurance fund of a partition: liquidation fees come in, losses below bankruptcy go out."""
+ASK_AGAIN_US: Final = 5_000_000
+"""After how long the same is asked again; twice as long each time."""
+DOUBLED_MAX: Final = 9
+RETRY_US: Final = 60_000_000
+"""After how long an account whose liquidation was given up, and that nobody has taken over, is tried again."""
+Quiet = CancelRequested | CreditUpdated | ReservationReleased
+
+
+def begins(state: State, account_id: str, found: AssetMargin, at_us: int) -> bool:
+    """Whether an account has to be liquidated: below maintenance, not already, and not given up just now."""
+    watch = state.watch
+    if found.maintenance_excess_e8 >= 0 or account_id in watch.liquidations:
+        return False
+    given_up = watch.handed_over.get(account_id)
+    return given_up is None or at_us >= given_up.at_us + RETRY_US
+
+
+def asks_again(one: Liquidation, at_us: int) -> bool:
+    """Whether risk has been silent for too long."""
+    return one.state != "WAITING" and at_us >= one.at_us + (ASK_AGAIN_US << min(one.asked, DOUBLED_MAX))
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+
+def begin(state: State, given: Input, asked: ReviewMargin, found: AssetMargin) -> LiquidationChanged | None:
+    """An account is below its maintenance need: its own orders are cancelled first."""
+    if not begins(state, asked.account_id, found, given.at_us):
+        return None
+    one = Liquidation(
+        ids.liquidation_id(asked.account_id, found.asset, asked.run_id), asked.account_id, found.asset, "CANCELLING",
+        given.at_us,
+    )  # fmt: skip
+    return _changed(given, one, "CANCELLING", "below the maintenance need", found=found)
+
+
+def ask_again(state: State, given: Input, asked: ReviewMargin) -> LiquidationChanged | None:
+    """The same once more: risk answers what it has answered before."""
+    one = state.watch.liquidations.get(asked.account_id)
+    if one is None or not asks_again(one, given.at_us):
+        return None
+    return _changed(given, one, one.state, "asked again")
+
+
+def step(
+    state: State, given: Input, asked: ReviewMargin, found: AssetMargin | None
+) -> LiquidationChanged | LiquidationEnded | EntryBooked | None:
+    """The next order, or the end. `found` is None where the account holds nothing in the asset any more."""
+    one = state.watch.liquidations.get(asked.account_id)
+    if one is None or one.state != "WAITING":
+        return None
+    books = _books(state, given, one)
+    equity_e8 = found.equity_e8 if found is not None else books.balances.get(one.asset, 0)
+    if not closing.sellable(books):
+        return _all_sold(state, given, one, found, equity_e8)
+    assert found is not None, "something is held"
+    if found.maintenance_excess_e8 >= 0:
+        return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
+    if one.attempt >= closing.LADDER:
+        return _ended(given, one, "UNSOLD", found, equity_e8, "no venue takes it down to the bankruptcy price")
+    planned = closing.next_order(books, found, one.attempt)
+    if planned is None:
+        outcome: Outcome = "BANKRUPT" if found.equity_e8 + books.fund_e8 < 0 else "UNSELLABLE"
+        return _ended(given, one, outcome, found, equity_e8, "for auction and default")
+    return _ordered(given, one, found, planned)
+
+
+def _ordered(given: Input, one: Liquidation, found: AssetMargin, planned: closing.Next) -> LiquidationChanged:
+    name = f"{CLIENT_ORDER_PREFIX}{one.liquidation_id}-{one.step + 1}"
+    order = plan.order(one.account_id, name, planned.priced.holding, planned.quantity_e8)
+    return LiquidationChanged(
+        given.meta(one.liquidation_id), one.account_id, one.liquidation_id, one.asset, "SELLING", one.step + 1,
+        one.attempt, planned.priced.bankruptcy_price_e8, planned.before_e8, planned.after_e8, "", order,
+        margin.evidence(found),
+    )  # fmt: skip
+
+
+def _all_sold(
+    state: State, given: Input, one: Liquidation, found: AssetMargin | None, equity_e8: int
+) -> LiquidationEnded | EntryBooked:
+    """Nothing is held any more: what is missing to zero is the insurance fund's as far as it reaches."""
+    fund_e8 = max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0)
+    if equity_e8 < 0 and fund_e8:
+        return _covered(given, one, min(-equity_e8, fund_e8))
+    if equity_e8 < 0:
+        return _ended(given, one, "LOSS", found, equity_e8, "the insurance fund has nothing left")
+    return _ended(given, one, "COVERED" if one.covered_e8 else "RESTORED", found, equity_e8, "all is sold")
+
+
+def _books(state: State, given: Input, one: Liquidation) -> Books:
+    return Books(
+        one.account_id, state.balances.get(ledger.client(one.account_id), {}),
+        margin.held_by(state, state.accounts[one.account_id]), one.asset,
+        max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0), margin.seen_by(given),
+        given.tables.reference.call_terms_of(one.account_id),
+    )  # fmt: skip
+
+
+def heard(state: State, given: Input, event: Quiet) -> LiquidationChanged | None:
+    """Risk says that nothing of the account is open or uncleared: the step is over."""
+    one = state.watch.liquidations.get(event.account_id) if event.quiet_for else None
+    if one is None or one.liquidation_id != event.quiet_for or one.state == "WAITING":
+        return None
+    if one.state == "CANCELLING":
+        return _changed(given, one, "WAITING", "its own orders have ended")
+    sold = f"{one.sold_e8}e-8 sold" if one.sold_e8 else "nothing sold"
+    return _changed(given, one, "WAITING", sold, attempt=0 if one.sold_e8 else one.attempt + 1)
+
+
+def refused(state: State, given: Input, event: OrderRejected) -> LiquidationChanged | None:
+    """Risk has refused the order of a liquidation."""
+    one = state.watch.liquidations.get(event.order.account_id)
+    if one is None or one.state != "SELLING" or one.order is None or one.order.order_id != event.order.order_id:
+        return None
+    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}", attempt=one.attempt + 1)
+
+
+def _changed(
+    given: Input, one: Liquidation, state: str, detail: str, *, attempt: int | None = None,
+    found: AssetMargin | None = None,
+) -> LiquidationChanged:  # fmt: skip
+    return LiquidationChanged(
+        given.meta(one.liquidation_id), one.account_id, one.liquidation_id, one.asset, state, one.step,
+        one.attempt if attempt is None else attempt, one.bankruptcy_price_e8, 0, 0, detail, one.order,
+        margin.evidence(found) if found is not None else None,
+    )  # fmt: skip
+
+
+def _ended(
+    given: Input, one: Liquidation, outcome: Outcome, found: AssetMargin | None, equity_e8: int, detail: str
+) -> LiquidationEnded:
+    return LiquidationEnded(
+        given.meta(one.liquidation_id), one.account_id, one.liquidation_id, one.asset, outcome, one.step, one.fees_e8,
+        one.covered_e8, max(-equity_e8, 0), detail, margin.evidence(found) if found is not None else None,
+    )  # fmt: skip
+
+
+# -- money -------------------------------------------------------------------------------------------------------------
+
+
+def fee(state: State, given: Input, asked: ReviewMargin) -> EntryBooked | None:
+    """The fee on what the last order sold, to the insurance fund."""
+    one = state.watch.liquidations.get(asked.account_id)
+    if one is None or one.order is None or not one.fills:
+        return None
+    instrument = given.tables.reference.instruments.get(one.order.instrument_id)
+    if instrument is None or instrument.contract is None:
+        raise ContractRefused(f"{one.order.instrument_id} is no contract of the reference data any more")
+    terms, bankruptcy_e8 = instrument.contract, one.bankruptcy_price_e8
+    fee_e8 = sum(closing.liquidation_fee_e8(terms, sold, at, bankruptcy_e8) for sold, at in one.fills)
+    if not fee_e8:
+        return None
+    numbers = {
+        "fee_rate_e8": terms.liquidation_fee_rate_e8, "bankruptcy_price_e8": bankruptcy_e8, "sold_e8": one.sold_e8,
+        "worth_e8": sum(abs(value(contracts.contract(terms), sold, at, "down")) for sold, at in one.fills),
+    }  # fmt: skip
+    return _moved(given, one, "LIQUIDATION_FEE", "liquidation_fee", -fee_e8, "liquidation fee", numbers)
+
+
+def _covered(given: Input, one: Liquidation, amount_e8: int) -> EntryBooked:
+    """The insurance fund pays what is missing to zero."""
+    numbers = {"covered_e8": amount_e8}
+    return _moved(given, one, "INSURANCE_FUND", "insurance", amount_e8, "loss beyond the account's money", numbers)
+
+
+def _moved(
+    given: Input, one: Liquidation, event: str, purpose: str, amount_e8: int, rule: str, numbers: dict[str, int]
+) -> EntryBooked:
+    """Money between the account and the insurance fund; positive comes to the account."""
+    lines = (
+        Line(ledger.client(one.account_id), one.asset, amount_e8, purpose),
+        Line(INSURANCE, one.asset, -amount_e8, purpose),
+    )
+    ledger.assert_balanced(lines)
+    booking = ContractBooking(
+        event="LIQUIDATION_FEE" if event == "LIQUIDATION_FEE" else "INSURANCE_FUND", instrument_id="",
+        settlement_asset=one.asset, counterparty="", fact_id="", quantity_e8=0, paid_e8=0, settled_e8=0,
+        funding_index_e18=contracts.START, numbers=numbers, ids={"liquidation_id": one.liquidation_id},
+    )  # fmt: skip
+    return EntryBooked(
+        meta=given.meta(one.liquidation_id), entry_id=f"{one.liquidation_id}/{one.step}/{purpose}",
+        account_id=one.account_id, kind="TRANSFER", rule=rule, lines=lines, realised_e8=0, filled_e8=0,
+        transacted_at_us=given.at_us, contract=booking,
+    )  # fmt: skip
+
+
+# -- evolve ------------------------------------------------------------------------------------------------------------
+
+
+def changed(state: State, event: LiquidationChanged) -> None:
+    """A liquidation as it is now."""
+    watch, meta = state.watch, event.meta
+    one = watch.liquidations.get(event.account_id)
+    if one is None:
+        one = watch.liquidations[event.account_id] = Liquidation(
+            event.liquidation_id, event.account_id, event.asset, event.state, meta.decided_at_us
+        )
+        watch.handed_over.pop(event.account_id, None)
+        return
+    again = event.state == one.state and event.step == one.step
+    one.asked, one.at_us = (one.asked + 1 if again else 0), meta.decided_at_us
+    if event.state == "SELLING" and not again:
+        one.order, one.ordered_at_us, one.sold_e8, one.fills = event.order, meta.decided_at_us, 0, []
+        one.bankruptcy_price_e8 = event.bankruptcy_price_e8
+    one.state, one.step, one.attempt = event.state, event.step, event.attempt
+    if event.state == "WAITING" and one.fills:
+        run_id = f"{meta.epoch}.{meta.sequence}"
+        review = ReviewMargin(event.account_id, event.asset, "FEE", run_id, "", 0)
+        watch.due.append(Due(f"margin/{run_id}/{event.account_id}/{event.asset}/FEE", review))
+
+
+def ended(state: State, event: LiquidationEnded) -> None:
+    """A liquidation is over; what it could not restore is for auction and default."""
+    watch = state.watch
+    del watch.liquidations[event.account_id]
+    if event.outcome not in GOOD:
+        watch.handed_over[event.account_id] = HandedOver(
+            event.liquidation_id, event.asset, event.outcome, event.meta.decided_at_us, event.shortfall_e8
+        )
+
+
+def booked(state: State, entry: EntryBooked) -> None:
+    """A fill of the order that is out, or money between the account and the fund."""
+    one = state.watch.liquidations.get(entry.account_id)
+    if one is None or entry.contract is None:
+        return
+    if one.order is not None and entry.order_id == one.order.order_id and entry.kind == "TRADE":
+        numbers = entry.contract.numbers
+        one.fills.append((numbers["quantity_e8"], numbers["price_e8"]))
+        one.sold_e8 += entry.filled_e8
+    elif entry.contract.ids.get("liquidation_id") == one.liquidation_id:
+        if entry.contract.event == "LIQUIDATION_FEE":
+            one.fees_e8 += -entry.lines[0].amount_e8
+            one.fills = []
+        elif entry.contract.event == "INSURANCE_FUND":
+            one.covered_e8 += entry.lines[0].amount_e8
+
+
+# -- effects -----------------------------------------------------------------------------------------------------------
+
+
+def order_out(one: Liquidation) -> SubmitOrder | None:
+    """The command for the order that is out. It keeps the time of its record: risk refuses one that comes too late."""
+    if one.state != "SELLING" or one.order is None:
+        return None
+    return SubmitOrder(one.order, KEY, one.ordered_at_us)
+
+
+def submitted(state: State, event: LiquidationChanged) -> SubmitOrder | None:
+    """The command that follows a record; None when memory, which runs ahead, knows that it is answered."""
+    one = state.watch.liquidations.get(event.account_id)
+    if one is None or one.order is None or event.order is None or one.order.order_id != event.order.order_id:
+        return None
+    return order_out(one)
