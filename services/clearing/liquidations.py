@@ -110,9 +110,10 @@ def _ordered(given: Input, one: Liquidation, found: AssetMargin, planned: closin
     name = f"{CLIENT_ORDER_PREFIX}{one.liquidation_id}-{one.step + 1}"
     order = plan.order(one.account_id, name, planned.priced.holding, planned.quantity_e8)
     return LiquidationChanged(
-        given.meta(one.liquidation_id), one.account_id, one.liquidation_id, one.asset, "SELLING", one.step + 1,
-        one.attempt, planned.priced.bankruptcy_price_e8, planned.before_e8, planned.after_e8, "", order,
-        margin.evidence(found),
+        meta=given.meta(one.liquidation_id), account_id=one.account_id, liquidation_id=one.liquidation_id,
+        asset=one.asset, state="SELLING", step=one.step + 1, attempt=one.attempt, order=order,
+        bankruptcy_price_e8=planned.priced.bankruptcy_price_e8, excess_e8=planned.before_e8,
+        planned_e8=planned.after_e8, detail="", seen=margin.evidence(found),
     )  # fmt: skip
 
 
@@ -161,9 +162,10 @@ def _changed(
     found: AssetMargin | None = None,
 ) -> LiquidationChanged:  # fmt: skip
     return LiquidationChanged(
-        given.meta(one.liquidation_id), one.account_id, one.liquidation_id, one.asset, state, one.step,
-        one.attempt if attempt is None else attempt, one.bankruptcy_price_e8, 0, 0, detail, one.order,
-        margin.evidence(found) if found is not None else None,
+        meta=given.meta(one.liquidation_id), account_id=one.account_id, liquidation_id=one.liquidation_id,
+        asset=one.asset, state=state, step=one.step, attempt=one.attempt if attempt is None else attempt,
+        order=one.order, bankruptcy_price_e8=one.bankruptcy_price_e8, excess_e8=0, planned_e8=0, detail=detail,
+        seen=margin.evidence(found) if found is not None else None,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ whom it concerns, once, in order and before anything else."""
 from collections.abc import Callable, Iterator
 
 from truetape import messages as m
+from truetape.audit.margin_rules import MARGIN
 
 Expect = Callable[..., None]
 Key = tuple[str, str]
@@ -53,7 +54,8 @@ class ContractRules:
 
     def answered(self, where: str, meta: m.Meta, account: str) -> None:
         """Any entry or parked input: while a fact is being applied, it must be the next part of it."""
-        says = meta.cause.id if meta.cause.source == DUE else ""
+        due = meta.cause.source == DUE and not meta.cause.id.startswith(MARGIN)
+        says = meta.cause.id if due else ""
         wanted = self._waiting.pop(0) if self._waiting else ""
         self._expect(says == wanted, "a fact is applied before anything else", where, account, wanted, says)
 

@@ -7,6 +7,7 @@ from truetape.audit.archive import Seen
 from truetape.audit.findings import Findings
 from truetape.audit.killswitch import KillSwitch
 from truetape.audit.ledger_rules import LedgerRules
+from truetape.audit.margin_rules import MarginRules
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
@@ -65,11 +66,13 @@ class PartitionRules:
         self._findings = findings
         self.orders = OrderRules(findings, executions, kill_switch)
         self.ledger = LedgerRules(findings)
+        self.margin = MarginRules(findings.expect)
 
     def take(self, given: Given) -> None:
         """One accepted record, after its causes."""
         self.orders.take(given)
         self.ledger.take(given)
+        self.margin.take(given)
 
     def end(self, answers: AnswerRules, books: dict[str, Any], credit: dict[str, Any]) -> None:
         """What can be said only at the end; `books` and `credit` are the accounts of clearing's and risk's folds."""
@@ -77,6 +80,7 @@ class PartitionRules:
         answered = answers.answered.get((decisions, ORDERS_EXECUTIONS.name, self._partition), -1)
         self.orders.end(self.where, answered, credit)
         self.ledger.end(self.where)
+        self.margin.end(self.where)
         self._compare_books(books)
 
     def _compare_books(self, books: dict[str, Any]) -> None:
