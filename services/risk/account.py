@@ -51,6 +51,8 @@ class Reservation(Struct, array_like=True, gc=False):
     contract: bool = False
     unit_cost_e8: int = 0
     """Of an order in a contract: what it holds for each; its margin is counted with the position's."""
+    leg: bool = False
+    """Whether it is no order's, but that of a trade with the clearing house."""
 
 
 class Withdrawal(Struct, array_like=True, gc=False):

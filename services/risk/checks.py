@@ -88,7 +88,8 @@ def asked(
         return Refusal("INSTRUMENT_UNKNOWN", {"reference_offset": given.tables.reference_offset})
     return Asked(
         order, instrument, account, reference.limits_of(order.account_id), reference,
-        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us, given.tables.marks, house,
+        given.tables.marks.newest.get(order.instrument_id), received_at_us, given.at_us, given.tables.marks,
+        house=house,
     )  # fmt: skip
 
 

@@ -167,7 +167,9 @@ def _release(
 
 def _quiet_for(account: Account, order_id: str, done: bool) -> str:
     """The liquidation that may go on when `order_id`, the last order of the account, is done: ended and cleared."""
-    return account.liquidation_id if done and account.reservations.keys() == {order_id} else ""
+    others = (one for name, one in account.reservations.items() if name != order_id)
+    quiet = done and order_id in account.reservations and all(one.leg for one in others)
+    return account.liquidation_id if quiet else ""
 
 
 def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated | None:
@@ -223,7 +225,7 @@ def _liquidated(state: State, given: Input, event: m.LiquidationChanged) -> m.Ca
     again = account.liquidation_id == found
     if event.state != "CANCELLING" or (again and not order_ids):
         return None
-    quiet_for = "" if account.reservations else found
+    quiet_for = found if all(one.leg for one in account.reservations.values()) else ""
     return m.CancelRequested(given.meta(found), found, event.account_id, order_ids, found, quiet_for)
 
 

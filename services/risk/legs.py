@@ -18,6 +18,7 @@ from truetape.service import Input
 LEG_CHECKS: Final[checks.Checks[checks.Asked]] = (
     ("TRADING_HALTED", checks.trading_halted),
     ("TRADING_HALTED", checks.ledger_halted),
+    ("TRADING_REDUCING", checks.liquidated),
     ("TRADING_REDUCING", checks.trading_reducing),
     ("NUMBER_TOO_LARGE", checks.number_too_large),
 )
@@ -105,7 +106,7 @@ def assessed(state: State, event: LegAssessed) -> None:
         number=account.accepted, instrument_id=event.instrument_id, asset=event.reserved_asset,
         buys=event.side == credit.BUY, limit_price_e8=event.price_e8, fee_rate_e8=event.fee_rate_e8,
         quantity_e8=event.quantity_e8, reserved_e8=event.reserved_e8, ended=True, contract=True,
-        unit_cost_e8=margin.unit_cost_e8,
+        unit_cost_e8=margin.unit_cost_e8, leg=True,
     )  # fmt: skip
     credit.hold(account, event.reserved_asset, event.reserved_e8)
 
