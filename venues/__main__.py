@@ -21,7 +21,7 @@ from venues.replay import RecordedFlow, recorded_symbol
 from venues.server import play_generated, play_recorded, serve
 from venues.signing import read_keys
 from venues.state import Saved, load, restore, save
-from venues.symbols import CONTRACT_SYMBOLS, DEFAULT_SYMBOLS
+from venues.symbols import CONTRACT_SYMBOLS, DEFAULT_SYMBOLS, UNDERLYINGS
 from venues.venue import Venue
 
 Flows = list[Coroutine[Any, Any, None]]
@@ -62,7 +62,7 @@ def main(
     state: Annotated[
         Path | None, typer.Option(help="File that keeps accounts, orders and fills over a restart")
     ] = None,
-    contracts: Annotated[bool, typer.Option(help="List the perpetual BTCUSDTPERP too")] = False,
+    contracts: Annotated[bool, typer.Option(help="List BTCUSDTPERP, BTCUSDTFUT and BTCUSDTCALL too")] = False,
     history: Annotated[
         int, typer.Option(min=100, help="Closed orders, and fills per account and symbol, that are kept")
     ] = 1_000_000,
@@ -134,7 +134,8 @@ def _flows(
         elif rate > 0:
             parameters = FLOWS.get(symbol, DEFAULT_FLOW)
             rng = random.Random(f"{seed}:{venue.name}:{symbol}")
-            mid = VenueMid(CommonMid(mid_seed, symbol, parameters.base_price), rng)
+            path = CommonMid(mid_seed, UNDERLYINGS.get(symbol, symbol), parameters.base_price)
+            mid = VenueMid(path, rng)
             generated = GeneratedFlow(venue.exchange, market, parameters, mid, rng)
             flows.append(play_generated(venue, generated, rate))
     return flows

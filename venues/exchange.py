@@ -249,6 +249,7 @@ class Exchange:
         sign = 1 if buys else -1
         self.house.credit(symbol.base, sign * trade.quantity_e8)
         if symbol.multiplier_e8:
+            self.house.credit(symbol.quote, -sign * symbol.premium_e8(cost(trade.price_e8, trade.quantity_e8)))
             return
         self.house.credit(symbol.quote, -sign * cost(trade.price_e8, trade.quantity_e8))
 
@@ -266,6 +267,8 @@ class Exchange:
             rate_e8 = self.rates.maker_e8 if maker else self.rates.taker_e8
             worth_e8 = notional_e8 * symbol.multiplier_e8 // ONE_E8
             fee_asset, fee_e8 = symbol.quote, portion(worth_e8, rate_e8, "down")
+            paid_e8 = symbol.premium_e8(notional_e8)
+            account.credit(symbol.quote, -paid_e8 if buyer else paid_e8)
         else:
             received, amount_e8 = (symbol.base, quantity_e8) if buyer else (symbol.quote, notional_e8)
             if buyer:

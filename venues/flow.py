@@ -39,6 +39,8 @@ class FlowParameters(Struct, frozen=True):
 FLOWS: Final = {
     "BTCUSDT": FlowParameters(base_price=60_000.0, size=0.02, touch_size=0.6),
     "BTCUSDTPERP": FlowParameters(base_price=60_000.0, size=20.0, touch_size=600.0),
+    "BTCUSDTFUT": FlowParameters(base_price=60_000.0, size=20.0, touch_size=600.0),
+    "BTCUSDTCALL": FlowParameters(base_price=1_500.0, size=0.5, touch_size=20.0),
     "ETHUSDT": FlowParameters(base_price=3_000.0, size=0.3, touch_size=9.0),
 }
 DEFAULT_FLOW: Final = FlowParameters(base_price=100.0, size=1.0, touch_size=20.0)

@@ -19,7 +19,7 @@ def decimal(value_e8: int) -> str:
 
 
 class Symbol(Struct, frozen=True):
-    """A listed instrument: spot, or a contract, whose trades move contracts and the fee alone.
+    """A listed instrument: spot, or a contract, whose trades move contracts and the fee, of an option its premium too.
 
     Tick times lot is a multiple of 1e-8, so that every notional is exact.
     """
@@ -36,12 +36,17 @@ class Symbol(Struct, frozen=True):
     maximum_orders: int = 10_000
     multiplier_e8: int = 0
     """Of a contract: quote asset per contract and unit of price. 0 for spot."""
+    option: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a listing whose notionals would need rounding."""
         assert self.tick_e8 > 0
         assert self.lot_e8 > 0
         assert self.tick_e8 * self.lot_e8 % ONE_E8 == 0, f"{self.name}: tick x lot is finer than 1e-8"
+
+    def premium_e8(self, notional_e8: int) -> int:
+        """What changes hands for an option at once; nothing for other contracts."""
+        return notional_e8 * self.multiplier_e8 // ONE_E8 if self.option else 0
 
     def check_price(self, price_e8: int) -> None:
         """Raise the filter failure of a limit price."""
@@ -126,8 +131,19 @@ CONTRACT_SYMBOLS: Final = (
         "BTCUSDTPERP", "BTC-USDT-PERP", "USDT", ONE_E8 // 10, ONE_E8, 0, maximum_quantity_e8=100_000 * ONE_E8,
         maximum_notional_e8=10**10 * ONE_E8, multiplier_e8=ONE_E8 // 1_000,
     ),
+    Symbol(
+        "BTCUSDTFUT", "BTC-USDT-FUT", "USDT", ONE_E8 // 10, ONE_E8, 0, maximum_quantity_e8=100_000 * ONE_E8,
+        maximum_notional_e8=10**10 * ONE_E8, multiplier_e8=ONE_E8 // 1_000,
+    ),
+    Symbol(
+        "BTCUSDTCALL", "BTC-USDT-CALL", "USDT", ONE_E8 // 10, ONE_E8 // 100, 0, maximum_quantity_e8=1_000 * ONE_E8,
+        maximum_notional_e8=10**10 * ONE_E8, multiplier_e8=ONE_E8, option=True,
+    ),
 )  # fmt: skip
-"""Perpetuals. An account's balance of the base asset is its position, which may be short."""
+"""A perpetual, a future and a call; when the last two expire, whoever lists them says. An account's balance of the base
+asset is its position, which may be short."""
+UNDERLYINGS: Final = {"BTCUSDTPERP": "BTCUSDT", "BTCUSDTFUT": "BTCUSDT"}
+"""Whose price path a contract follows."""
 DEFAULT_SYMBOLS: Final = (
     Symbol("BTCUSDT", "BTC", "USDT", ONE_E8 // 100, 1_000, 5 * ONE_E8),
     Symbol("ETHUSDT", "ETH", "USDT", ONE_E8 // 100, 10_000, 5 * ONE_E8),

@@ -8,7 +8,7 @@ from services.clearing.pursuit import whose
 from services.clearing.state import UNKNOWN, UNLISTED, State
 from truetape import funding
 from truetape.codec import decode
-from truetape.errors import SchemaError, TruetapeError
+from truetape.errors import MoneyError, SchemaError, TruetapeError
 from truetape.messages import (
     BookTrade,
     ClearingRefusal,
@@ -115,6 +115,8 @@ def book(state: State, given: Input, command: BookTrade) -> EntryBooked | Cleari
     try:
         _assert_price(command.price_e8, terms)
         return _booked(state, given, command, terms)
+    except MoneyError as error:
+        return no("AMOUNT_TOO_LARGE", str(error))
     except TruetapeError as error:
         return no("PRICE_OUT_OF_RANGE", str(error))
 

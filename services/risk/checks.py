@@ -217,11 +217,13 @@ def trading_reducing(one: Asked) -> Numbers | None:
 
 
 def instrument_not_tradable(one: Asked) -> Numbers | None:
-    """The instrument takes no new orders now, or has no tick or lot."""
+    """The instrument takes no new orders now, has no tick or lot, or is a contract that has expired."""
     tradable, tick_e8, lot_e8 = one.instrument.tradable, one.instrument.tick_e8, one.instrument.lot_e8
-    if tradable and tick_e8 > 0 and lot_e8 > 0:
+    ends_us = one.instrument.contract.expires_at_us if one.instrument.contract is not None else None
+    expired = ends_us is not None and one.at_us >= ends_us
+    if tradable and tick_e8 > 0 and lot_e8 > 0 and not expired:
         return None
-    return {"tradable": int(tradable), "tick_e8": tick_e8, "lot_e8": lot_e8}
+    return {"tradable": int(tradable), "tick_e8": tick_e8, "lot_e8": lot_e8} | ({"expired": 1} if expired else {})
 
 
 def price_missing(one: Asked) -> Numbers | None:

@@ -339,7 +339,7 @@ def test_a_bust_takes_back_the_trade_its_fees_and_its_funding() -> None:
         ({"instrument_id": "DOGE-USDT-PERP"}, "INSTRUMENT_UNKNOWN"),
         ({"price_e8": 0}, "PRICE_OUT_OF_RANGE"),
         ({"quantity_e8": 0}, "NUMBERS_WRONG"),
-        ({"quantity_e8": 2**62, "price_e8": 2**62}, "PRICE_OUT_OF_RANGE"),
+        ({"quantity_e8": 2**62, "price_e8": 2**62}, "AMOUNT_TOO_LARGE"),
         ({"transacted_at_us": EXPIRY_US + 1, "instrument_id": FUT}, "CONTRACT_EXPIRED"),
     ],
 )
@@ -423,7 +423,7 @@ def test_amounts_beyond_64_bits_are_refused_and_change_nothing() -> None:
     desk.trade("ann", "BUY", 1, 60_000, PERP, quantity_e8=2**62, price_e8=E8)
     before = desk.state.balances["client:ann"].copy()
     answer = desk.trade("ann", "BUY", 1, 60_000, PERP, quantity_e8=2**62, price_e8=E8)
-    assert answer.reason == "PRICE_OUT_OF_RANGE"
+    assert answer.reason == "AMOUNT_TOO_LARGE"
     assert desk.state.balances["client:ann"] == before
 
 

@@ -75,7 +75,7 @@ def venue_unit(venue: str, everything: Mapping[str, str], state: Path, replay: S
         "TRUETAPE_VENUE_KEYS": venue_keys(venue, everything),
         "TRUETAPE_VENUE_ADMIN_TOKEN": everything["TRUETAPE_VENUE_ADMIN_TOKEN"],
     }
-    arguments = ["venues", "--name", venue, "--port", str(port), "--state", str(state)]
+    arguments = ["venues", "--name", venue, "--port", str(port), "--state", str(state), "--contracts"]
     for recording in replay:
         arguments += ["--recording", str(recording.resolve())]
     if replay:
