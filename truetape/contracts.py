@@ -58,6 +58,17 @@ def value(contract: Contract, quantity_e8: int, price_e8: int, rounding: Roundin
             assert_never(contract.payoff)
 
 
+def price_of(contract: Contract, quantity_e8: int, value_e8: int) -> int:
+    """The price at which a position has this value, to the nearest 1e-8: an average price where the value is a cost.
+
+    Raises PriceNotPositive for an inverse position without value, and MoneyError beyond 64 bits.
+    """
+    size = quantity_e8 * contract.multiplier_e8
+    if contract.payoff == "INVERSE":
+        return fits(divide(size, positive(-value_e8), "half_even")[0])
+    return fits(divide(value_e8 * ONE_E8**2, size, "half_even")[0])
+
+
 def profit(contract: Contract, quantity_e8: int, entry_e8: int, exit_e8: int, rounding: Rounding) -> int:
     """Signed profit from one price to another in the settlement asset, rounded once.
 

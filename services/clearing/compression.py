@@ -1,8 +1,10 @@
 """Compression: offsetting trades are ended, and nothing but gross notional changes.
 
-Three ways, each with its proof (`prove`):
+Four ways, each with its proof (`prove`):
 - `cleared`: all open trades of an account in an instrument become one, since the counterparty of each is the house;
 - `pairwise`: two that trade with each other keep one net trade per instrument: every pair's net exposure is as before;
+- `offset`: the same for one account's legs, as they are kept: what is left has the average cost of the larger side, and
+  the rest of the cost is profit or loss, which the account's position has realised already;
 - `circular`: exposures that run in a circle are reduced by the smallest of them. No pair's exposure grows and none
   changes its direction (conservative compression); each participant's net over all others is as before. Trades ended
   at different prices leave a difference in cost, which is paid: the payments sum to zero.
@@ -74,6 +76,26 @@ def cleared(exposures: Sequence[Exposure], house_id: str) -> Compression:
     """
     assert all(house_id in (one.long_id, one.short_id) for one in exposures), "cleared trades are with the house"
     return pairwise(exposures)
+
+
+def offset(exposures: Sequence[Exposure], account_id: str, house_id: str) -> Compression:
+    """One trade of an account in one instrument, or none where its trades offset, at the average cost of the larger
+    side. What cost that leaves is paid between the account and the house.
+    """
+    sides: dict[bool, Net] = {True: (0, 0), False: (0, 0)}
+    for one in exposures:
+        assert {one.long_id, one.short_id} == {account_id, house_id}, "all are one account's, with the house"
+        quantity_e8, cost_e8 = sides[one.long_id == account_id]
+        sides[one.long_id == account_id] = quantity_e8 + one.quantity_e8, cost_e8 + one.cost_e8
+    bought, sold = sides[True], sides[False]
+    net_e8 = bought[0] - sold[0]
+    larger = bought if net_e8 > 0 else sold
+    left_e8 = divide(larger[1] * abs(net_e8), larger[0], "half_even")[0] if net_e8 else 0
+    ended_e8 = bought[1] - sold[1] - (left_e8 if net_e8 > 0 else -left_e8)
+    instrument_id = exposures[0].instrument_id
+    pair = (account_id, house_id) if net_e8 > 0 else (house_id, account_id)
+    left = [_exposure(instrument_id, *pair, abs(net_e8), left_e8)] if net_e8 else []
+    return _proven(exposures, left, {(instrument_id, account_id): -ended_e8, (instrument_id, house_id): ended_e8})
 
 
 def pairwise(exposures: Sequence[Exposure]) -> Compression:

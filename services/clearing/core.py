@@ -15,6 +15,8 @@ from services.clearing import (
     margincalls,
     marginrun,
     moves,
+    offsets,
+    payments,
     positions,
     trades,
     volume,
@@ -34,6 +36,7 @@ from truetape.messages import (
     BookTrade,
     CancelRequested,
     ClearingRefused,
+    CompressLegs,
     ConfirmLeg,
     ContractFactTaken,
     CorrectEntry,
@@ -48,6 +51,7 @@ from truetape.messages import (
     LegChanged,
     LegConfirmed,
     LegsAskedAgain,
+    LegsCompressed,
     LiquidationChanged,
     LiquidationEnded,
     MarginCallChanged,
@@ -55,9 +59,11 @@ from truetape.messages import (
     MoveChanged,
     MoveLeg,
     MovesAgreed,
+    NetPayments,
     OrderFilled,
     OrderRejected,
     ParkedDismissed,
+    PaymentsNetted,
     ReleaseLeg,
     ReleaseParked,
     ReleaseRefused,
@@ -94,6 +100,8 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(account_id, {})["legs"] = opened
     for account_id, name, content in marginrun.shown(state):
         found.setdefault(account_id, {}).setdefault(name, []).append(to_builtins(content))
+    for account_id, owed in state.payments.items():
+        found.setdefault(account_id, {})["payments"] = owed
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     return found | {name: {"balances": assets} for name, assets in others.items()}
 
@@ -268,6 +276,8 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     CancelRequested: liquidations.heard,
     CreditUpdated: liquidations.heard,
     ReservationReleased: liquidations.heard,
+    CompressLegs: offsets.compress,
+    NetPayments: lambda state, given, command: payments.net(state.payments, given, command),
 }
 
 
@@ -313,6 +323,8 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     MarginCallChanged: margincalls.changed,
     LiquidationChanged: liquidations.changed,
     LiquidationEnded: liquidations.ended,
+    LegsCompressed: offsets.compressed,
+    PaymentsNetted: lambda state, event: payments.netted(state.payments, event),
 }
 
 
@@ -337,6 +349,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
         held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
         account.contracts[entry.contract.instrument_id] = held
         legs.booked(state, entry)
+        payments.booked(state.payments, entry)
         facts.follow(state, entry)
     if entry.kind == "TRADE":
         volume.add(account.volumes, entry)

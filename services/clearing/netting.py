@@ -82,3 +82,25 @@ def _by_asset(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
     for asset, amount_e8 in amounts:
         found[asset] = found.get(asset, 0) + amount_e8
     return found
+
+
+class Due(Struct, array_like=True):
+    """What is owed for one purpose."""
+
+    received_e8: int = 0
+    paid_e8: int = 0
+    """Positive."""
+    lines: int = 0
+
+
+Dues = dict[str, dict[str, Due]]
+"""By asset and purpose."""
+
+
+class Payments(Struct):
+    """Of one account."""
+
+    days: dict[str, Dues] = {}
+    """By value date, those that are not netted."""
+    netted: str = ""
+    """The newest day that is; what is booked with an earlier time falls on the day after it."""

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from services.clearing.affirmation import Trade
 from services.clearing.contracts import START, Held
 from services.clearing.ledger import Balances
+from services.clearing.netting import Payments
 from services.clearing.parked import Parked, Resolved
 from services.clearing.pursuit import Brief, Pursuit
 from services.clearing.volume import Volumes
@@ -169,6 +170,8 @@ class State(Struct):
     legs: Legs = field(default_factory=Legs)
     moves: dict[str, Move] = {}
     """Give-ups and allocations whose home this partition is, by move id."""
+    payments: dict[str, Payments] = {}
+    """What accounts and the house owe each other, by account."""
     entries: int = 0
     """Entries booked."""
     watch: Watch = field(default_factory=Watch)

@@ -287,7 +287,7 @@ def novated(world: World) -> None:
         assert entry.position is not None and entry.position.quantity_e8 == quantity_e8
 
 
-@pytest.mark.parametrize("turns", range(24))
+@pytest.mark.parametrize("turns", range(0, 24, 2))
 def test_killed_at_every_step_both_legs_are_booked_once(turns: int) -> None:
     world = told(World(turns, BUYER, SELLER))
     for _ in range(turns):

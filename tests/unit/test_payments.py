@@ -1,0 +1,149 @@
+"""Payment netting of a day in the real ledger: what an account and the house owe each other becomes one instruction
+per asset, to the unit."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.clearing import netting, payments
+from tests.unit.contract_desk import E8, START_US
+from tests.unit.desk import LAW
+from tests.unit.otc_desk import CALL, OtcDesk
+from truetape import messages as m
+
+PERP = "BTC-USDT-PERP"
+DAY_US = 86_400_000_000
+FIRST = "2023-11-14"
+"""The day of START_US."""
+NAMES = ("ann", "bob", "cat")
+
+
+def desk() -> OtcDesk:
+    return OtcDesk(fees=m.Fees(0, 10**4))
+
+
+def over(made: OtcDesk, days: int = 1) -> None:
+    """So many days later."""
+    made.now_us = (START_US // DAY_US + days) * DAY_US + 1
+
+
+def net(made: OtcDesk, who: str, day: str = FIRST) -> Any:
+    return made.command(m.NetPayments(f"n-{who}-{day}", who, day, "desk"))
+
+
+def lived(made: OtcDesk) -> None:
+    """ann buys 3 of bob, cat sells ann a call, it rises by 1 000, ann and bob trade back 1 at 61 000."""
+    made.trade_of_two("1")
+    made.trade_of_two("2", buyer_id="ann", seller_id="cat", instrument_id=CALL.instrument_id, quantity_e8=E8,
+                      price_e8=2_000 * E8)  # fmt: skip
+    made.fact("SETTLEMENT_PRICE", PERP, 61_000 * E8)
+    made.trade_of_two("3", buyer_id="bob", seller_id="ann", quantity_e8=E8, price_e8=61_000 * E8)
+
+
+#       who   due    owed       net        parts
+DAY = """
+        ann   30     2000.441   -1970.441  house_fee -0.441, premium -2000, variation_margin 30
+        bob   0      30.241     -30.241    house_fee -0.241, variation_margin -30
+        cat   2000   0.2        1999.8     house_fee -0.2, premium 2000
+"""
+
+
+@pytest.mark.parametrize("row", DAY.strip().splitlines())
+def test_a_day_becomes_one_instruction(row: str) -> None:
+    who, due, owed, amount, *parts = row.split()
+    made = desk()
+    lived(made)
+    over(made)
+    [one] = net(made, who).instructions
+    numbers = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert one.parts == {name: round(float(text.rstrip(",")) * E8) for name, text in numbers.items()}
+    assert (one.received_e8, one.paid_e8) == (round(float(due) * E8), round(float(owed) * E8))
+    assert one.amount_e8 == round(float(amount) * E8) == one.received_e8 - one.paid_e8 and one.asset == "USDT"
+    made.check()
+
+
+def test_instructions_are_what_the_ledger_moved() -> None:
+    """An account's balance changed by its instruction, and all instructions are the house's, negated."""
+    made = desk()
+    before = {who: made.cash(f"client:{who}") for who in NAMES}
+    house = sum(made.cash(name) for name in ("house:clearing", "house:fees", "house:rounding"))
+    lived(made)
+    over(made)
+    moved = {who: sum(one.amount_e8 for one in net(made, who).instructions) for who in NAMES}
+    assert moved == {who: made.cash(f"client:{who}") - before[who] for who in NAMES}
+    after = sum(made.cash(name) for name in ("house:clearing", "house:fees", "house:rounding"))
+    assert sum(moved.values()) == house - after
+
+
+def test_a_day_is_netted_once_when_it_is_over_and_in_order() -> None:
+    made = desk()
+    lived(made)
+    assert net(made, "ann").reason == "TOO_OLD", "more may come"
+    over(made, 2)
+    made.tables.marks.newest[PERP] = m.MarkPublished(
+        made.events[0].meta, PERP, 60_000 * E8, E8, E8, "alpha", 7, made.now_us, 0
+    )
+    made.trade_of_two("4")
+    over(made, 3)
+    assert (net(made, "ann", "2023-11-16").reason, net(made, "zoe").reason) == ("OUT_OF_ORDER", "ACCOUNT_UNKNOWN")
+    assert net(made, "ann", "yesterday").reason == "NUMBERS_WRONG"
+    first = net(made, "ann")
+    assert len(first.instructions) == 1 and net(made, "ann").reason == "COMMAND_REPEATED"
+    assert net(made, "ann", "2023-11-15").instructions == ()
+    assert [one.asset for one in net(made, "ann", "2023-11-16").instructions] == ["USDT"]
+    assert net(made, "dan").instructions == ()
+    made.check()
+
+
+def test_what_is_booked_with_an_earlier_clock_falls_on_the_next_day() -> None:
+    known = netting.Payments(netted="2023-11-30")
+    assert payments.value_date(known, START_US) == "2023-12-01"
+    assert payments.value_date(netting.Payments(), START_US) == FIRST
+
+
+TRADES = st.tuples(st.sampled_from(NAMES), st.integers(1, 9), st.integers(59_000, 61_000))
+
+
+@LAW
+@given(
+    st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 9), st.integers(59_000, 61_000)), max_size=6), st.data()
+)
+def test_netting_preserves_what_is_owed_to_the_unit(trades: list[tuple[str, int, int]], data: st.DataObject) -> None:
+    made = desk()
+    for number, (buyer, quantity, price) in enumerate(trades):
+        seller = data.draw(st.sampled_from([name for name in NAMES if name != buyer]))
+        changes = {"quantity_e8": quantity * E8, "price_e8": price * E8}
+        made.trade_of_two(str(number), buyer_id=buyer, seller_id=seller, **changes)
+        made.fact("SETTLEMENT_PRICE", PERP, price * E8)
+    owed: dict[str, int] = dict.fromkeys(NAMES, 0)
+    for entry in (one for one in made.events if isinstance(one, m.EntryBooked) and one.contract is not None):
+        for line in entry.lines:
+            if line.account == f"client:{entry.account_id}" and line.asset == "USDT":
+                owed[entry.account_id] += line.amount_e8
+    over(made)
+    for who in NAMES:
+        assert sum(one.amount_e8 for one in net(made, who).instructions) == owed[who]
+    made.check()
+
+
+def test_an_obligation_that_is_left_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: netting forgets what is owed where something is due too."""
+    real = payments._obligations
+    monkeypatch.setattr(
+        payments, "_obligations", lambda *args: [one for one in real(*args) if "owed" not in one.obligation_id]
+    )
+    made = desk()
+    lived(made)
+    over(made)
+    with pytest.raises(AssertionError, match="netting changes nothing"):
+        net(made, "ann")
+
+
+def test_what_a_venue_trades_is_owed_to_the_venue() -> None:
+    made = desk()
+    made.fill("ann", "BUY", 1, 2_000, CALL.instrument_id, fee_e8=5)
+    over(made)
+    [one] = net(made, "ann").instructions
+    assert set(one.parts) == {"house_fee"}
