@@ -158,7 +158,7 @@ class Runner(Generic[S]):
                 case Record():
                     self._read(happening)
                 case Report(token=Sent() as sent):
-                    sent.heard(None if happening.error else happening.offset)
+                    sent.reported(happening)
                 case Report():
                     self._confirm(happening)
                 case Offered(item=Offer() as offer):

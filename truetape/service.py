@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from truetape import ids
 from truetape.codec import Message
+from truetape.happenings import Report
 from truetape.marks import Marks
 from truetape.messages import Cause, Meta
 from truetape.reference import Reference
+from truetape.tape import Doubt
 from truetape.topics import Topic
 
 S = TypeVar("S")
@@ -65,12 +67,19 @@ class Input(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True)
 class Sent:
-    """Token of a record that effects write to another service's commands: who wants to hear of its delivery report.
+    """Token of a record that effects write to another service's commands: who wants to hear where it stands.
 
-    Called by the loop's thread, with the offset, or None when it is not known; never after the loop stepped down.
+    Called by the loop's thread with the offset; never after the loop stepped down. When that is not known the loop
+    steps down, since nothing gets through behind a record that failed: who takes over asks again for what is missing.
     """
 
-    heard: Callable[[int | None], None]
+    heard: Callable[[int], None]
+
+    def reported(self, report: Report) -> None:
+        """Its delivery report has come. Raises Doubt."""
+        if report.error or report.offset is None:
+            raise Doubt(f"a command on {report.part} is not known to be in place: {report.error}")
+        self.heard(report.offset)
 
 
 class Effects(Protocol):

@@ -33,7 +33,7 @@ class Account(Struct, eq=False):
 
     def lock(self, asset: str, amount_e8: int) -> None:
         """Set free funds aside for an order. Raises -2010 when they do not suffice."""
-        if self.free.get(asset, 0) < amount_e8:
+        if max(self.free.get(asset, 0), 0) < amount_e8:  # Who is short of a contract locks nothing of it.
             raise insufficient_balance()
         self.credit(asset, -amount_e8)
         self.locked[asset] = self.locked.get(asset, 0) + amount_e8

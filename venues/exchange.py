@@ -83,6 +83,8 @@ class Exchange:
     def place(self, account: Account, request: NewOrder, now_ms: int) -> Placed:
         """Accept, match and settle a new order. Raises Reject when it is refused; nothing has changed then."""
         market = self.markets[request.symbol.name]
+        if market.symbol.over(now_ms):
+            raise Reject(-2010, "Market is closed.")
         self.check(account, request)
         self.order_id += 1
         order = ClientOrder(
@@ -123,6 +125,21 @@ class Exchange:
             raise unknown_cancel()
         self._finish(order, "CANCELED", now_ms)
         self._report(order, "CANCELED", now_ms, cancel_id=cancel_id)
+        self._report_positions(now_ms)
+
+    def expire(self, now_ms: int) -> None:
+        """End what has expired: its open orders are cancelled, and everybody's contracts are gone."""
+        for market in self.markets.values():
+            if market.symbol.over(now_ms):
+                self._expire(market.symbol, now_ms)
+
+    def _expire(self, symbol: Symbol, now_ms: int) -> None:
+        for account in self.by_id.values():
+            for order in list(self.registry.open.get((account.account_id, symbol.name), {}).values()):
+                self.cancel(order, now_ms)
+            if held_e8 := account.free.get(symbol.base, 0):
+                account.credit(symbol.base, -held_e8)
+                self._affected[account.account_id] = account
         self._report_positions(now_ms)
 
     def amend(self, order: ClientOrder, quantity_e8: int, now_ms: int) -> None:

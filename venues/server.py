@@ -69,6 +69,7 @@ class Server:
         while True:
             count += 1
             await asyncio.sleep(max(0.0, start + count * self._tick_seconds - clock.monotonic()))
+            self.venue.expire()
             self.venue.markets.tick(self.venue.now_us() // 1_000, count % self._ticks_per_second == 0)
 
     async def keep_alive(self) -> None:
@@ -92,10 +93,12 @@ class Server:
 
 
 async def play_generated(venue: Venue, flow: GeneratedFlow, rate: float) -> None:
-    """Run generated flow for ever, `rate` events a second."""
+    """Run generated flow for as long as the symbol trades, `rate` events a second."""
+    if flow.market.symbol.over(venue.now_us() // 1_000):
+        return
     flow.start(venue.now_us() // 1_000)
     venue.flush()
-    while True:
+    while not flow.market.symbol.over(venue.now_us() // 1_000):
         await asyncio.sleep(flow.pause(rate))
         flow.step(venue.now_us() // 1_000)
         venue.flush()

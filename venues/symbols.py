@@ -37,6 +37,12 @@ class Symbol(Struct, frozen=True):
     multiplier_e8: int = 0
     """Of a contract: quote asset per contract and unit of price. 0 for spot."""
     option: bool = False
+    expires_ms: int = 0
+    """Of a contract that ends: from then on it does not trade, and nobody holds any. 0 for ever."""
+
+    def over(self, now_ms: int) -> bool:
+        """Whether it has expired."""
+        return 0 < self.expires_ms <= now_ms
 
     def __post_init__(self) -> None:
         """Refuse a listing whose notionals would need rounding."""

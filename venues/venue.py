@@ -75,6 +75,12 @@ class Venue:
         if client_order_id.isascii():
             self.received.append((client_order_id[:36], received_us))
 
+    def expire(self) -> None:
+        """End the contracts whose time has come."""
+        self.exchange.expire(self.now_us() // 1_000)
+        if self.exchange.reports:
+            self.flush()
+
     def flush(self) -> None:
         """Tell listeners what the exchange has just done."""
         reports = self.exchange.reports

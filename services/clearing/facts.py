@@ -407,10 +407,14 @@ def applied(state: State) -> None:
 
 
 def follow(state: State, entry: EntryBooked) -> None:
-    """A trade that came after its contract had ended, though it was made before: the end applies to it too."""
+    """A trade that came after its contract had ended, though it was made before: the end applies to it too, on the
+    venue's mirror as well."""
     assert entry.contract is not None and entry.position is not None
-    listed = state.contracts.get(entry.contract.instrument_id)
+    name = entry.contract.instrument_id
+    listed = state.contracts.get(name)
     if listed is None or listed.ended is None or entry.meta.cause.source == DUE:
         return
     if entry.position.quantity_e8 or entry.position.realised_e8 != entry.contract.settled_e8:
-        state.pending = Pending(listed.ended, [entry.account_id], late=entry.entry_id)
+        accounts = [entry.account_id] * (2 if listed.ended.fact.kind in MOVES else 1)
+        house = [""] if any(_mirrored(state, name)) else []
+        state.pending = Pending(listed.ended, accounts + house, late=entry.entry_id)

@@ -6,10 +6,11 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from services.clearing import bilateral, liquidations
-from services.clearing.pursuit import Sent, told_home
+from services.clearing.pursuit import Sent as Command
+from services.clearing.pursuit import told_home
 from services.clearing.state import State
 from truetape import ids
 from truetape.codec import Message, encode
@@ -24,10 +25,13 @@ from truetape.messages import (
     SubmitOrder,
     TradeChanged,
 )
+from truetape.service import Sent
 from truetape.topics import CLEARING_COMMANDS, ORDERS_COMMANDS, Topic
 
 Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
-"""How a record is written, as `Log.append`; a token of None says that nobody waits for its report."""
+"""How a record is written, as `Log.append`."""
+IN_PLACE: Final = Sent(lambda _: None)
+"""Nobody waits for a command's report, but a wrong one makes the loop step down: nothing gets through behind it."""
 
 
 class Session:
@@ -61,7 +65,7 @@ class Session:
         """Somebody else asks."""
         self._waiting.pop(partition, None)
 
-    def _send(self, found: Sequence[Sent]) -> None:
+    def _send(self, found: Sequence[Command]) -> None:
         for one in found:
             self._write(CLEARING_COMMANDS, one.account_id, one.command)
 
@@ -72,4 +76,4 @@ class Session:
     def _write(self, topic: Topic, account_id: str, command: Message) -> None:
         part = Part(topic.name, ids.partition_of(account_id, topic.partitions))
         headers = [("event_type", type(command).__name__.encode())]
-        self._append(part, account_id.encode(), encode(command), headers, None)
+        self._append(part, account_id.encode(), encode(command), headers, IN_PLACE)

@@ -1,7 +1,8 @@
 """Tells the ledger what was fixed: one command for each of its partitions, once the fact's record is in place.
 
-A fact counts as sent when the delivery reports of all its commands are right; until then the state holds it, and
-whoever owns the partition of marks next sends it again. Each partition of the ledger takes a fact once, by its id.
+A fact counts as sent when the delivery reports of all its commands are right; until then the state holds it. A wrong
+report makes the loop step down, and whoever owns the partition of marks next sends it again. Each partition of the
+ledger takes a fact once, by its id.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,18 +41,15 @@ class FactSender:
     def _write(self, fact: ContractFact, partition: int) -> None:
         headers = [("event_type", TakeContractFact.__name__.encode())]
 
-        def heard(offset: int | None) -> None:
-            self._heard(fact, partition, offset)
+        def heard(_: int) -> None:
+            self._heard(fact, partition)
 
         value = encode(TakeContractFact(fact))
         self._append(Part(CLEARING_COMMANDS.name, partition), b"", value, headers, Sent(heard))
 
-    def _heard(self, fact: ContractFact, partition: int, offset: int | None) -> None:
-        """A command whose place is not known is sent once more: twice does no harm."""
+    def _heard(self, fact: ContractFact, partition: int) -> None:
+        """A command is in place; the last one says that the fact is sent."""
         if (waiting := self._waiting.get(fact.fact_id)) is None:
-            return
-        if offset is None:
-            self._write(fact, partition)
             return
         waiting.discard(partition)
         if not waiting:

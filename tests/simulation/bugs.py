@@ -3,12 +3,9 @@
 `make planted-bugs` searches the seeds from 0 for each and prints which seed and which invariant found it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
-from unittest import mock
 
 import msgspec
 from msgspec.structs import replace as replaced
@@ -20,6 +17,8 @@ from services.risk import core as risk
 from services.router import choice, desk
 from services.router import core as router
 from tests.simulation import planted_loops as loops
+from tests.simulation.bug import Bug, change, nothing, rule, rules
+from tests.simulation.bugs_contracts import BUGS_OF_CONTRACTS
 from tests.simulation.planted import judge_ignoring_epochs
 from tests.simulation.system import System
 from truetape import ids, snapshots, tape
@@ -33,27 +32,6 @@ BOUND: Final = 300
 """Every bug is found by a seed below this."""
 
 
-@dataclass(frozen=True)
-class Bug:
-    """One plausible mistake."""
-
-    what: str
-    patches: tuple[tuple[Any, str, Any], ...]
-    """(target, attribute, value) of what is replaced."""
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """With the bug."""
-        patches = [mock.patch.object(target, name, value) for target, name, value in self.patches]
-        for patch in patches:
-            patch.start()
-        try:
-            yield
-        finally:
-            for patch in patches:
-                patch.stop()
-
-
 def loop(runner: type[Any]) -> tuple[tuple[Any, str, Any], ...]:
     """A bug in the run loop."""
     return ((System, "runner_type", runner),)
@@ -64,24 +42,6 @@ def restoring(restorer: type[Any]) -> tuple[tuple[Any, str, Any], ...]:
     return loop(loops.with_restorer(restorer))
 
 
-def rule(service: Any, kind: type, wrong: Callable[..., Any]) -> tuple[tuple[Any, str, Any], ...]:
-    """A bug in the rule by which a service answers a kind of input; `wrong` gets the right rule first."""
-    return rules(service, {kind: wrong})
-
-
-def rules(service: Any, wrong: Mapping[type, Callable[..., Any]]) -> tuple[tuple[Any, str, Any], ...]:
-    """A bug in several rules."""
-    changed = {kind: partial(one, service._RULES[kind]) for kind, one in wrong.items()}
-    return ((service, "_RULES", {**service._RULES, **changed}),)
-
-
-def change(service: Any, kind: type, wrong: Callable[..., Any]) -> tuple[tuple[Any, str, Any], ...]:
-    """A bug in what a service's state becomes by a kind of event."""
-    changes = service._CHANGES
-    right = changes[kind]
-    return ((service, "_CHANGES", {**changes, kind: lambda state, event: wrong(right, state, event)}),)
-
-
 # -- the router ----------------------------------------------------------------------------------------------------
 
 
@@ -89,10 +49,6 @@ def forgets_fills(right: Any, state: Any, event: m.OrderFilled) -> None:
     """Does not remember which fills are on the tape."""
     right(state, event)
     state.orders[event.order_id].legs[event.leg].executions.clear()
-
-
-def nothing(*_: Any) -> None:
-    """No answer."""
 
 
 def refuses_what_is_doubtful(right: Any, state: Any, given: Any, report: Any) -> Any:
@@ -312,5 +268,6 @@ BUGS: Final[Mapping[str, Bug]] = {
     "void records projected": Bug("into the views", ((Projector, "_accepted", takes_every_record),)),
     "order id not derived": Bug("a retry makes a second order", ((ids, "order_id", fresh_order_id),)),
     "fill booked without its fees": Bug("fees are left out", ((ledger, "house_fee_e8", lambda *_: 0),)),
+    **BUGS_OF_CONTRACTS,
 }
 """By name."""

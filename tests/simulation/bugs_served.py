@@ -8,7 +8,7 @@ from services.gateway import submission, tail
 from services.gateway.known import Decided
 from services.gateway.projection import projector
 from services.gateway.reads import Reads
-from tests.simulation.bugs import Bug
+from tests.simulation.bug import Bug
 from truetape import clock
 from truetape import messages as m
 from truetape.restore import readable

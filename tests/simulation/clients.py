@@ -68,16 +68,22 @@ class Clients:
 
     def order(self, account: str, mark_e8: int) -> None:
         """An order near the mark."""
+        self._order(account, BTC.instrument_id, mark_e8, TICK_E8, 10_000, (1, 8_000))
+
+    def _order(
+        self, account: str, instrument_id: str, mark_e8: int, tick_e8: int, lot_e8: int, lots: tuple[int, int]
+    ) -> None:
+        """An order for some lots within fifty ticks of the mark, unless it is mistyped."""
         market = self._chance.random() < 0.25
         side: m.Side = self._chance.choice(["BUY", "SELL"])
-        price_e8 = mark_e8 // TICK_E8 * TICK_E8 + self._chance.randint(-50, 50) * TICK_E8
+        price_e8 = mark_e8 // tick_e8 * tick_e8 + self._chance.randint(-50, 50) * tick_e8
         if self._chance.random() < MISTYPED:
-            price_e8 = price_e8 * self._chance.randint(50, 150) // 100 // TICK_E8 * TICK_E8
+            price_e8 = price_e8 * self._chance.randint(50, 150) // 100 // tick_e8 * tick_e8
         in_force: m.TimeInForce = "IOC" if market else self._chance.choice(["GTC", "GTC", "GTC", "IOC", "FOK"])
         client_order_id = self._id()
         order = m.OrderTerms(
-            ids.order_id(account, client_order_id), account, client_order_id, BTC.instrument_id, side,
-            "MARKET" if market else "LIMIT", in_force, False, self._chance.randint(1, 8_000) * 10_000,
+            ids.order_id(account, client_order_id), account, client_order_id, instrument_id, side,
+            "MARKET" if market else "LIMIT", in_force, False, self._chance.randint(*lots) * lot_e8,
             None if market else price_e8,
         )  # fmt: skip
         self.orders.append(order)

@@ -31,6 +31,7 @@ class TrueFill(NamedTuple):
     fee_asset: str
     fee_e8: int
     maker: bool
+    instrument_id: str
 
 
 class Arrival(NamedTuple):
@@ -120,10 +121,10 @@ class Evidence:
         self.totals.update(sums)
         if any(sums.values()):
             self.unbalanced.append(f"{entry.entry_id}: {dict(sums)}")
-        if entry.kind == "TRADE" and entry.contract is None:
+        if entry.kind == "TRADE" and entry.execution_id is not None:
             if entry.execution_id in self.trades:
-                self.doubly_booked.append(entry.execution_id or "")
-            self.trades[entry.execution_id or ""] = entry
+                self.doubly_booked.append(entry.execution_id)
+            self.trades[entry.execution_id] = entry
 
     def note_hashes(self) -> None:
         """Remember what every owned partition holds now."""
@@ -186,8 +187,8 @@ class Evidence:
         return {account: credit for tape in parts for account, credit in tape.state.accounts.items()}
 
     def positions(self) -> dict[str, m.Position]:
-        """The last position that the journal says, by account: there is one instrument."""
-        return {e.account_id: e.position for _, e in self.entries if e.position is not None}
+        """The last position in spot that the journal says, by account: there is one instrument."""
+        return {e.account_id: e.position for _, e in self.entries if e.position is not None and e.contract is None}
 
     def balances(self) -> dict[str, Counter[str]]:
         """Every ledger account's balances, from the lines alone."""

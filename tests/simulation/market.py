@@ -1,6 +1,7 @@
 """The venue of a run: the real exchange with its own faults, the network to it, and its truth."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -8,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from tests.simulation.evidence import Arrival, TrueFill, Truth
 from tests.simulation.network import Line, Network
-from tests.simulation.reference import VENUE
+from tests.simulation.reference import BTC, SYMBOL, VENUE
 from tests.simulation.swarm import SECOND, Plan
 from tests.simulation.venue import ACCOUNT, SimVenue, VenueOptions
 from truetape.settings import VenueSettings
 from venues.faults import Rule
+from venues.symbols import DEFAULT_SYMBOLS
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
+    from tests.simulation.derivatives import Listed
 
 CALM_EVENTS_PER_SECOND: Final = 1.0
 """Of the generated order flow. What the market does is none of our business, but that it moves is."""
@@ -26,7 +29,7 @@ ORDERS: Final = "/api/v3/order"
 class Market:
     """One exchange over all its incarnations."""
 
-    def __init__(self, cluster: "Cluster", funds_e8: dict[str, int]) -> None:
+    def __init__(self, cluster: "Cluster", funds_e8: dict[str, int], contracts: Sequence["Listed"] = ()) -> None:
         self._cluster, self._plan = cluster, cluster.plan
         self._chance = Random(cluster.seed ^ 0x7EA1)
         self.network = Network(cluster.broker, cluster.seed, line_of(self._plan))
@@ -36,7 +39,14 @@ class Market:
             tick_seconds=1.0,
             deposits_e8=tuple(funds_e8.items()),
             rules=rules,
+            symbols=(*DEFAULT_SYMBOLS[:1], *(one.symbol for one in contracts)),
+            base_prices=(("BTCUSDT", 60_000.0), *((one.symbol.name, one.first_price) for one in contracts)),
         )
+        self.instruments = {
+            SYMBOL: BTC.instrument_id,
+            **{one.symbol.name: one.instrument.instrument_id for one in contracts},
+        }
+        """By the venue's symbol."""
         self.venue = SimVenue(self.network, VENUE, cluster.seed, options)
         self.struck: Counter[str] = Counter()
         """How often each fault of the venue's own struck, in its last incarnation."""
@@ -121,7 +131,7 @@ class Market:
         fills = {
             name: TrueFill(
                 name, client_order_id, "BUY" if fill.buyer else "SELL", fill.quantity_e8, fill.price_e8,
-                fill.quote_e8, fill.fee_asset, fill.fee_e8, fill.maker,
+                fill.quote_e8, fill.fee_asset, fill.fee_e8, fill.maker, self.instruments[fill.symbol],
             )
             for name, (client_order_id, fill) in self.venue.fills().items()
         }  # fmt: skip

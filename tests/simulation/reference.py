@@ -1,5 +1,6 @@
 """Reference data of the simulated system, as the gateway's administration would have written it."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -29,7 +30,7 @@ REBATE: Final = m.Fees(-20_000, 150_000)
 class ReferenceData:
     """Writes the topic, in one epoch."""
 
-    def __init__(self, broker: SimBroker) -> None:
+    def __init__(self, broker: SimBroker, more: Iterable[m.Instrument] = ()) -> None:
         self._broker = broker
         self._sequence = 0
         self._write(m.Began(self._meta(), "0"))
@@ -39,6 +40,8 @@ class ReferenceData:
         self.append(m.FeesSet(self._meta(), "k", "x", "leo", REBATE))
         for account in ACCOUNTS:
             self.append(m.AccountOpened(self._meta(), "k", "x", account, account))
+        for instrument in more:
+            self.append(m.InstrumentSet(self._meta(), "k", "x", instrument))
 
     def switch(self, account: str, state: m.TradingState) -> None:
         """Move the kill switch of an account, or of everybody ("*")."""

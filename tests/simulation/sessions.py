@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from services.clearing.__main__ import effects as clearing_effects
 from services.pricing.__main__ import effects as pricing_effects
 from services.reconciler.__main__ import effects as reconciler_effects
 from services.reconciler.books import Books
@@ -49,7 +50,7 @@ class EndedItself(Exception):
 def venue_effects(
     process: Process, runner: Runner[Any], network: Network, settings: Settings, partitions: int
 ) -> Effects:
-    """Effects of a service's new process, started: the real session of router, pricing or reconciler, else none.
+    """Effects of a service's new process, started: the real session, if the service has one.
 
     `settings.venues` says which venues there are (SimVenue.settings), `partitions` how many the accounts' topics have.
     """
@@ -70,5 +71,7 @@ def venue_effects(
                 process.fail(EndedItself(f"{process.name} cannot go on"))
 
             return process.run(reconciler_effects, runner, settings, outside, books, end)
+        case "clearing":
+            return process.run(clearing_effects, runner, settings)
         case _:
             return NoEffects()

@@ -18,15 +18,18 @@ import structlog
 
 from tests.simulation import rare
 from tests.simulation.cluster import Broken
+from tests.simulation.contracts import ContractSystem
 from tests.simulation.served import Served
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
 from truetape import codec
 
 REPEAT: Final = "make simulate SEED={seed}"
-WORLDS: Final[dict[str, type[System] | None]] = {"mixed": None, "services": System, "served": Served}
-"""One seed in five has gateways, projections and their servers as well, the others have clients on the bus; or only
-one kind of them."""
+WORLDS: Final[dict[str, type[System] | None]] = {
+    "mixed": None, "services": System, "served": Served, "contracts": ContractSystem,
+}  # fmt: skip
+"""One seed in five has gateways, projections and their servers as well, one in ten has contracts, the others have
+clients of spot on the bus; or only one kind of them."""
 UNEXPECTED: Final = "no process fails unexpectedly"
 """What is broken when something else than an invariant raises."""
 WORKERS: Final = 2
@@ -83,7 +86,8 @@ class Total:
 
 def world_of(seed: int) -> type[System]:
     """What runs under a seed; each kind of plan comes with either (swarm.py)."""
-    return Served if (seed + seed // 20) % 5 == 0 else System
+    place = (seed + seed // 20) % 10
+    return Served if place % 5 == 0 else ContractSystem if place == 3 else System
 
 
 def run(seed: int, verbose: bool = False, world: type[System] | None = None) -> Outcome:

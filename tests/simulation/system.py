@@ -16,11 +16,12 @@ from services.router.core import SERVICE as ROUTER
 from tests.simulation import loop, rare
 from tests.simulation.clients import Clients, funds_e8
 from tests.simulation.cluster import SETTINGS, Broken, Cluster
+from tests.simulation.derivatives import Listed
 from tests.simulation.evidence import Evidence
 from tests.simulation.invariants import ALWAYS, IN_THE_END
 from tests.simulation.market import Market
 from tests.simulation.node import Node
-from tests.simulation.reference import ACCOUNTS, PARTITIONS, ReferenceData
+from tests.simulation.reference import ACCOUNTS, BTC, PARTITIONS, ReferenceData
 from tests.simulation.sessions import venue_effects
 from tests.simulation.swarm import SECOND, plan_of
 from tests.simulation.tape import Tape
@@ -37,6 +38,8 @@ HALTS_PER_SECOND: Final = 0.03
 FIRST_PRICE_E8: Final = 60_000 * ONE_E8
 HASH_US: Final = 10 * SECOND
 """Between two notes of what each partition holds."""
+LOOK_BACK: Final = 12
+"""So many marks back a contract's newest one is looked for."""
 CLOSE_US: Final = 3 * SECOND
 """How long after the end of trouble the venue ends what is still open."""
 
@@ -66,12 +69,17 @@ class System(Cluster):
         total: Counter[str] = Counter()
         for account in ACCOUNTS:
             total.update(funds_e8(account))
-        self.market = Market(self, total)
+        self.contracts = self.listed()
+        self.market = Market(self, total, tuple(self.contracts.values()))
         self.settings: Settings = SETTINGS.model_copy(update={"venues": self.market.settings()})
-        self.reference = ReferenceData(self.broker)
+        self.reference = ReferenceData(self.broker, [one.instrument for one in self.contracts.values()])
         self.clients = Clients(self.broker, self.chance)
         self.evidence = Evidence(self)
         self._hashed = 0
+
+    def listed(self) -> dict[str, Listed]:
+        """Contracts that trade beside spot, by instrument."""
+        return {}
 
     def begin(self) -> None:
         self.market.start()
@@ -86,9 +94,16 @@ class System(Cluster):
 
     def price_e8(self) -> int:
         """The newest mark."""
-        marks = self.tape(MARKET_MARKS, 0).found
-        newest = marks[-1][1] if marks else None
-        return newest.price_e8 if isinstance(newest, m.MarkPublished) else FIRST_PRICE_E8
+        return self.mark_e8(BTC.instrument_id) or FIRST_PRICE_E8
+
+    def mark_e8(self, instrument_id: str) -> int:
+        """The newest mark of an instrument; 0 when it has none, or when pricing has begun anew since."""
+        for _, event in reversed(self.tape(MARKET_MARKS, 0).found[-LOOK_BACK:]):
+            if not isinstance(event, m.MarkPublished):
+                break
+            if event.instrument_id == instrument_id:
+                return event.price_e8
+        return 0
 
     def _act(self) -> None:
         self.clients.act(self.price_e8())

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from tests.simulation.loop import Process
 from tests.simulation.network import Network
+from truetape.money import ONE_E8
 from truetape.settings import VenueSettings
 from truetape.simclock import SimClock
 from truetape.venue.reports import execution_id
@@ -30,6 +31,10 @@ READ_KEY: Final = ApiKey("read-key", "read-secret-00001", ACCOUNT, ("USER_DATA",
 KEYS: Final = {key.api_key: key for key in (TRADE_KEY, READ_KEY)}
 IDS_AN_HOUR: Final = 10**6
 """Ids go on rising over restarts."""
+CONTRACT_LOTS: Final = 20
+"""Median size of an order for a contract in the generated flow."""
+CONTRACT_EVENTS: Final = 0.5
+"""How often something happens in a contract's book, of how often in a spot market's."""
 
 
 class Walk(VenueMid):
@@ -167,11 +172,14 @@ class SimVenue:
         flows = []
         for symbol, market in self.venue.exchange.markets.items():
             base = bases.get(symbol, 100.0)
-            parameters = FlowParameters(base, 0.05, 1.0, depth_orders=self.options.depth_orders)
+            contract = market.symbol.multiplier_e8 > 0
+            size = CONTRACT_LOTS * market.symbol.lot_e8 / ONE_E8 if contract else 0.05
+            parameters = FlowParameters(base, size, 20 * size, depth_orders=self.options.depth_orders)
             walk = Walk(self.seed, symbol, base, f"{self.name}{self.starts}")
             chance = Random(f"{self.seed}:{self.name}:{symbol}:{self.starts}")
             generated = GeneratedFlow(self.venue.exchange, market, parameters, walk, chance)
-            flows.append(play_generated(self.venue, generated, self.options.events_per_second))
+            rate = self.options.events_per_second * (CONTRACT_EVENTS if contract else 1.0)
+            flows.append(play_generated(self.venue, generated, rate))
         return flows
 
     # -- the truth -------------------------------------------------------------------------------------------

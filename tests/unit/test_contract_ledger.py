@@ -273,12 +273,26 @@ def test_a_late_fill_from_before_the_end_ends_too_and_a_later_one_is_refused() -
     desk.pair("ann", "bob", 1, 60_000, FUT)
     expire(desk, FUT, 61_000)
     entry = desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US - 1)
-    ended = desk.events[-1]
-    assert (entry.contract.event, ended.contract.event) == ("TRADE", "EXPIRY")
-    assert ended.entry_id.endswith(f"/{entry.entry_id}")
+    ended, mirror = desk.events[-2:]
+    assert (entry.contract.event, ended.contract.event, mirror.contract.event) == ("TRADE", "EXPIRY", "EXPIRY")
+    assert ended.entry_id.endswith(f"/ann/{entry.entry_id}")
+    assert mirror.entry_id.endswith(f"//{entry.entry_id}")
     assert desk.cash("client:ann") == 20 * E8
+    assert not any(assets.get(FUT) for assets in desk.state.balances.values()), "the venue's mirror ends too"
+    desk.check()
     with pytest.raises(TradeAfterExpiry):
         desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US + 1)
+
+
+def test_a_late_fill_from_before_a_rename_moves_into_the_new_contract() -> None:
+    new = instrument("BTC-USDT-PERP-2", terms())
+    desk = Desk(instrument(PERP, terms(), tradable=False), new)
+    desk.pair("ann", "bob", 1, 60_000, PERP)
+    desk.fact("RENAME", PERP, 60_000 * E8, ids={"new_instrument_id": new.instrument_id})
+    desk.fill("ann", "BUY", 2, 60_000, PERP)
+    assert desk.position("ann", new.instrument_id).quantity_e8 == 3 * E8
+    assert not any(assets.get(PERP) for assets in desk.state.balances.values())
+    desk.check()
 
 
 def test_delisting_closes_at_its_price_and_every_rule_of_contracts_was_applied() -> None:

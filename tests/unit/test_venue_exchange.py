@@ -12,7 +12,7 @@ from truetape.money import ONE_E8
 from venues.accounts import HOUSE, Account
 from venues.exchange import Exchange, Rates
 from venues.matching import Order
-from venues.orders import OPEN, NewOrder
+from venues.orders import OPEN, ClientOrder, NewOrder
 from venues.rejects import Reject
 from venues.symbols import CONTRACT_SYMBOLS, DEFAULT_SYMBOLS, PREVENTION_MODES, Symbol, decimal
 
@@ -371,3 +371,38 @@ def test_a_contract_moves_contracts_and_the_fee_alone() -> None:
     maker_e8, taker_e8 = 180 * 10_000, 180 * 50_000  # 0.003 BTC at 60 000.
     assert (anna.free["USDT"], berta.free["USDT"]) == (10**6 * ONE_E8 - maker_e8, 10**6 * ONE_E8 - taker_e8)
     assert exchange.fees.free["USDT"] == maker_e8 + taker_e8
+
+
+def test_an_option_moves_its_premium_and_who_is_short_can_sell_more() -> None:
+    option = Symbol("BTC60C", "BTC-60000-C", "USDT", ONE_E8, ONE_E8, 0, multiplier_e8=ONE_E8 // 10, option=True)
+    exchange, (anna, berta) = funded((BTC, option), Rates(0, 0), anna="", berta="")
+    for account in (anna, berta):
+        exchange.transfer(account, option.base, -100 * ONE_E8, f"{account.name}-flat", 0)
+    for account, side in ((anna, "SELL"), (berta, "BUY"), (anna, "SELL"), (berta, "BUY")):
+        request = NewOrder(option, side, "LIMIT", price_e8=2_000 * ONE_E8, quantity_e8=2 * ONE_E8)  # type: ignore[arg-type]
+        exchange.place(account, request, 0)
+    assert (anna.free[option.base], berta.free[option.base]) == (-4 * ONE_E8, 4 * ONE_E8)
+    assert (anna.free["USDT"], berta.free["USDT"]) == ((10**6 + 800) * ONE_E8, (10**6 - 800) * ONE_E8)
+    assert exchange.totals() == exchange.external
+
+
+def test_what_has_expired_ends_its_orders_and_positions_and_does_not_trade() -> None:
+    future = Symbol("BTCF", "BTC-F", "USDT", ONE_E8, ONE_E8, 0, multiplier_e8=ONE_E8, expires_ms=1_000)
+    exchange, (anna, berta) = funded((BTC, future), Rates(0, 0), anna="", berta="")
+    for account in (anna, berta):
+        exchange.transfer(account, future.base, -100 * ONE_E8, f"{account.name}-flat", 0)
+
+    def order(account: Account, side: Any, now_ms: int, quantity: int = 2) -> ClientOrder:
+        request = NewOrder(future, side, "LIMIT", price_e8=60_000 * ONE_E8, quantity_e8=quantity * ONE_E8)
+        return exchange.place(account, request, now_ms).order
+
+    order(anna, "SELL", 0)
+    left = order(berta, "BUY", 999, 5)
+    exchange.expire(999)
+    assert anna.free[future.base] == -2 * ONE_E8
+    exchange.expire(1_000)
+    assert anna.free[future.base] == berta.free[future.base] == exchange.house.free.get(future.base, 0) == 0
+    assert (left.status, left.executed_e8) == ("CANCELED", 2 * ONE_E8)
+    with pytest.raises(Reject, match="Market is closed"):
+        order(anna, "SELL", 1_000)
+    assert exchange.totals() == exchange.external

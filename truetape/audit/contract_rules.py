@@ -44,13 +44,16 @@ class ContractRules:
             held = self._positions[account, instrument]
             if held.quantity_e8 or held.realised_e8 != self._settled.get((account, instrument), 0):
                 yield from (account,) * (2 if fact.kind in MOVES else 1)
-        others = (
+        if fact.kind in ENDS and self._mirrored(name):
+            yield ""
+
+    def _mirrored(self, name: str) -> bool:
+        """Whether mirrors have contracts of this name."""
+        return any(
             amounts.get(name, 0)
             for account, amounts in self._balances.items()
             if not account.startswith("client:") and account != "house:clearing"
         )
-        if fact.kind in ENDS and any(others):
-            yield ""
 
     def answered(self, where: str, meta: m.Meta, account: str) -> None:
         """Any entry or parked input: while a fact is being applied, it must be the next part of it."""
@@ -101,7 +104,9 @@ class ContractRules:
         if fact is None or entry.meta.cause.source == DUE:
             return
         if after.quantity_e8 or after.realised_e8 != contract.settled_e8:
-            self._waiting = [f"{name}/{entry.entry_id}" for name in _names(fact, (entry.account_id,))]
+            due = (entry.account_id,) * (2 if fact.kind in MOVES else 1)
+            due += ("",) if self._mirrored(contract.instrument_id) else ()
+            self._waiting = [f"{name}/{entry.entry_id}" for name in _names(fact, due)]
 
 
 def _names(fact: m.ContractFact, due: tuple[str, ...]) -> Iterator[str]:

@@ -80,10 +80,10 @@ class LedgerRules:
         flat = not any(sums.values())
         self._expect(flat, "an entry sums to zero per asset", where, entry.account_id, "0 of each asset", sums)
         self._contracts.answered(where, entry.meta, entry.account_id)
-        if entry.contract is not None:
-            self._contracts.booked(where, entry, entry.contract)
         for line in entry.lines:
             add(self.balances.setdefault(line.account, {}), [(line.asset, line.amount_e8)])
+        if entry.contract is not None:
+            self._contracts.booked(where, entry, entry.contract)
         if entry.account_id:  # The house's own change nobody's credit.
             self.entries.add(offset, entry)
         cause = entry.meta.cause
