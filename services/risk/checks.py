@@ -5,13 +5,14 @@ is priced against the mark (MARK_CHECKS), and PRICE_CHECKS look at what it can c
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from services.risk import credit, margin
 from services.risk.account import Account, messages_in_second
-from truetape.errors import ContractError, MarkWanted, MoneyError
+from services.risk.refusal import Numbers, Refusal, unmargined, unmarked
+from truetape.errors import ContractError, MarginError, MarkWanted, MoneyError
 from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.messages import (
@@ -31,16 +32,7 @@ COMMAND_LIFETIME_US: Final = 30_000_000
 """A submission decided later than this after the gateway had it is refused: the client was told 202 and may have acted
 since; it must never trade by surprise. Longer than a takeover (session timeout and restore) takes."""
 
-Numbers = dict[str, int]
 T = TypeVar("T")
-
-
-class Refusal(NamedTuple):
-    """Why an order is not accepted."""
-
-    reason: RejectReason
-    numbers: Numbers
-    mark: MarkSeen | None = None
 
 
 class Asked(Struct, gc=False):
@@ -114,16 +106,11 @@ def examine_by(one: Asked, order_checks: "Checks[Asked]", price_checks: "Checks[
         refusal = _first(price_checks, priced)
     except MarkWanted as wanted:  # Of another position, or of an index: what is not known is not taken for zero.
         refusal = unmarked(wanted, one.limits.mark_max_age_us)
+    except MarginError as error:
+        refusal = unmargined(error)
     except (MoneyError, ContractError):
         refusal = Refusal("NUMBER_TOO_LARGE", {"quantity_e8": one.order.quantity_e8, "mark_e8": seen.price_e8})
     return priced if refusal is None else refusal._replace(mark=seen)
-
-
-def unmarked(wanted: MarkWanted, max_age_us: int) -> Refusal:
-    """A mark that margin needs is missing or stale."""
-    if wanted.age_us is None:
-        return Refusal("MARK_MISSING", {"marks": 0, "of_position": 1})
-    return Refusal("MARK_STALE", {"age_us": wanted.age_us, "max_age_us": max_age_us, "of_position": 1})
 
 
 def _price_contract(one: Asked, mark: MarkSeen) -> Priced:
@@ -375,21 +362,34 @@ def notional_above_limit(one: Priced) -> Numbers | None:
 
 
 def insufficient_funds(one: Priced) -> Numbers | None:
-    """What it can cost, fee included, is more than the account has free. A liquidation's order passes."""
+    """What it can cost, fee included, is more than the account has free, or is collateral that margin needs. A
+    liquidation's order passes."""
     if one.asked.house:
         return None
-    account, order, terms = one.asked.account, one.asked.order, one.asked.instrument.contract
-    asset = credit.asset_of(order.side, one.asked.instrument)
-    spends = terms is None or (terms.kind == "OPTION" and order.side == "BUY")
-    available_e8 = margin.free_e8(account, asset, _seen(one.asked), spends)
-    made, needed_e8 = one.margin, one.cost_e8
-    if made is not None:
-        needed_e8 += made.adds_e8
-        if margin.only_reduces(made, account, one.asked.instrument, order.side, order.quantity_e8, _seen(one.asked)):
-            return None
-    if needed_e8 <= available_e8:
+    account, order, instrument = one.asked.account, one.asked.order, one.asked.instrument
+    asset, seen, made = credit.asset_of(order.side, instrument), _seen(one.asked), one.margin
+    if made is not None and margin.only_reduces(
+        made, account, instrument, order.side, order.quantity_e8, one.limit_price_e8, one.fee_rate_e8, seen
+    ):
+        return None
+    needed_e8, available_e8 = _needed(one, asset, seen)
+    if needed_e8 <= available_e8 and margin.backed(account, asset, needed_e8, seen):
         return None
     return {"needed_e8": needed_e8, "available_e8": available_e8, "reserved_e8": account.reserved.get(asset, 0)}
+
+
+def _needed(one: Priced, asset: str, seen: Published) -> tuple[int, int]:
+    """What an order needs of an asset, and what there is for it. Raises MarginError."""
+    account, made, terms = one.asked.account, one.margin, one.asked.instrument.contract
+    if made is None or terms is None:
+        return one.cost_e8, margin.free_e8(account, asset, seen, spends=True)
+    bought_option = terms.kind == "OPTION" and one.asked.order.side == "BUY"
+    if not made.model:
+        return one.cost_e8 + made.adds_e8, margin.free_e8(account, asset, seen, bought_option)
+    cash_e8 = account.balances.get(asset, 0) - account.reserved.get(asset, 0)
+    if bought_option and one.cost_e8 > cash_e8:  # A premium is paid in cash, whatever the option is worth as margin.
+        return one.cost_e8, cash_e8
+    return made.adds_e8, made.equity_e8 - made.required_e8 - made.reserved_e8
 
 
 Checks = Sequence[tuple[RejectReason, Callable[[T], Numbers | None]]]

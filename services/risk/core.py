@@ -21,6 +21,7 @@ from services.risk.account import (
     remember_transfer,
     terms_of,
 )
+from services.risk.refusal import Refusal
 from truetape import liquidation
 from truetape import messages as m
 from truetape.codec import Message
@@ -50,7 +51,7 @@ def _submit(state: State, given: Input, command: m.SubmitOrder) -> Message:
     house = command.key_id == liquidation.KEY
     asked = checks.asked(order, command.received_at_us, account, given, house)
     found = checks.examine(asked) if isinstance(asked, checks.Asked) else asked
-    if isinstance(found, checks.Refusal):
+    if isinstance(found, Refusal):
         return m.OrderRejected(
             meta=given.meta(order.order_id),
             order=order,

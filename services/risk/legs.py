@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from services.risk import checks, credit
 from services.risk.account import NOBODY, Account, Reservation, State
+from services.risk.refusal import Refusal
 from truetape.messages import EntryBooked, LegAssessed, LegChanged, LegReleased, OrderTerms
 from truetape.reference import Reference
 from truetape.service import Input
@@ -65,7 +66,7 @@ def _assess(account: Account, given: Input, event: LegChanged) -> LegAssessed:
         reference_offset=given.tables.reference_offset,
         mark=found.mark,
     )
-    if isinstance(found, checks.Refusal):
+    if isinstance(found, Refusal):
         return replace(said, reason=found.reason, numbers=found.numbers)
     asset = credit.asset_of(leg.side, found.asked.instrument)
     return replace(

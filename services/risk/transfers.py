@@ -2,8 +2,8 @@
 
 from services.risk import margin
 from services.risk.account import Account
-from services.risk.checks import Refusal, unmarked
-from truetape.errors import MarkWanted
+from services.risk.refusal import Refusal, unmargined, unmarked
+from truetape.errors import MarginError, MarkWanted
 from truetape.ids import MIRRORS
 from truetape.margin.published import Published
 from truetape.messages import TransferTerms
@@ -37,9 +37,12 @@ def _examine_withdrawal(terms: TransferTerms, account: Account, given: Input) ->
     seen = Published(given.tables.marks, reference, given.at_us, max_age_us)
     try:
         available_e8 = margin.free_e8(account, terms.asset, seen, spends=True)
+        backed = margin.backed(account, terms.asset, -terms.amount_e8, seen)
     except MarkWanted as wanted:
         return unmarked(wanted, max_age_us)
-    if -terms.amount_e8 > available_e8:
+    except MarginError as error:
+        return unmargined(error)
+    if -terms.amount_e8 > available_e8 or not backed:
         numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}
         return Refusal("INSUFFICIENT_FUNDS", numbers | {"reserved_e8": account.reserved.get(terms.asset, 0)})
     return None

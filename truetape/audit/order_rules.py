@@ -117,9 +117,7 @@ class OrderRules:
             least = -(-event.limit_price_e8 * terms.quantity_e8 // ONE_E8)
         if (margin := event.margin) is not None:
             least = -(-terms.quantity_e8 * margin.unit_cost_e8 // ONE_E8)
-            needs = margin.required_e8 + margin.reserved_e8 + margin.adds_e8 + event.reserved_e8
-            enough = margin.adds_e8 == 0 or needs <= margin.equity_e8
-            self._expect(enough, "margin is enough", where, account, margin.equity_e8, needs)
+            self._margined(where, account, margin, event.reserved_e8)
         self._expect(event.reserved_e8 >= least, "reserved is enough", where, account, least, event.reserved_e8)
         order.status = advance(order.status, event)
         order.limit_price_e8, order.reserved_e8 = event.limit_price_e8, event.reserved_e8
@@ -154,6 +152,13 @@ class OrderRules:
         if terms.amount_e8 < 0:
             self._withdrawals[terms.transfer_id] = (terms.account_id, terms.asset, -terms.amount_e8)
 
+    def _margined(self, where: str, account: str, margin: m.OrderMargin, reserved_e8: int) -> None:
+        """Equity covers what was needed before and what is added; a model's addition has the order's cost in it."""
+        needs = margin.required_e8 + margin.reserved_e8 + margin.adds_e8 + (0 if margin.model else reserved_e8)
+        short = bool(margin.model) and margin.equity_e8 < margin.required_e8  # Then what only reduces may pass.
+        enough = margin.adds_e8 == 0 or short or needs <= margin.equity_e8
+        self._expect(enough, "margin is enough", where, account, margin.equity_e8, needs)
+
     def _leg_assessed(self, where: str, given: Given, event: m.LegAssessed) -> None:
         """A leg is reserved once, within the margin that risk saw, and never of an account that may not trade."""
         if not event.accepted:
@@ -164,9 +169,7 @@ class OrderRules:
         state = self._kill_switch.at(account, event.reference_offset)
         self._expect(state != "HALTED", "no leg while halted", where, account, state, "LegAssessed")
         if margin is not None:
-            needs = margin.required_e8 + margin.reserved_e8 + margin.adds_e8 + event.reserved_e8
-            enough = margin.adds_e8 == 0 or needs <= margin.equity_e8
-            self._expect(enough, "margin is enough", where, account, margin.equity_e8, needs)
+            self._margined(where, account, margin, event.reserved_e8)
         self._legs[event.leg_id] = (account, event.reserved_asset, event.reserved_e8)
 
     def _leg_released(self, where: str, given: Given, event: m.LegReleased) -> None:
