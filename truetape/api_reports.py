@@ -133,3 +133,16 @@ class Corrected(Struct, frozen=True):
     account_id: str
     event_id: str
     booked_at: Time
+
+
+class ClosedOut(Struct, frozen=True):
+    """Long contracts were closed against short ones."""
+
+    command_id: str
+    instrument_id: str
+    quantity: Decimal
+    realised: Decimal
+    """Profit by the account's own cut of its position."""
+    long: Decimal
+    short: Decimal
+    event_id: str

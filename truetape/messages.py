@@ -667,6 +667,21 @@ class ActOnCall(Struct, frozen=True, gc=False):
     """API key or operator."""
 
 
+class CloseOut(Struct, frozen=True, gc=False):
+    """Close long contracts of a hedging account against its short ones."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    instrument_id: str
+    """The contract."""
+    quantity_e8: int
+    """Contracts of each side."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -1261,6 +1276,29 @@ class LiquidationEnded(Struct, frozen=True, gc=False):
     """What to do next."""
     seen: MarginSeen | None = None
     """Margin that the decision saw; null where it saw none."""
+
+
+class SidesClosedOut(Struct, frozen=True, gc=False):
+    """Long contracts of an account were closed against its short ones: profit is realised, no money moves."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    instrument_id: str
+    """The contract."""
+    quantity_e8: int
+    """Contracts of each side."""
+    requested_by: str
+    """Who asked."""
+    realised_e8: int
+    """Profit that this realised."""
+    long_e8: int
+    """Contracts of the long side after it."""
+    short_e8: int
+    """Contracts of the short side after it, negative."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -2434,6 +2472,28 @@ class SetCallTerms(Struct, frozen=True, gc=False):
     """The terms."""
 
 
+class AccountTerms(Struct, frozen=True, gc=False):
+    """How an account's positions in contracts are cut."""
+
+    positions: str
+    """NETTING: a trade closes the other side first. HEDGING: long and short stand side by side."""
+    costs: str
+    """AVERAGE: one cost for each side. FIFO: lots, the oldest is closed first."""
+
+
+class SetAccountTerms(Struct, frozen=True, gc=False):
+    """Set how an account's positions are cut; what is open keeps its cut until it is closed."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    account_id: str
+    """The account."""
+    terms: AccountTerms
+    """Its terms."""
+
+
 class InstrumentSet(Struct, frozen=True, gc=False):
     """An instrument is defined or changed."""
 
@@ -2589,6 +2649,21 @@ class CallTermsSet(Struct, frozen=True, gc=False):
     """The terms."""
 
 
+class AccountTermsSet(Struct, frozen=True, gc=False):
+    """How an account's positions are cut from here on."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    requested_by: str
+    """Who asked."""
+    account_id: str
+    """The account."""
+    terms: AccountTerms
+    """Its terms."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -2640,6 +2715,7 @@ ROOTS: tuple[type[Struct], ...] = (
     NetPayments,
     ReviewMargin,
     ActOnCall,
+    CloseOut,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -2659,6 +2735,7 @@ ROOTS: tuple[type[Struct], ...] = (
     MarginCallChanged,
     LiquidationChanged,
     LiquidationEnded,
+    SidesClosedOut,
     MarkPublished,
     FixingsDue,
     ContractFixed,
@@ -2704,6 +2781,7 @@ ROOTS: tuple[type[Struct], ...] = (
     SetMarginClass,
     SetCollateral,
     SetCallTerms,
+    SetAccountTerms,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -2715,6 +2793,7 @@ ROOTS: tuple[type[Struct], ...] = (
     MarginClassSet,
     CollateralSet,
     CallTermsSet,
+    AccountTermsSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

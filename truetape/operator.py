@@ -109,6 +109,15 @@ class Operator:
         entry: m.EntryBooked = event
         return entry
 
+    def close_out(self, command: m.CloseOut, seconds: float = ANSWER_SECONDS) -> m.SidesClosedOut:
+        """Close long contracts against short ones. Raises Refused or NoAnswer."""
+        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
+        [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
+        if isinstance(event, m.ClearingRefused):
+            raise Refused(f"{event.reason}: {event.detail}")
+        done: m.SidesClosedOut = event
+        return done
+
     def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
         """Send a fact about a contract to every partition; returns how those took it that had not taken it before.
 
@@ -193,7 +202,7 @@ def clearing(event: Any) -> str:
     match event:
         case m.ContractFactTaken():
             return event.fact.fact_id
-        case m.ClearingRefused():
+        case m.ClearingRefused() | m.SidesClosedOut():
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:
             return event.meta.correlation_id

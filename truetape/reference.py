@@ -4,6 +4,8 @@ import msgspec
 
 from truetape.messages import (
     AccountOpened,
+    AccountTerms,
+    AccountTermsSet,
     ApiKey,
     ApiKeyCreated,
     ApiKeyRevoked,
@@ -32,6 +34,7 @@ ReferenceEvent = (
     | AccountOpened
     | LimitsSet
     | FeesSet
+    | AccountTermsSet
     | TradingStateSet
     | CallTermsSet
     | ApiKeyCreated
@@ -64,6 +67,8 @@ class Reference(msgspec.Struct):
     accounts: dict[str, str] = {}
     limits: dict[str, Limits] = {}
     fees: dict[str, Fees] = {}
+    account_terms: dict[str, AccountTerms] = {}
+    """How accounts' positions are cut; who is not here nets at average cost."""
     trading_states: dict[str, TradingState] = {}
     call_terms: dict[str, CallTerms] = {}
     api_keys: dict[str, ApiKey] = {}
@@ -98,6 +103,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.accounts[event.account_id] = event.name
         case LimitsSet():
             reference.limits[event.account_id] = event.limits
+        case AccountTermsSet():
+            reference.account_terms[event.account_id] = event.terms
         case FeesSet():
             reference.fees[event.account_id] = event.fees
         case TradingStateSet():

@@ -18,6 +18,7 @@ from services.clearing import (
     offsets,
     payments,
     positions,
+    sides,
     trades,
     volume,
 )
@@ -36,6 +37,7 @@ from truetape.messages import (
     BookTrade,
     CancelRequested,
     ClearingRefused,
+    CloseOut,
     CompressLegs,
     ConfirmLeg,
     ContractFactTaken,
@@ -69,6 +71,7 @@ from truetape.messages import (
     ReleaseRefused,
     ReservationReleased,
     ReviewMargin,
+    SidesClosedOut,
     TakeContractFact,
     TellLeg,
     TellTrade,
@@ -112,7 +115,8 @@ def decide(state: State, given: Input) -> Message | None:
     Raises AccountHalted, EntryRepeated, QuoteContradicted or MoneyError: the input is parked and the account halts.
     """
     rule = _RULES.get(type(given.message))
-    return rule(state, given, given.message) if rule is not None else None
+    found = rule(state, given, given.message) if rule is not None else None
+    return sides.told(state, given, found) if type(found) is EntryBooked else found
 
 
 def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:
@@ -256,6 +260,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     DismissParked: _dismiss,
     BookTrade: _book_trade,
     CorrectEntry: trades.correct,
+    CloseOut: sides.close_out,
     TakeContractFact: facts.take,
     ApplyContractFact: _next_application,
     TellTrade: bilateral.tell,
@@ -290,6 +295,8 @@ def evolve(state: State, event: Any) -> State:
         _book(state, event)
     elif type(event) is ContractFactTaken:
         facts.taken(state, event)
+        if event.fact.kind in facts.ENDS:
+            sides.ended(state, event)
         legs.ended(state, event)
     elif type(event) is ParkedDismissed:
         _resolve(state, event)
@@ -325,6 +332,7 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     LiquidationEnded: liquidations.ended,
     LegsCompressed: offsets.compressed,
     PaymentsNetted: lambda state, event: payments.netted(state.payments, event),
+    SidesClosedOut: sides.closed_out,
 }
 
 
@@ -343,6 +351,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
     account = state.accounts.get(entry.account_id)
     if account is None:
         account = state.accounts[entry.account_id] = Account()
+    sides.follow(account, entry)
     if entry.position is not None:
         account.positions[entry.position.instrument_id] = entry.position
     if entry.contract is not None and entry.contract.instrument_id:

@@ -12,6 +12,7 @@ from services.clearing.parked import Parked, Resolved
 from services.clearing.pursuit import Brief, Pursuit
 from services.clearing.volume import Volumes
 from services.clearing.watch import Watch
+from truetape.cuts import Cut
 from truetape.messages import ApplyContractFact, LegChanged, MoveChanged, Position
 from truetape.recent import Recent
 
@@ -53,6 +54,8 @@ class Account(Struct):
     transfers: Booked = field(default_factory=Booked)
     volumes: Volumes = {}
     """What it traded of late, for its fee tier."""
+    cuts: dict[str, Cut] = {}
+    """Long and short sides of its positions, by contract, where its terms ask for them."""
 
 
 class Listed(Struct):

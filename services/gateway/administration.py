@@ -25,7 +25,14 @@ routes = Routes("administration")
 _PROBLEMS: Final = ("reference_rejected", "idempotency_key_reused", *SENDING)
 _SECRET_BYTES: Final = 32
 Command = (
-    m.SetInstrument | m.OpenAccount | m.SetLimits | m.SetFees | m.SetTradingState | m.CreateApiKey | m.RevokeApiKey
+    m.SetInstrument
+    | m.OpenAccount
+    | m.SetLimits
+    | m.SetFees
+    | m.SetAccountTerms
+    | m.SetTradingState
+    | m.CreateApiKey
+    | m.RevokeApiKey
 )
 
 
@@ -98,6 +105,15 @@ async def set_fees(call: Call) -> Response:
     )  # fmt: skip
     fees = m.Fees(decimal("maker_rate", asked.maker_rate), decimal("taker_rate", asked.taker_rate), tiers)
     return await _changed(call, m.SetFees(command_id_of(call), _by(call), asked.account_id, fees))
+
+
+@routes.add("POST", "/v1/admin/account-terms", "admin", body=r.AccountTermsRequest, answers={200: a.Changed},
+            problems=_PROBLEMS)  # fmt: skip
+async def set_account_terms(call: Call) -> Response:
+    """Set how an account's positions are cut: netting or hedging, average costs or first in first out."""
+    asked = call.body(r.AccountTermsRequest)
+    terms = m.AccountTerms(asked.positions, asked.costs)
+    return await _changed(call, m.SetAccountTerms(command_id_of(call), _by(call), asked.account_id, terms))
 
 
 @routes.add("POST", "/v1/admin/trading-state", "admin", body=r.TradingStateRequest, answers={200: a.Changed},

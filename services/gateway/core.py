@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct, field, to_builtins
 
 from services.gateway import contracts, margining
+from truetape import cuts
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.money import ONE_E8
@@ -174,6 +175,13 @@ def _call_terms(reference: Reference, command: m.SetCallTerms, _: int) -> Iterat
         yield "least must be above zero"
 
 
+def _account_terms(reference: Reference, command: m.SetAccountTerms, _: int) -> Iterator[str]:
+    if command.account_id not in reference.accounts:
+        yield f"account {command.account_id[:40]!r} is not open"
+    if command.terms.positions not in cuts.POSITIONS or command.terms.costs not in cuts.COSTS:
+        yield f"positions must be {' or '.join(cuts.POSITIONS)}, costs {' or '.join(cuts.COSTS)}"
+
+
 def _trading_state(reference: Reference, command: m.SetTradingState, _: int) -> Iterator[str]:
     yield from _known(reference, command.account_id)
     if not 1 <= len(command.reason) <= TEXT_MAX:
@@ -210,6 +218,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.OpenAccount: _account,
     m.SetLimits: _limits,
     m.SetFees: _fees,
+    m.SetAccountTerms: _account_terms,
     m.SetTradingState: _trading_state,
     m.SetCallTerms: _call_terms,
     m.CreateApiKey: _api_key,
@@ -224,6 +233,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.OpenAccount: m.AccountOpened,
     m.SetLimits: m.LimitsSet,
     m.SetFees: m.FeesSet,
+    m.SetAccountTerms: m.AccountTermsSet,
     m.SetTradingState: m.TradingStateSet,
     m.SetCallTerms: m.CallTermsSet,
     m.CreateApiKey: m.ApiKeyCreated,

@@ -64,6 +64,8 @@ EXAMPLES: Final[dict[str, Any]] = {
         "kind": "EXPIRY", "instrument_id": "BTC-USDT-20261225", "price": "60123.5",
         "effective_at": "2026-12-25T08:00:00Z",
     },
+    "AccountTermsRequest": {"account_id": "acme", "positions": "HEDGING", "costs": "FIFO"},
+    "CloseOutRequest": {"instrument_id": "BTC-USDT-PERP", "quantity": "3"},
     "CorrectionRequest": {
         "account_id": "acme", "entry_id": "alpha:BTCUSDT:17", "busted": True, "reason": "the venue busted it",
     },

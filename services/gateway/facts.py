@@ -1,5 +1,5 @@
-"""Routes of facts about contracts: publish one, read a contract's settlement prices, funding and ends; take an entry
-back."""
+"""Routes of contracts: publish a fact, read a contract's settlement prices, funding and ends; take an entry back; close
+one side of a position against the other."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
 from services.gateway.ledger import ask_every_partition, ask_ledger
-from services.gateway.parsing import decimal
+from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, position, reply
@@ -23,6 +23,7 @@ from truetape import messages as m
 from truetape.facts import Told
 from truetape.instruments import moment_us
 from truetape.log import Part
+from truetape.money import from_e8
 from truetape.topics import CLEARING_ENTRIES
 
 routes = Routes("contracts")
@@ -172,4 +173,22 @@ async def correct_entry(call: Call) -> Response:
         raise Problem("correction_refused", event.detail, command_id=command.command_id, reason=event.reason)
     at = rendering.moment(event.meta.decided_at_us)
     done = a.Corrected(event.entry_id, asked.entry_id, asked.account_id, event.meta.event_id, at)
+    return reply(done, 200, position((answer.part, answer.offset)))
+
+
+@routes.add("POST", "/v1/contracts/close-outs", "trade", body=r.CloseOutRequest, answers={200: a.ClosedOut},
+            problems=("close_out_refused", *SENDING))  # fmt: skip
+async def close_out(call: Call) -> Response:
+    """Close long contracts of a hedging account against its short ones: profit is realised, no money moves."""
+    asked = call.body(r.CloseOutRequest)
+    command = m.CloseOut(
+        command_id_of(call), call.account_id, asked.instrument_id, positive("quantity", asked.quantity),
+        call.key.key_id,
+    )  # fmt: skip
+    answer = await ask_ledger(call, command)
+    event: Any = answer.event
+    if isinstance(event, m.ClearingRefused):
+        raise Problem("close_out_refused", event.detail, command_id=command.command_id, reason=event.reason)
+    amounts = map(from_e8, (event.quantity_e8, event.realised_e8, event.long_e8, event.short_e8))
+    done = a.ClosedOut(command.command_id, event.instrument_id, *amounts, event.meta.event_id)
     return reply(done, 200, position((answer.part, answer.offset)))

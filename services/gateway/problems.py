@@ -41,6 +41,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "release_refused": (422, "The parked input was not resolved"),
     "fact_refused": (422, "The ledger does not take the fact"),
     "entry_not_found": (404, "The account has no such entry"),
+    "close_out_refused": (422, "The sides were not closed against each other"),
     "correction_refused": (422, "The entry was not taken back"),
     "trade_refused": (422, "The trade cannot be told or ended so"),
     "reference_rejected": (422, "The reference command was refused"),

@@ -216,6 +216,23 @@ class FeesRequest(Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Annotated[list[FeeTierRequest], Meta(max_length=20)] = []
 
 
+class AccountTermsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an account's positions in contracts are cut; what is open keeps its cut until it is closed."""
+
+    account_id: AccountId
+    positions: Literal["NETTING", "HEDGING"] = "NETTING"
+    """HEDGING: long and short stand side by side."""
+    costs: Literal["AVERAGE", "FIFO"] = "AVERAGE"
+
+
+class CloseOutRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Long contracts to be closed against short ones."""
+
+    instrument_id: InstrumentId
+    quantity: Decimal
+    """Of each side."""
+
+
 class FactRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact about a contract that concerns everybody who holds it."""
 

@@ -116,7 +116,7 @@ def a_fact_by_hand_and_a_bust(client: Client, admin: Client, account: str) -> No
         admin.publish_fact("FUNDING", PERP, price, rate="0.5", elapsed_seconds=60)
     assert (refused.value.code, refused.value.problem["reason"]) == ("fact_refused", "RATE_OUT_OF_RANGE")
     with pytest.raises(Refused) as refused:
-        admin.publish_fact("EXPIRY", FUTURE, price)
+        admin.publish_fact("EXPIRY", FUTURE, price, fact_id="again")
     assert refused.value.problem["reason"] == "CONTRACT_EXPIRED"
     fill = next(fill for fill in client.fills() if fill.instrument_id == PERP)
     busted = eventually(lambda: taken_back(admin, account, fill.execution_id))

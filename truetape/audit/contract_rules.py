@@ -78,6 +78,10 @@ class ContractRules:
             before.cost_e8 + contract.paid_e8 + entry.realised_e8, before.realised_e8 + entry.realised_e8,
         )  # fmt: skip
         self._expect(right == entry.position, "positions follow fills", where, account, right, entry.position)
+        if "long_e8" in contract.numbers:
+            both_e8 = contract.numbers["long_e8"] + contract.numbers["short_e8"]
+            self._expect(both_e8 == entry.position.quantity_e8, "both sides are the position", where, account,
+                         entry.position.quantity_e8, both_e8)  # fmt: skip
         self._paid(where, entry, contract, client)
         self._settled[key] = contract.settled_e8
         self._follow(entry, contract, entry.position)

@@ -100,6 +100,18 @@ def _tier(text: str) -> m.FeeTier:
 
 
 @app.command()
+def terms(
+    account: AccountArgument,
+    positions: Annotated[str, typer.Option(help="NETTING, or HEDGING: long and short side by side")] = "NETTING",
+    costs: Annotated[str, typer.Option(help="AVERAGE, or FIFO: the oldest lot is closed first")] = "AVERAGE",
+) -> None:
+    """Set how an account's positions in contracts are cut; what is open keeps its cut until it is closed."""
+    with operator(settings().kafka) as hand:
+        hand.ask(m.SetAccountTerms(ids.random_id(), BY, account, m.AccountTerms(positions.upper(), costs.upper())))
+    print(f"terms of {account} are set")
+
+
+@app.command()
 def state(
     account: AccountArgument,
     new: Annotated[str, typer.Argument(metavar="STATE", help="ACTIVE, REDUCING or HALTED")],

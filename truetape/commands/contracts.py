@@ -159,6 +159,18 @@ def bust(
         print(f"{hand.clear(command).entry_id} is booked")
 
 
+@app.command("close-out")
+def close_out(
+    account: Annotated[str, typer.Argument(help="Account, whose terms say HEDGING")], contract: Contract,
+    quantity: Annotated[str, typer.Argument(help="Contracts of each side")], by: By = "",
+) -> None:  # fmt: skip
+    """Close long contracts of an account against its short ones: profit is realised, no money moves."""
+    command = m.CloseOut(ids.random_id(), account, contract, to_e8(quantity), _by(by))
+    with operator(settings().kafka) as hand:
+        done = hand.close_out(command)
+    print(f"realised {from_e8(done.realised_e8)}; left long {from_e8(done.long_e8)}, short {from_e8(done.short_e8)}")
+
+
 @app.command("facts")
 def list_facts(
     contract: Contract,

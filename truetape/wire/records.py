@@ -3799,6 +3799,79 @@ def decode_116(data: bytes) -> Any:
     return message
 
 
+def read_CloseOut(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    return m.CloseOut(v1, v2, v3, v4, v5), at
+
+
+def decode_117(data: bytes) -> Any:
+    message, at = read_CloseOut(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SidesClosedOut(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    return m.SidesClosedOut(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+
+
+def decode_118(data: bytes) -> Any:
+    message, at = read_SidesClosedOut(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AccountTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    return m.AccountTerms(v1, v2), at
+
+
+def read_SetAccountTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_AccountTerms(data, at)
+    return m.SetAccountTerms(v1, v2, v3, v4), at
+
+
+def decode_119(data: bytes) -> Any:
+    message, at = read_SetAccountTerms(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AccountTermsSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = read_AccountTerms(data, at)
+    return m.AccountTermsSet(v1, v2, v3, v4, v5), at
+
+
+def decode_120(data: bytes) -> Any:
+    message, at = read_AccountTermsSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -6060,6 +6133,70 @@ def encode_116(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_CloseOut(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_string(out, value.requested_by)
+
+
+def encode_117(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00u"]
+    write_CloseOut(out, message)
+    return b"".join(out)
+
+
+def write_SidesClosedOut(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_string(out, value.requested_by)
+    p.write_long(out, value.realised_e8)
+    p.write_long(out, value.long_e8)
+    p.write_long(out, value.short_e8)
+
+
+def encode_118(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00v"]
+    write_SidesClosedOut(out, message)
+    return b"".join(out)
+
+
+def write_AccountTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.positions)
+    p.write_string(out, value.costs)
+
+
+def write_SetAccountTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_AccountTerms(out, value.terms)
+
+
+def encode_119(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00w"]
+    write_SetAccountTerms(out, message)
+    return b"".join(out)
+
+
+def write_AccountTermsSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    write_AccountTerms(out, value.terms)
+
+
+def encode_120(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00x"]
+    write_AccountTermsSet(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -6177,6 +6314,10 @@ DECODERS: dict[int, Any] = {
     114: decode_114,
     115: decode_115,
     116: decode_116,
+    117: decode_117,
+    118: decode_118,
+    119: decode_119,
+    120: decode_120,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -6278,4 +6419,8 @@ ENCODERS: dict[Any, Any] = {
     m.RestrictionEnded: encode_114,
     m.SetCallTerms: encode_115,
     m.CallTermsSet: encode_116,
+    m.CloseOut: encode_117,
+    m.SidesClosedOut: encode_118,
+    m.SetAccountTerms: encode_119,
+    m.AccountTermsSet: encode_120,
 }
