@@ -189,6 +189,8 @@ async def close_out(call: Call) -> Response:
     event: Any = answer.event
     if isinstance(event, m.ClearingRefused):
         raise Problem("close_out_refused", event.detail, command_id=command.command_id, reason=event.reason)
-    amounts = map(from_e8, (event.quantity_e8, event.realised_e8, event.long_e8, event.short_e8))
-    done = a.ClosedOut(command.command_id, event.instrument_id, *amounts, event.meta.event_id)
+    done = a.ClosedOut(
+        command.command_id, event.instrument_id, from_e8(event.quantity_e8), from_e8(event.realised_e8),
+        from_e8(event.long_e8), from_e8(event.short_e8), event.meta.event_id,
+    )  # fmt: skip
     return reply(done, 200, position((answer.part, answer.offset)))

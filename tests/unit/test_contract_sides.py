@@ -30,7 +30,7 @@ def close_out(one: Desk, contracts: int, name: str = PERP, command_id: str = "x-
     return one.command(m.CloseOut(command_id, "ann", name, contracts * E8, "op"))
 
 
-TRADES = [("BUY", 2, 60_000), ("BUY", 2, 61_000), ("SELL", 3, 62_000)]
+TRADES: list[tuple[m.Side, int, int]] = [("BUY", 2, 60_000), ("BUY", 2, 61_000), ("SELL", 3, 62_000)]
 """Of 0.01 BTC each: 600, 610 and 620 USDT a contract."""
 
 
@@ -90,8 +90,8 @@ def test_settlement_brings_both_sides_to_the_market() -> None:
 
 def test_at_expiry_both_sides_end() -> None:
     one = desk("HEDGING", "FIFO", instrument(FUT, future()), instrument(CALL, option("CALL", 60_000)))
-    for side, size, price in (("BUY", 3, 60_000), ("SELL", 3, 61_000)):
-        one.trade("ann", side, size, price, FUT)
+    one.trade("ann", "BUY", 3, 60_000, FUT)
+    one.trade("ann", "SELL", 3, 61_000, FUT)
     one.trade("ann", "BUY", 2, 500, CALL)
     one.trade("ann", "SELL", 1, 700, CALL)
     one.now_us = EXPIRY_US
