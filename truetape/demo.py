@@ -19,8 +19,10 @@ import httpx
 import msgspec
 
 from truetape import ids
+from truetape.api_reports import Fact
 from truetape.client import Client, Order, Refused
 from truetape.errors import SetupError
+from truetape.instruments import instrument_from
 from truetape.log import KafkaLog, Part
 from truetape.messages import (
     ApiKey,
@@ -41,6 +43,11 @@ VENUE_ACCOUNT = "truetape"
 FUNDS = {"USDT": "250000", "BTC": "4", "ETH": "60"}
 """What the demo's account has at each venue."""
 SIZES = {"BTC-USDT": "0.002", "ETH-USDT": "0.04"}
+PERPETUAL = "BTC-USDT-PERP"
+CONTRACTS = "50"
+"""Of 0.001 BTC each, that the demo buys."""
+SCHEDULE_SECONDS = 10
+"""Between settlements, and between funding steps, while the demo lasts; then daily, and by the hour."""
 SETTLE_SECONDS = 20.0
 DAY_US = 86_400_000_000
 Say = Callable[[str], None]
@@ -79,10 +86,43 @@ def instruments() -> list[Instrument]:
     ]  # fmt: skip
 
 
-def introduce(kafka: str, account_id: str) -> tuple[str, str]:
-    """Instruments, an account and two keys; returns the trading and the administrator's credentials."""
+def perpetual(seconds: int | None = None) -> Instrument:
+    """BTC-USDT-PERP at both venues; pricing settles and funds it every so many seconds, else daily and by the hour."""
+    listings = [
+        {
+            "venue": venue, "symbol": "BTCUSDTPERP", "tick": "0.1", "lot": "1", "min_quantity": "1",
+            "min_notional": "0", "maker_rate": "0.001", "taker_rate": "0.001",
+        }
+        for venue in VENUES
+    ]  # fmt: skip
+    often = {"settlement_interval_seconds": seconds, "settlement_offset_seconds": 0, "funding_step_seconds": seconds,
+             "fixing_window_seconds": 5}  # fmt: skip
+    return instrument_from(
+        {
+            "instrument_id": PERPETUAL, "base": "BTC", "quote": "USDT", "tick": "0.1", "lot": "1", "min_quantity": "1",
+            "max_quantity": "100000", "min_notional": "0", "max_notional": "100000000", "tradable": True,
+            "listings": listings,
+            "contract": {
+                "kind": "PERPETUAL", "style": "LINEAR", "multiplier": "0.001", "settlement_asset": "USDT",
+                "index": "BTC-USDT", "margin_class": "flat", "initial_rate": "0.1", "maintenance_rate": "0.05",
+                "funding_cap_rate": "0.0075", "funding_interval_seconds": 28_800,
+            }
+            | (often if seconds else {}),
+        }
+    )  # fmt: skip
+
+
+def calm(kafka: str) -> None:
+    """From here on the perpetual is settled daily and funded by the hour."""
     with operator(kafka) as hand:
-        for instrument in instruments():
+        hand.ask(SetInstrument(ids.random_id(), BY, perpetual()))
+
+
+def introduce(kafka: str, account_id: str, contracts: bool = False) -> tuple[str, str]:
+    """Instruments, with the perpetual if wanted, an account and two keys; returns the trading and the administrator's
+    credentials."""
+    with operator(kafka) as hand:
+        for instrument in (*instruments(), *([perpetual(SCHEDULE_SECONDS)] if contracts else ())):
             if hand.reference.instruments.get(instrument.instrument_id) != instrument:
                 hand.ask(SetInstrument(ids.random_id(), BY, instrument))
         if account_id not in hand.reference.accounts:
@@ -121,7 +161,10 @@ def fund(gateway: Client, account_id: str, venues: Mapping[str, str], admin_toke
 def trade(client: Client, traded: Traded, seconds: float, seed: int, began: float) -> None:
     """Submit orders of every kind for some seconds; cancel what rests at the end."""
     chance = random.Random(seed)
-    _await_marks(client)
+    contracts = PERPETUAL in {instrument.instrument_id for instrument in client.instruments()}
+    _await_marks(client, {*SIZES, *([PERPETUAL] if contracts else ())})
+    if contracts:
+        _buy_perpetual(client, traded)
     deadline, number = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         number += 1
@@ -132,12 +175,33 @@ def trade(client: Client, traded: Traded, seconds: float, seed: int, began: floa
     traded.answers["cancelled"] = len(client.cancel_all())
 
 
-def _await_marks(client: Client) -> None:
+def _await_marks(client: Client, wanted: set[str]) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS
-    while len(client.marks()) < len(SIZES):
+    while not wanted <= {mark.instrument_id for mark in client.marks()}:
         if time.monotonic() > deadline:
             raise SetupError("pricing has published no marks: look at `truetape dev logs pricing`")
         time.sleep(0.1)
+
+
+def _buy_perpetual(client: Client, traded: Traded) -> None:
+    """One order in the perpetual, so that there is something to settle and to fund."""
+    mark = next(m for m in client.marks() if m.instrument_id == PERPETUAL)
+    price = from_e8(to_e8(mark.price) * 101 // 100 // 10**7 * 10**7)
+    name = f"demo-{traded.account_id}-perpetual"
+    decision = client.submit(PERPETUAL, "BUY", CONTRACTS, price=price, time_in_force="IOC", client_order_id=name)
+    traded.answers[decision.status.lower()] += 1
+
+
+def contract_facts(client: Client) -> dict[str, Fact]:
+    """The newest settlement price and funding step of the perpetual that the ledger took; waits for the first ones."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        found = {fact.kind: fact for fact in reversed(list(client.facts(PERPETUAL))) if fact.state == "TAKEN"}
+        if {"SETTLEMENT_PRICE", "FUNDING"} <= found.keys():
+            return found
+        if time.monotonic() > deadline:
+            raise SetupError("pricing has settled no contract: look at `truetape dev logs pricing`")
+        time.sleep(0.2)
 
 
 def _submit(client: Client, traded: Traded, chance: random.Random, number: int) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from truetape import demo
+from truetape.api_reports import Fact
 from truetape.client import Client, Event
 from truetape.dev import Stack
 from truetape.dev.compose import ensure_env_file, host_environment
 from truetape.dev.home import checkout
 from truetape.dev.progress import Steps
 from truetape.errors import SetupError
+from truetape.money import from_e8, to_e8
 from truetape.settings import Settings
 
 _console = Console(highlight=False)
@@ -39,7 +42,7 @@ def command(
     gateway = gateway_url(environment)
     account_id = f"demo-{time.time_ns() // 10**9}"
     with step(f"introduce account {account_id}, instruments and keys"):
-        trading, administrator = demo.introduce(environment["TRUETAPE_KAFKA"], account_id)
+        trading, administrator = demo.introduce(environment["TRUETAPE_KAFKA"], account_id, contracts=True)
     with step("fund it at both venues"), Client(gateway, administrator) as admin:
         demo.fund(admin, account_id, venue_urls(environment), environment["TRUETAPE_VENUE_ADMIN_TOKEN"])
     traded = demo.Traded(account_id)
@@ -50,7 +53,11 @@ def command(
             demo.settle(client, traded)
         show_orders(client, traded)
         show_books(client)
+        with step("wait until pricing has settled and funded the perpetual"):
+            settled = demo.contract_facts(client)
+        show_contract(client, settled)
         show_history(client, traded)
+    demo.calm(environment["TRUETAPE_KAFKA"])
     good = [prove_trading(traded), prove_reconciliation(environment), prove_audit(environment)]
     where_to_look(gateway, stack)
     raise typer.Exit(0 if all(good) else 1)
@@ -122,6 +129,26 @@ def show_books(client: Client) -> None:
         for line in entry.lines:
             lines.add_row(line.account, line.asset, line.amount, line.purpose)
         _console.print(lines)
+
+
+def show_contract(client: Client, facts: Mapping[str, Fact]) -> None:
+    """The perpetual: what is held, what pricing made of its marks, and what was paid for it."""
+    settled, funded = facts["SETTLEMENT_PRICE"], facts["FUNDING"]
+    held = next((one.quantity for one in client.positions() if one.instrument_id == demo.PERPETUAL), "0")
+    paid: Counter[str] = Counter()
+    for entry in client.entries():
+        for line in entry.lines:
+            if line.purpose in ("variation_margin", "funding") and line.account.startswith("client:"):
+                paid[line.purpose] += to_e8(line.amount)
+    _console.print(f"\n[bold]{demo.PERPETUAL}[/]: {held} contracts of 0.001 BTC")
+    _console.print(
+        f"settled at {settled.price}, the mean of {settled.numbers['observations']} marks "
+        f"({settled.source.lower()}); funding rate {funded.rate} of {funded.numbers['samples']} premiums "
+        f"({funded.numbers['missing']} missing)"
+    )
+    _console.print(
+        f"paid: variation margin {from_e8(paid['variation_margin'])} USDT, funding {from_e8(paid['funding'])}"
+    )
 
 
 def show_history(client: Client, traded: demo.Traded) -> None:
