@@ -33,6 +33,7 @@ from truetape.api import (
     Submitted,
     Transfer,
 )
+from truetape.api_margin import Liquidation, MarginCall
 from truetape.api_reports import Corrected, Fact, FactPublished, Statement
 from truetape.errors import TruetapeError
 
@@ -191,6 +192,19 @@ class Client:
         """Settlement prices, funding steps and ends of a contract, newest first, page by page."""
         path = f"/v1/contracts/{instrument_id}/facts"
         return self._pages(path, "facts", Fact, _given(kind=kind), limit_per_page)
+
+    def calls(self) -> list[MarginCall]:
+        """Margin calls, newest first."""
+        return self._list("/v1/calls", "calls", MarginCall)
+
+    def act_on_call(self, call_id: str, action: str, reason: str = "") -> MarginCall:
+        """`acknowledge` or `dispute` a margin call; a dispute needs a reason."""
+        body = {"call_id": call_id, "action": action, "reason": reason}
+        return self._ask("POST", "/v1/calls/act", MarginCall, json=body)
+
+    def liquidations(self) -> list[Liquidation]:
+        """Liquidations, newest first."""
+        return self._list("/v1/liquidations", "liquidations", Liquidation)
 
     def positions(self) -> list[Position]:
         """All positions."""

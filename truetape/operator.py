@@ -118,6 +118,15 @@ class Operator:
         done: m.SidesClosedOut = event
         return done
 
+    def act(self, command: m.ActOnCall, seconds: float = ANSWER_SECONDS) -> m.MarginCallChanged:
+        """Act on a margin call; returns the call as it is then. Raises Refused or NoAnswer."""
+        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
+        [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
+        if isinstance(event, m.ClearingRefused):
+            raise Refused(f"{event.reason}: {event.detail}")
+        changed: m.MarginCallChanged = event
+        return changed
+
     def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
         """Send a fact about a contract to every partition; returns how those took it that had not taken it before.
 
@@ -202,7 +211,7 @@ def clearing(event: Any) -> str:
     match event:
         case m.ContractFactTaken():
             return event.fact.fact_id
-        case m.ClearingRefused() | m.SidesClosedOut():
+        case m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged():
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:
             return event.meta.correlation_id

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from services.clearing import ledger, trades
-from services.clearing.state import Account, State
+from services.clearing.state import UNKNOWN, Account, State
 from truetape import funding
 from truetape.errors import TruetapeError
 from truetape.margin import flat
@@ -48,7 +48,7 @@ def margins_of(state: State, given: Input, account_id: str) -> dict[str, AssetMa
     """Margin of an account by settlement asset, or why it is in doubt: nothing is called or sold on a doubtful mark."""
     if account_id in state.halted:
         return f"its ledger is halted by {state.halted[account_id][0].event_id}"
-    held = held_by(state, state.accounts[account_id])
+    held = held_by(state, state.accounts.get(account_id, UNKNOWN))
     try:
         found = assess(state.balances.get(ledger.client(account_id), {}), held, seen_by(given))
     except TruetapeError as error:

@@ -31,6 +31,7 @@ Command = (
     | m.SetFees
     | m.SetAccountTerms
     | m.SetTradingState
+    | m.SetCallTerms
     | m.CreateApiKey
     | m.RevokeApiKey
 )
@@ -114,6 +115,18 @@ async def set_account_terms(call: Call) -> Response:
     asked = call.body(r.AccountTermsRequest)
     terms = m.AccountTerms(asked.positions, asked.costs)
     return await _changed(call, m.SetAccountTerms(command_id_of(call), _by(call), asked.account_id, terms))
+
+
+@routes.add("POST", "/v1/admin/call-terms", "admin", body=r.CallTermsRequest, answers={200: a.Changed},
+            problems=_PROBLEMS)  # fmt: skip
+async def set_call_terms(call: Call) -> Response:
+    """Set how an account, or everybody, is called for margin."""
+    asked = call.body(r.CallTermsRequest)
+    terms = m.CallTerms(
+        asked.notice_seconds * 1_000_000, asked.grace_seconds * 1_000_000, decimal("level_rate", asked.level_rate),
+        decimal("least", asked.least),
+    )  # fmt: skip
+    return await _changed(call, m.SetCallTerms(command_id_of(call), _by(call), asked.account_id, terms))
 
 
 @routes.add("POST", "/v1/admin/trading-state", "admin", body=r.TradingStateRequest, answers={200: a.Changed},

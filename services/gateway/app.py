@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway import (
     administration,
     bilateral,
+    calls,
     facts,
     operations,
     parked,
@@ -38,6 +39,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *transfers.routes.all,
     *bilateral.routes.all,
     *facts.routes.all,
+    *calls.routes.all,
     *administration.routes.all,
     *parked.routes.all,
     *registry.routes.all,

@@ -53,6 +53,14 @@ EXAMPLES: Final[dict[str, Any]] = {
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
     "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
     "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},
+    "CallRequest": {"call_id": "ef23dfbff260bee38cfd062e53605197", "action": "acknowledge"},
+    "HouseCallRequest": {
+        "account_id": "acme", "call_id": "ef23dfbff260bee38cfd062e53605197", "action": "reject_dispute",
+        "reason": "the mark was right",
+    },
+    "CallTermsRequest": {
+        "account_id": "*", "notice_seconds": 3600, "grace_seconds": 3600, "level_rate": "0.5", "least": "1",
+    },
     "TradeRequest": {
         "reference": "UTI-2026-1", "counterparty_id": "globex", "side": "BUY", "instrument_id": "BTC-USDT-PERP",
         "quantity": "3", "price": "60000", "traded_on": "2026-11-26",

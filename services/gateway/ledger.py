@@ -12,7 +12,7 @@ from truetape.topics import CLEARING_COMMANDS
 NOBODYS = ""
 """The account of records that are nobody's."""
 
-LedgerCommand = m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.CloseOut
+LedgerCommand = m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall
 
 
 async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:

@@ -43,6 +43,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "entry_not_found": (404, "The account has no such entry"),
     "close_out_refused": (422, "The sides were not closed against each other"),
     "correction_refused": (422, "The entry was not taken back"),
+    "call_refused": (422, "The margin call cannot be acted on so"),
     "trade_refused": (422, "The trade cannot be told or ended so"),
     "reference_rejected": (422, "The reference command was refused"),
     "rate_limited": (429, "Too many requests"),

@@ -274,6 +274,40 @@ class CorrectionRequest(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Text
 
 
+CallId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}" + END, examples=["ef23dfbff260bee38cfd062e53605197"])]
+
+
+class CallRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a member does about a margin call."""
+
+    call_id: CallId
+    action: Literal["acknowledge", "dispute"]
+    reason: Annotated[str, Meta(max_length=500, description="A dispute needs one")] = ""
+
+
+class HouseCallRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the house does about a margin call."""
+
+    account_id: AccountId
+    call_id: CallId
+    action: Literal["reject_dispute", "uphold_dispute", "declare_default"]
+    reason: Text
+
+
+class CallTermsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an account, or everybody (*), is called for margin."""
+
+    account_id: AccountOrAll
+    notice_seconds: Annotated[int, Meta(ge=1, le=2_592_000)]
+    """From call to deadline."""
+    grace_seconds: Annotated[int, Meta(ge=0, le=2_592_000)]
+    """From deadline to default."""
+    level_rate: Decimal
+    """Where between maintenance need (0) and initial need (1) it is called, and a liquidation restores."""
+    least: Decimal
+    """Smallest amount that is called for."""
+
+
 class TradingStateRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The kill switch of an account, or of everybody (*)."""
 

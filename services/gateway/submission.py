@@ -15,6 +15,7 @@ from services.gateway.routing import Call
 from services.gateway.tail import REMEMBERED
 from truetape import clock, ids
 from truetape import messages as m
+from truetape.liquidation import CLIENT_ORDER_PREFIX
 from truetape.log import Part
 from truetape.messages import OrderTerms
 from truetape.topics import ORDERS_DECISIONS
@@ -49,6 +50,8 @@ def terms_of(call: Call) -> tuple[OrderTerms, bool]:
 def _chosen_id(call: Call, asked: r.OrderRequest) -> str:
     """The client's id, from the body or the header Idempotency-Key; empty when it gave none."""
     header = idempotency_key(call)
+    if (header if asked.client_order_id is UNSET else asked.client_order_id).startswith(CLIENT_ORDER_PREFIX):
+        raise field_problem("client_order_id", f"ids that begin with {CLIENT_ORDER_PREFIX} are the clearing house's")
     if asked.client_order_id is UNSET:
         return header
     if header and header != asked.client_order_id:

@@ -64,7 +64,7 @@ def _release_all(account: str, by: str) -> int | None:
     while rows := parked(account):
         with operator(settings().kafka) as hand:
             for row in rows:
-                command = m.ReleaseParked(ids.random_id(), account, row["event_id"], _by(by))
+                command = m.ReleaseParked(ids.random_id(), account, row["event_id"], named(by))
                 left = _booked(lambda command=command: hand.resolve(command), row)  # type: ignore[misc]
         if left == 0:
             break
@@ -91,14 +91,15 @@ def dismiss(
 ) -> None:
     """Resolve one parked input without booking it."""
     with operator(settings().kafka) as hand:
-        event = hand.resolve(m.DismissParked(ids.random_id(), account, event_id, _by(by), reason))
+        event = hand.resolve(m.DismissParked(ids.random_id(), account, event_id, named(by), reason))
     left = event.release.left
     print(
         f"{event_id} is dismissed, {left} left" if left else f"{event_id} is dismissed; {account} is no longer halted"
     )
 
 
-def _by(name: str) -> str:
+def named(name: str) -> str:
+    """Who asks, as the tape names an operator."""
     return f"operator:{name or getpass.getuser()}"
 
 

@@ -329,9 +329,10 @@ INDEXED: Final = frozenset(
         m.TransferApproved, m.TransferRejected, m.OrderRouted, m.OrderNotRouted, m.OrderAcknowledged, m.OrderFilled,
         m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted,
         m.CancelRejectedByVenue, m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
+        m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded,
     }
 )  # fmt: skip
-"""Types that an account's stream, an order's history and a contract's facts show."""
+"""Types that an account's stream, an order's history, a contract's facts and margin calls show."""
 
 _ORDER_ROWS: Final = (_accepted, _rejected, _routed, _executed, _ended, _filled)
 ORDER_STATES: Final = frozenset(kind for kind, rows in ROWS.items() if rows in _ORDER_ROWS)

@@ -139,7 +139,12 @@ CREATE INDEX events_of_contract ON view.events (coalesce(body->'fact'->>'instrum
     WHERE type IN ('ContractFactTaken', 'FixingMissing');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS)
+_MARGIN: Final = """
+CREATE INDEX events_of_margin ON view.events (account_id)
+    WHERE type IN ('MarginCallChanged', 'LiquidationChanged', 'LiquidationEnded');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN)
 """Applied once each, in this order; a released one is never edited."""
 
 

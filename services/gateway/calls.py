@@ -1,0 +1,120 @@
+"""Routes of margin calls and liquidations: the member sees and answers its own, the house all of them."""
+
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from services.gateway import rendering
+from services.gateway import requests as r
+from services.gateway.administration import command_id_of
+from services.gateway.ledger import ask_ledger
+from services.gateway.problems import Problem
+from services.gateway.queries import Query
+from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.trading import SENDING
+from truetape import api_margin as a
+from truetape import messages as m
+from truetape.money import from_e8
+
+routes = Routes("margin")
+SHOWN_MAX: Final = 1_000
+_VIEWS: Final = ("view_behind", "view_unavailable")
+_ACTING: Final = ("call_refused", *SENDING)
+
+CALLS: Final = Query(
+    "margin calls",
+    """
+SELECT * FROM (
+    SELECT DISTINCT ON (body->>'call_id') body::text AS body, at_us FROM view.events
+    WHERE type = 'MarginCallChanged' AND (%s = '' OR account_id = %s)
+    ORDER BY body->>'call_id', "offset" DESC
+) newest ORDER BY at_us DESC LIMIT %s
+""",
+)
+"""Arguments: account twice (empty: all), how many."""
+LIQUIDATIONS: Final = Query(
+    "liquidations",
+    """
+SELECT * FROM (
+    SELECT DISTINCT ON (body->>'liquidation_id') body::text AS body, at_us FROM view.events
+    WHERE type IN ('LiquidationChanged', 'LiquidationEnded') AND (%s = '' OR account_id = %s)
+    ORDER BY body->>'liquidation_id', "offset" DESC
+) newest ORDER BY at_us DESC LIMIT %s
+""",
+)
+"""Arguments as of CALLS."""
+
+
+@routes.add("GET", "/v1/calls", "read", answers={200: a.MarginCalls}, problems=_VIEWS, waits=True)
+async def list_calls(call: Call) -> Response:
+    """Margin calls of the account, newest first: how much is called for, by when, and what has become of it."""
+    await call.see_answers()
+    return await _calls(call, call.account_id)
+
+
+@routes.add("GET", "/v1/admin/calls", "admin", answers={200: a.MarginCalls}, problems=_VIEWS)
+async def list_all_calls(call: Call) -> Response:
+    """The newest margin calls of all accounts."""
+    return await _calls(call, "")
+
+
+@routes.add("GET", "/v1/liquidations", "read", answers={200: a.Liquidations}, problems=_VIEWS, waits=True)
+async def list_liquidations(call: Call) -> Response:
+    """Liquidations of the account, newest first. Their orders are among its orders, their fees in its statement."""
+    await call.see_answers()
+    rows = await call.gateway.reads.rows(LIQUIDATIONS, call.account_id, call.account_id, SHOWN_MAX)
+    return reply(a.Liquidations([_liquidation(msgspec.json.decode(row["body"]), row["at_us"]) for row in rows]))
+
+
+async def _calls(call: Call, account_id: str) -> Response:
+    rows = await call.gateway.reads.rows(CALLS, account_id, account_id, SHOWN_MAX)
+    return reply(a.MarginCalls([_shown(msgspec.json.decode(row["body"]), row["at_us"]) for row in rows]))
+
+
+@routes.add("POST", "/v1/calls/act", "trade", body=r.CallRequest, answers={200: a.MarginCall}, problems=_ACTING)
+async def act_on_call(call: Call) -> Response:
+    """Acknowledge a margin call, or dispute it. A dispute does not move the deadline: pay first, argue after."""
+    asked = call.body(r.CallRequest)
+    command = m.ActOnCall(
+        command_id_of(call), call.account_id, asked.call_id, asked.action, "member", asked.reason, call.key.key_id
+    )
+    return await _acted(call, command)
+
+
+@routes.add("POST", "/v1/admin/calls/act", "admin", body=r.HouseCallRequest, answers={200: a.MarginCall},
+            problems=_ACTING)  # fmt: skip
+async def judge_call(call: Call) -> Response:
+    """Reject or uphold a dispute, or declare a default after the deadline without waiting for the end of grace."""
+    asked = call.body(r.HouseCallRequest)
+    command = m.ActOnCall(
+        command_id_of(call), asked.account_id, asked.call_id, asked.action, "house", asked.reason, call.key.key_id
+    )
+    return await _acted(call, command)
+
+
+async def _acted(call: Call, command: m.ActOnCall) -> Response:
+    answer = await ask_ledger(call, command)
+    event: Any = answer.event
+    if isinstance(event, m.ClearingRefused):
+        raise Problem("call_refused", event.detail, command_id=command.command_id, reason=event.reason)
+    shown = _shown(msgspec.to_builtins(event), event.meta.decided_at_us)
+    return reply(shown, 200, position((answer.part, answer.offset)))
+
+
+def _shown(body: dict[str, Any], at_us: int) -> a.MarginCall:
+    return a.MarginCall(
+        body["call_id"], body["account_id"], body["asset"], body["state"], from_e8(body["amount_e8"]),
+        from_e8(body["paid_e8"]), rendering.moment(body["called_at_us"]), rendering.moment(body["due_at_us"]),
+        body["grace_us"] // 1_000_000, body["reason"], body["actor"], body["detail"], rendering.moment(at_us),
+    )  # fmt: skip
+
+
+def _liquidation(body: dict[str, Any], at_us: int) -> a.Liquidation:
+    ended = "outcome" in body
+    return a.Liquidation(
+        body["liquidation_id"], body["account_id"], body["asset"], "ENDED" if ended else body["state"],
+        body.get("outcome", ""), body["steps"] if ended else body["step"], from_e8(body.get("fees_e8", 0)),
+        from_e8(body.get("covered_e8", 0)), from_e8(body.get("shortfall_e8", 0)), body["detail"],
+        rendering.moment(at_us),
+    )  # fmt: skip
