@@ -102,34 +102,34 @@ class Room:
         self.give(filled, "orders.executions")
 
 
-def opened(room: Room, held: dict[str, int], spare_rate: int) -> None:
-    """Positions at the marks, and money for the initial need and some per cent of it."""
+def opened(room: Room, held: dict[str, int], moves: tuple[int, int, int], rate: int) -> None:
+    """Positions, marks that have moved by some per cent since, and money for so many per cent of the maintenance need,
+    or more where the positions have gained it."""
     for name, contracts in held.items():
         if contracts:
             side: m.Side = "BUY" if contracts > 0 else "SELL"
             trade = m.BookTrade(name, "ann", name, name, side, abs(contracts) * E8, PRICES[name] * E8, "TAKER",
                                 room.now_us, "t", "")  # fmt: skip
             assert isinstance(room.give(trade, "clearing.commands"), m.EntryBooked)
+    for name, move in zip((BTC, ETH, CALL), moves, strict=True):
+        room.mark(name, PRICES[name] * E8 * (100 + move) // 100)
     found = room.found()
-    need_e8 = (found.initial_e8 - found.equity_e8 if found is not None else 0) + 1
-    amount_e8 = max(need_e8 + (found.initial_e8 if found is not None else 0) * spare_rate // 100, E8)
+    amount_e8 = max(found.maintenance_e8 * rate // 100 - found.equity_e8 if found is not None else 0, E8)
     asked = m.TransferTerms(ids.transfer_id("ann", "1"), "ann", "USDT", amount_e8, "bank:settlement", "1")
     room.give(m.TransferApproved(some_meta(), asked), "orders.decisions")
 
 
 @settings(LAW, max_examples=100)
 @given(
-    btc=st.integers(-30, 30), eth=st.integers(-30, 30), calls=st.integers(-20, 0), spare=st.integers(0, 3),
+    btc=st.integers(-30, 30), eth=st.integers(-30, 30), calls=st.integers(-20, 0), rate=st.integers(10, 110),
     moves=st.tuples(st.integers(-9, 9), st.integers(-19, 19), st.integers(-14, 14)),
     fills=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6),
 )  # fmt: skip
 def test_no_order_makes_margin_worse_and_the_replay_is_the_state(
-    btc: int, eth: int, calls: int, spare: int, moves: tuple[int, int, int], fills: list[tuple[int, int]]
+    btc: int, eth: int, calls: int, rate: int, moves: tuple[int, int, int], fills: list[tuple[int, int]]
 ) -> None:
     room = Room()
-    opened(room, {BTC: btc, ETH: eth, CALL: calls}, spare)
-    for name, move in zip((BTC, ETH, CALL), moves, strict=True):
-        room.mark(name, PRICES[name] * E8 * (100 + move * (3 if name == CALL else 1)) // 100)
+    opened(room, {BTC: btc, ETH: eth, CALL: calls}, moves, rate)
     sent: list[str] = []
     for number in range(60):
         room.tick()
