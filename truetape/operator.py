@@ -102,30 +102,26 @@ class Operator:
 
     def clear(self, command: m.BookTrade | m.CorrectEntry, seconds: float = ANSWER_SECONDS) -> m.EntryBooked:
         """Send a command about contracts of one account; returns its entry. Raises Refused or NoAnswer."""
-        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
-        [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
-        if isinstance(event, m.ClearingRefused):
-            raise Refused(f"{event.reason}: {event.detail}")
-        entry: m.EntryBooked = event
+        entry: m.EntryBooked = self._carried_out(command, seconds)
         return entry
 
     def close_out(self, command: m.CloseOut, seconds: float = ANSWER_SECONDS) -> m.SidesClosedOut:
         """Close long contracts against short ones. Raises Refused or NoAnswer."""
-        partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
-        [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
-        if isinstance(event, m.ClearingRefused):
-            raise Refused(f"{event.reason}: {event.detail}")
-        done: m.SidesClosedOut = event
+        done: m.SidesClosedOut = self._carried_out(command, seconds)
         return done
 
     def act(self, command: m.ActOnCall, seconds: float = ANSWER_SECONDS) -> m.MarginCallChanged:
         """Act on a margin call; returns the call as it is then. Raises Refused or NoAnswer."""
+        changed: m.MarginCallChanged = self._carried_out(command, seconds)
+        return changed
+
+    def _carried_out(self, command: m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall, seconds: float) -> Any:
+        """Send a command about one account to the ledger; returns the event that it led to."""
         partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
         [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
         if isinstance(event, m.ClearingRefused):
             raise Refused(f"{event.reason}: {event.detail}")
-        changed: m.MarginCallChanged = event
-        return changed
+        return event
 
     def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
         """Send a fact about a contract to every partition; returns how those took it that had not taken it before.

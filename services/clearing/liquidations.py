@@ -121,12 +121,20 @@ def _all_sold(
     state: State, given: Input, one: Liquidation, found: AssetMargin | None, equity_e8: int
 ) -> LiquidationEnded | EntryBooked:
     """Nothing is held any more: what is missing to zero is the insurance fund's as far as it reaches."""
+    if equity_e8 < 0 and (posted := _collateral(state, given, one)):
+        return _ended(given, one, "LOSS", found, equity_e8, f"its {posted} comes first: for default")
     fund_e8 = max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0)
     if equity_e8 < 0 and fund_e8:
         return _covered(given, one, min(-equity_e8, fund_e8))
     if equity_e8 < 0:
         return _ended(given, one, "LOSS", found, equity_e8, "the insurance fund has nothing left")
     return _ended(given, one, "COVERED" if one.covered_e8 else "RESTORED", found, equity_e8, "all is sold")
+
+
+def _collateral(state: State, given: Input, one: Liquidation) -> str:
+    """Assets of the account that count as collateral: they pay before the fund does."""
+    balances, counted = state.balances.get(ledger.client(one.account_id), {}), given.tables.reference.collateral
+    return ", ".join(sorted(asset for asset in counted if asset != one.asset and balances.get(asset, 0) > 0))
 
 
 def _books(state: State, given: Input, one: Liquidation) -> Books:

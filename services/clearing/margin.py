@@ -1,7 +1,8 @@
 """Margin of accounts as clearing has them: one account exactly, all accounts at a glance.
 
 The glance is one vectorised pass in floats by the flat schedule: who has more than the initial need by more than floats
-can err needs no further look. Everybody else is assessed exactly (truetape/margin/account.py), and only that counts.
+can err needs no further look. The others are taken in one more pass by their models; who is short there, or has
+something open, is assessed exactly with all evidence (truetape/margin/account.py), and only that counts.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ import numpy as np
 from services.clearing import ledger, trades
 from services.clearing.state import UNKNOWN, Account, State
 from truetape import funding
-from truetape.errors import TruetapeError
+from truetape.errors import MarginError, TruetapeError
 from truetape.margin import flat
-from truetape.margin.account import AssetMargin, Held, assess
+from truetape.margin.account import Account as Margined
+from truetape.margin.account import AssetMargin, Held, assess, assess_all
 from truetape.margin.published import Published
 from truetape.messages import CallTerms, MarginSeen, MarkSeen
 from truetape.money import ONE_E8, divide
@@ -164,6 +166,21 @@ def _unit(state: State, name: str, seen: Published) -> Unit | None:
         return None
     index_e18 = str(trades.index_of(state, name))
     return Unit(terms.settlement_asset, terms.kind == "OPTION", -float(worth), float(need), index_e18)
+
+
+def narrowed(state: State, given: Input, names: list[str]) -> list[str]:
+    """Those of the doubtful accounts that are short of the initial need, or cannot be margined: the models take all of
+    them in one pass."""
+    accounts = {
+        name: Margined(state.balances.get(ledger.client(name), {}), held_by(state, state.accounts[name]))
+        for name in names
+    }
+    found = assess_all(accounts, seen_by(given)) if accounts else {}
+    return [name for name in names if not _sound(found[name])]
+
+
+def _sound(found: dict[str, AssetMargin] | MarginError) -> bool:
+    return isinstance(found, dict) and all(one.initial_excess_e8 >= 0 for one in found.values())
 
 
 def needs_look(state: State) -> Iterator[str]:

@@ -25,7 +25,8 @@ def run(state: State, given: Input, _: Tick) -> MarginRun | None:
     """One pass over all accounts; None when nobody needs anything."""
     margined, doubtful = margin.doubtful(state, given)
     known = state.accounts.keys()
-    looked_at = sorted({*doubtful, *(name for name in margin.needs_look(state) if name in known)})
+    short = margin.narrowed(state, given, doubtful)
+    looked_at = sorted({*short, *(name for name in margin.needs_look(state) if name in known)})
     listed = [*_timed(state, given.at_us)]
     for account_id in looked_at:
         listed += _account(state, given, account_id)

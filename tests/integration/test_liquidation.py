@@ -17,6 +17,7 @@ from tests.integration.gateway.desk import ROOT, Desk, Writer, await_true
 from tests.unit.contract_desk import E8, terms
 from truetape import ids
 from truetape import messages as m
+from truetape.client import Client
 from truetape.dev import Stack, free_base
 from truetape.log import KafkaLog
 from truetape.operator import BY, Operator
@@ -100,7 +101,11 @@ def floor(tmp_path: Any) -> Iterator[Floor]:
 def test_a_call_and_a_liquidation_from_deposit_to_statement(floor: Floor) -> None:
     account = floor.account(funded=False)
     http = floor.raw(floor.key(account))
-    client = floor.client(floor.key(account))
+    with floor.client(floor.key(account)) as client:
+        _from_deposit_to_statement(floor, account, http, client)
+
+
+def _from_deposit_to_statement(floor: Floor, account: str, http: httpx.Client, client: Client) -> None:
     deposit(floor, account, "100")
     floor.venue("deposit", {"asset": "USDT", "amount": "1000000", "reference": "maker"})
     floor.mark("60000")
