@@ -682,6 +682,163 @@ class CloseOut(Struct, frozen=True, gc=False):
     """Who asks: an operator or an API key's id."""
 
 
+class RoundTerms(Struct, frozen=True, gc=False):
+    """A question to every partition, and what is made of the answers."""
+
+    round_id: str
+    """The round."""
+    kind: str
+    """What it is about, such as WATERFALL."""
+    home_id: str
+    """Whose partition decides it."""
+    asset: str
+    """Asset or instrument that it is about."""
+    numbers: dict[str, int]
+    """Numbers of its kind."""
+    ids: dict[str, str]
+    """Names of its kind."""
+    requested_by: str
+    """Who asked for it."""
+
+
+class RoundHolding(Struct, frozen=True, gc=False):
+    """What a partition states of one of its ledger accounts."""
+
+    account_id: str
+    """Whose; empty for the house."""
+    asset: str
+    """Asset or instrument."""
+    numbers: dict[str, int]
+    """Numbers of the round's kind."""
+
+
+class RoundLeg(Struct, frozen=True, gc=False):
+    """One entry that a decided round asks for."""
+
+    leg_id: str
+    """Also the id of its entry."""
+    account_id: str
+    """In whose books; empty for the house's own."""
+    event: str
+    """What it books, one of ContractEvent."""
+    asset: str
+    """Asset or instrument."""
+    amount_e8: int
+    """What moves, signed as its kind says."""
+    numbers: dict[str, int]
+    """Numbers of its kind."""
+    partition: int
+    """Where it is booked."""
+
+
+class OpenRound(Struct, frozen=True, gc=False):
+    """Open a round at its home; asking twice opens it once."""
+
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round: RoundTerms
+    """The round."""
+
+
+class AskRound(Struct, frozen=True, gc=False):
+    """Home asks a partition what it has."""
+
+    round: RoundTerms
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+
+
+class TellRound(Struct, frozen=True, gc=False):
+    """A partition answers home."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    holdings: tuple[RoundHolding, ...]
+    """What it has."""
+
+
+class SettleRound(Struct, frozen=True, gc=False):
+    """Home tells a partition what was decided and which legs it books."""
+
+    round: RoundTerms
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    legs: tuple[RoundLeg, ...]
+    """The partition's legs."""
+    outcome: dict[str, int]
+    """The decision in numbers of its kind."""
+
+
+class ConfirmRound(Struct, frozen=True, gc=False):
+    """A partition has booked its legs."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+
+
+class RunRound(Struct, frozen=True, gc=False):
+    """What the state itself asks for next in a round: DECIDE, BOOK or CLOSE; nobody sends it."""
+
+    account_id: str
+    """Account of the leg, else the home of the round."""
+    round: RoundTerms
+    """The round."""
+    step: str
+    """Which."""
+    legs: tuple[RoundLeg, ...]
+    """The leg to book; else none."""
+
+
+class MoveFund(Struct, frozen=True, gc=False):
+    """Pay into the clearing fund or the house's capital, or out of it."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Whose share; house:capital for the house."""
+    asset: str
+    """Asset."""
+    amount_e8: int
+    """Positive is paid in, negative out."""
+    location: str
+    """Account of the firm outside where it comes from or goes to."""
+    purpose: str
+    """FUND, ASSESSMENT or CAPITAL."""
+    requested_by: str
+    """API key or operator."""
+    reason: str
+    """Why."""
+
+
+class DeclareDefault(Struct, frozen=True, gc=False):
+    """An account cannot pay."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Who."""
+    asset: str
+    """Settlement asset in which it cannot."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """API key or operator, or clearing itself."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -1299,6 +1456,187 @@ class SidesClosedOut(Struct, frozen=True, gc=False):
     """Contracts of the long side after it."""
     short_e8: int
     """Contracts of the short side after it, negative."""
+
+
+class RoundOpened(Struct, frozen=True, gc=False):
+    """A round waits its turn, or asks every partition."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round: RoundTerms
+    """The round."""
+
+
+class RoundAnswered(Struct, frozen=True, gc=False):
+    """What this partition has, held for the round until it is settled."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    round: RoundTerms
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    holdings: tuple[RoundHolding, ...]
+    """What it has."""
+
+
+class RoundGathered(Struct, frozen=True, gc=False):
+    """Home has a partition's answer."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    holdings: tuple[RoundHolding, ...]
+    """What it has."""
+    left: int
+    """Partitions that have not answered."""
+
+
+class RoundDecided(Struct, frozen=True, gc=False):
+    """What a round comes to, from the answers of all partitions."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round: RoundTerms
+    """The round."""
+    legs: tuple[RoundLeg, ...]
+    """What is booked where."""
+    outcome: dict[str, int]
+    """The decision in numbers of its kind."""
+    detail: str
+    """Why nothing is booked; else empty."""
+
+
+class RoundSettling(Struct, frozen=True, gc=False):
+    """This partition books its legs next, before anything else."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    round: RoundTerms
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    legs: tuple[RoundLeg, ...]
+    """In order."""
+    outcome: dict[str, int]
+    """The decision in numbers of its kind."""
+
+
+class RoundSettled(Struct, frozen=True, gc=False):
+    """All legs of a partition are booked, or set aside with their account."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    home_id: str
+    """Home of the round."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    booked: int
+    """Entries."""
+    set_aside: int
+    """Legs that wait in the parked inputs of their account."""
+
+
+class RoundConfirmed(Struct, frozen=True, gc=False):
+    """Home knows that a partition has booked its legs."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    left: int
+    """Partitions that have not."""
+
+
+class RoundAskedAgain(Struct, frozen=True, gc=False):
+    """Home asks once more whoever has not answered or confirmed."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    account_id: str
+    """Home of the round: what it must have for itself; rounds of one home run one after another."""
+    round_id: str
+    """The round."""
+    phase: str
+    """GATHERING or DECIDED: what is asked for."""
+    attempt: int
+    """How often."""
+
+
+class RoundRepeated(Struct, frozen=True, gc=False):
+    """A partition was asked again for what it had done, and tells home again."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    home_id: str
+    """Home of the round."""
+    round_id: str
+    """The round."""
+    partition: int
+    """The partition that is asked, or that answers."""
+    settled: bool
+    """Whether its legs are booked; else it has answered."""
+
+
+class DefaultStep(Struct, frozen=True, gc=False):
+    """What one layer of the waterfall bore or got back."""
+
+    layer: str
+    """Layer."""
+    payer_id: str
+    """Who."""
+    amount_e8: int
+    """How much."""
+
+
+class DefaultChanged(Struct, frozen=True, gc=False):
+    """The default of an account as it is now."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Who."""
+    default_id: str
+    """The default."""
+    asset: str
+    """Settlement asset."""
+    state: str
+    """DECLARED, LOSS_FIXED, COVERED, UNCOVERED, RECOVERING or ENDED."""
+    margin_e8: int
+    """Cash of the defaulter when it was declared."""
+    loss_e8: int
+    """What closing cost in all; 0 until it is fixed."""
+    steps: tuple[DefaultStep, ...]
+    """Who has borne what, less what came back."""
+    uncovered_e8: int
+    """What no layer could bear."""
+    recovered_e8: int
+    """What came in afterwards."""
+    round_id: str
+    """The round that runs; else empty."""
+    attempt: int
+    """How often it was asked for."""
+    detail: str
+    """Why it waits, or why it was declared."""
+    requested_by: str
+    """Who asked."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -2716,6 +3054,14 @@ ROOTS: tuple[type[Struct], ...] = (
     ReviewMargin,
     ActOnCall,
     CloseOut,
+    OpenRound,
+    AskRound,
+    TellRound,
+    SettleRound,
+    ConfirmRound,
+    RunRound,
+    MoveFund,
+    DeclareDefault,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -2736,6 +3082,16 @@ ROOTS: tuple[type[Struct], ...] = (
     LiquidationChanged,
     LiquidationEnded,
     SidesClosedOut,
+    RoundOpened,
+    RoundAnswered,
+    RoundGathered,
+    RoundDecided,
+    RoundSettling,
+    RoundSettled,
+    RoundConfirmed,
+    RoundAskedAgain,
+    RoundRepeated,
+    DefaultChanged,
     MarkPublished,
     FixingsDue,
     ContractFixed,

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from services.clearing import (
     bilateral,
+    default,
     facts,
+    fund,
     ledger,
     legs,
     liquidations,
@@ -18,6 +20,7 @@ from services.clearing import (
     offsets,
     payments,
     positions,
+    rounds,
     sides,
     trades,
     volume,
@@ -43,6 +46,8 @@ from truetape.messages import (
     ContractFactTaken,
     CorrectEntry,
     CreditUpdated,
+    DeclareDefault,
+    DefaultChanged,
     DismissParked,
     EndMove,
     EndTrade,
@@ -59,6 +64,7 @@ from truetape.messages import (
     MarginCallChanged,
     MarginRun,
     MoveChanged,
+    MoveFund,
     MoveLeg,
     MovesAgreed,
     NetPayments,
@@ -71,6 +77,8 @@ from truetape.messages import (
     ReleaseRefused,
     ReservationReleased,
     ReviewMargin,
+    RoundSettling,
+    RunRound,
     SidesClosedOut,
     TakeContractFact,
     TellLeg,
@@ -105,8 +113,14 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(account_id, {}).setdefault(name, []).append(to_builtins(content))
     for account_id, owed in state.payments.items():
         found.setdefault(account_id, {})["payments"] = owed
+    for known in state.rounds.homed.values():
+        found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(rounds.shown(known))
+    for account_id, declared in state.defaults.items():
+        found.setdefault(account_id, {})["default"] = default.shown(declared)
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
-    return found | {name: {"balances": assets} for name, assets in others.items()}
+    for name, assets in others.items():
+        found.setdefault(name, {})["balances"] = assets
+    return found
 
 
 def decide(state: State, given: Input) -> Message | None:
@@ -175,6 +189,7 @@ _BOOKING: Final[dict[type, Callable[[State, Input, Any], EntryBooked]]] = {
     OrderFilled: _fill,
     TransferApproved: _transfer,
     ApplyContractFact: facts.apply,
+    RunRound: rounds.book,
 }
 
 
@@ -244,13 +259,18 @@ def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked |
 
 
 def _tick(state: State, given: Input, tick: Tick) -> Message | None:
-    """Margin first; a tick that finds nothing there is the trades'."""
-    return marginrun.run(state, given, tick) or bilateral.tick(state, given, tick)
+    """Margin first; a tick that finds nothing there is the trades', then the rounds' and the defaults'."""
+    return (
+        marginrun.run(state, given, tick)
+        or bilateral.tick(state, given, tick)
+        or rounds.tick(state, given)
+        or default.tick(state, given)
+    )
 
 
 def due(state: State) -> tuple[str, Message] | None:
-    """What the state itself asks for next: parts of a fact, then decisions about margin."""
-    return facts.due(state) or marginrun.due(state)
+    """What the state itself asks for next: parts of a fact, legs and decisions of rounds, decisions about margin."""
+    return facts.due(state) or rounds.due(state) or marginrun.due(state)
 
 
 _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
@@ -283,6 +303,9 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     ReservationReleased: liquidations.heard,
     CompressLegs: offsets.compress,
     NetPayments: lambda state, given, command: payments.net(state.payments, given, command),
+    MoveFund: fund.move,
+    DeclareDefault: default.declare,
+    **rounds.RULES,
 }
 
 
@@ -303,7 +326,7 @@ def evolve(state: State, event: Any) -> State:
     elif (fold := _FOLDS.get(type(event))) is not None:
         fold(state, event)
     if event.meta.cause.source == DUE:
-        _answer_due(state)
+        _answer_due(state, event)
     if type(event) is InputParked and event.halts_account:
         meta, cause = event.meta, event.meta.cause
         parked = Parked(meta.event_id, cause.source, cause.offset, event.reason, meta.decided_at_us, event.input)
@@ -311,11 +334,18 @@ def evolve(state: State, event: Any) -> State:
     return state
 
 
-def _answer_due(state: State) -> None:
-    if state.pending is not None:
+def _answer_due(state: State, event: Any) -> None:
+    if event.meta.cause.id.startswith(rounds.DUE_PREFIX):
+        rounds.applied(state, event)
+    elif state.pending is not None:
         facts.applied(state)
     else:
         marginrun.answered(state)
+
+
+def _settling(state: State, event: RoundSettling) -> None:
+    rounds.settling(state, event)
+    default.heard(state, event)
 
 
 _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
@@ -333,6 +363,9 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     LegsCompressed: offsets.compressed,
     PaymentsNetted: lambda state, event: payments.netted(state.payments, event),
     SidesClosedOut: sides.closed_out,
+    DefaultChanged: default.changed,
+    **rounds.FOLDS,
+    RoundSettling: _settling,
 }
 
 
@@ -344,6 +377,7 @@ def _book(state: State, entry: EntryBooked) -> None:
         _remember(state, entry)
     if entry.release is not None:
         _resolve(state, entry)
+    fund.booked(state, entry)
 
 
 def _remember(state: State, entry: EntryBooked) -> None:

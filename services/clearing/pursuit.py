@@ -42,6 +42,11 @@ KINDS: Final = (NOVATION, GIVE_UP, ALLOCATION)
 Stage = Literal["ASKING", "BOOKING", "RELEASING"]
 
 
+def overdue(asked_at_us: int, attempts: int, at_us: int) -> bool:
+    """Whether what was asked for so often, last at asked_at_us, is asked for once more."""
+    return at_us >= asked_at_us + (ASK_AGAIN_US << min(attempts, DOUBLED_MAX))
+
+
 class Brief(Struct, frozen=True):
     """What every command about a leg says of its trade."""
 
@@ -74,8 +79,7 @@ class Pursuit(Struct):
 
     def impatient(self, at_us: int) -> bool:
         """Whether it is time to ask again."""
-        patience_us = ASK_AGAIN_US << min(self.attempts, DOUBLED_MAX)
-        return bool(self.waiting) and at_us >= self.asked_at_us + patience_us
+        return bool(self.waiting) and overdue(self.asked_at_us, self.attempts, at_us)
 
 
 class Sent(Struct, frozen=True):

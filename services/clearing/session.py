@@ -5,10 +5,10 @@ told again until it has answered. Commands topics have many writers, so a comman
 nobody. The same holds for a liquidation's order, which goes to risk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import bilateral, liquidations
+from services.clearing import bilateral, default, liquidations, rounds
 from services.clearing.pursuit import Sent as Command
 from services.clearing.pursuit import told_home
 from services.clearing.state import State
@@ -16,12 +16,15 @@ from truetape import ids
 from truetape.codec import Message, encode
 from truetape.happenings import Part
 from truetape.messages import (
+    CancelAllOrders,
     ClearingRefused,
+    DefaultChanged,
     EntryBooked,
     LegChanged,
     LegsAskedAgain,
     LiquidationChanged,
     MoveChanged,
+    OpenRound,
     SubmitOrder,
     TradeChanged,
 )
@@ -51,8 +54,11 @@ class Session:
                 self._send([told] if told is not None else ())
             case LiquidationChanged(state="SELLING"):
                 self._submit(liquidations.submitted(self._waiting[partition], event))
+            case DefaultChanged():
+                self._default(default.commands_after(event))
             case _:
-                pass
+                for number, command in rounds.commands_after(self._waiting.get(partition) or State(), event):
+                    self._write(CLEARING_COMMANDS, number, b"", command)
 
     def resume(self, partition: int, state: State) -> None:
         """The partition is ours: ask for all that its trades still wait for."""
@@ -60,6 +66,9 @@ class Session:
         self._send(bilateral.commands_left(state))
         for _, one in sorted(state.watch.liquidations.items()):
             self._submit(liquidations.order_out(one))
+        self._default(default.commands_left(state))
+        for number, command in rounds.commands_left(state):
+            self._write(CLEARING_COMMANDS, number, b"", command)
 
     def release(self, partition: int) -> None:
         """Somebody else asks."""
@@ -67,13 +76,20 @@ class Session:
 
     def _send(self, found: Sequence[Command]) -> None:
         for one in found:
-            self._write(CLEARING_COMMANDS, one.account_id, one.command)
+            self._to(CLEARING_COMMANDS, one.account_id, one.command)
 
     def _submit(self, command: SubmitOrder | None) -> None:
         if command is not None:
-            self._write(ORDERS_COMMANDS, command.order.account_id, command)
+            self._to(ORDERS_COMMANDS, command.order.account_id, command)
 
-    def _write(self, topic: Topic, account_id: str, command: Message) -> None:
-        part = Part(topic.name, ids.partition_of(account_id, topic.partitions))
+    def _default(self, found: Iterable[OpenRound | CancelAllOrders]) -> None:
+        for command in found:
+            topic = ORDERS_COMMANDS if isinstance(command, CancelAllOrders) else CLEARING_COMMANDS
+            self._to(topic, command.account_id, command)
+
+    def _to(self, topic: Topic, account_id: str, command: Message) -> None:
+        self._write(topic, ids.partition_of(account_id, topic.partitions), account_id.encode(), command)
+
+    def _write(self, topic: Topic, number: int, key: bytes, command: Message) -> None:
         headers = [("event_type", type(command).__name__.encode())]
-        self._append(part, account_id.encode(), encode(command), headers, IN_PLACE)
+        self._append(Part(topic.name, number), key, encode(command), headers, IN_PLACE)

@@ -10,10 +10,11 @@ from services.clearing.ledger import Balances
 from services.clearing.netting import Payments
 from services.clearing.parked import Parked, Resolved
 from services.clearing.pursuit import Brief, Pursuit
+from services.clearing.roundbook import Rounds
 from services.clearing.volume import Volumes
 from services.clearing.watch import Watch
 from truetape.cuts import Cut
-from truetape.messages import ApplyContractFact, LegChanged, MoveChanged, Position
+from truetape.messages import ApplyContractFact, DefaultChanged, LegChanged, MoveChanged, Position
 from truetape.recent import Recent
 
 FILLS_KEPT: Final = 4_096
@@ -27,6 +28,8 @@ TRADES_KEPT: Final = 4_096
 """Trades of two that have ended whose ids are remembered."""
 LEGS_KEPT: Final = 4_096
 """Legs that were refused, declined or let go whose answer is remembered."""
+ROUNDS_KEPT: Final = 4_096
+"""Rounds whose ids are remembered after their end."""
 TRANSFERS_KEPT: Final = 4_096
 """Transfers per account whose ids are remembered."""
 
@@ -179,6 +182,17 @@ class State(Struct):
     """Entries booked."""
     watch: Watch = field(default_factory=Watch)
     """Margin: doubts, calls, liquidations, and the decisions that are due."""
+    rounds: Rounds = field(default_factory=Rounds)
+    rounds_settled: Booked = field(default_factory=Booked)
+    """Rounds whose legs this partition has booked."""
+    rounds_ended: Booked = field(default_factory=Booked)
+    """Rounds of homes here that are booked everywhere."""
+    defaults: dict[str, DefaultChanged] = {}
+    """Defaults by account: the newest record of each says how it stands; one that has ended too, until the next."""
+    outcomes: dict[str, dict[str, int]] = {}
+    """What rounds of defaults have come to, by round id, until the default says so."""
+    assessed: dict[str, list[tuple[int, int]]] = {}
+    """By ledger account and asset, when a member was assessed for how much, within the period."""
 
 
 UNKNOWN: Final = Account()

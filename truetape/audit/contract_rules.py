@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from truetape import messages as m
 from truetape.audit.margin_rules import MARGIN
+from truetape.audit.round_rules import ROUND
 
 Expect = Callable[..., None]
 Key = tuple[str, str]
@@ -57,7 +58,7 @@ class ContractRules:
 
     def answered(self, where: str, meta: m.Meta, account: str) -> None:
         """Any entry or parked input: while a fact is being applied, it must be the next part of it."""
-        due = meta.cause.source == DUE and not meta.cause.id.startswith(MARGIN)
+        due = meta.cause.source == DUE and not meta.cause.id.startswith((MARGIN, ROUND))
         says = meta.cause.id if due else ""
         wanted = self._waiting.pop(0) if self._waiting else ""
         self._expect(says == wanted, "a fact is applied before anything else", where, account, wanted, says)

@@ -9,6 +9,7 @@ from truetape.audit.answers import Unanswered
 from truetape.audit.contract_rules import DUE, ContractRules
 from truetape.audit.findings import Findings
 from truetape.audit.merge import Given
+from truetape.audit.round_rules import RoundRules
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 Amounts = dict[str, int]
@@ -38,6 +39,7 @@ class LedgerRules:
         self.transfers: Unanswered[m.TransferApproved] = Unanswered()
         self.entries: Unanswered[m.EntryBooked] = Unanswered()
         self._contracts = ContractRules(findings.expect, self.positions, self.balances)
+        self._rounds = RoundRules(findings.expect)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}
@@ -45,6 +47,8 @@ class LedgerRules:
 
     def take(self, given: Given) -> None:
         """One accepted record of the decisions, executions or entries, after its causes."""
+        if given.part.topic == CLEARING_ENTRIES.name and not isinstance(given.message, m.Began):
+            self._rounds.take(f"{given.part}@{given.offset}", given.message)
         match given.message:
             case m.OrderFilled() as fill:
                 self.fills.add(given.offset, fill)
@@ -121,7 +125,7 @@ class LedgerRules:
         record = parked.record if parked is not None else None
         if isinstance(record, m.TransferApproved):
             self._transfer(where, entry, record)
-        elif entry.contract is not None and entry.contract.fact_id:
+        elif entry.contract is not None and (entry.contract.fact_id or "round_id" in entry.contract.ids):
             self._set_position(entry)
         else:
             self._trade(where, entry, record if isinstance(record, m.OrderFilled) else None)

@@ -3872,6 +3872,461 @@ def decode_120(data: bytes) -> Any:
     return message
 
 
+def read_RoundTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: dict[str, Any] = {}
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = p.read_string(data, at)
+        v9, at = p.read_long(data, at)
+        v7[v8] = v9
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = v7
+    v12: dict[str, Any] = {}
+    v11, at = p.read_count(data, at)
+    while v11 > 0:
+        v13, at = p.read_string(data, at)
+        v14, at = p.read_string(data, at)
+        v12[v13] = v14
+        v11 -= 1
+        if v11 == 0:
+            v11, at = p.read_count(data, at)
+    v10 = v12
+    v15, at = p.read_string(data, at)
+    return m.RoundTerms(v1, v2, v3, v4, v5, v10, v15), at
+
+
+def read_OpenRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = read_RoundTerms(data, at)
+    return m.OpenRound(v1, v2), at
+
+
+def decode_121(data: bytes) -> Any:
+    message, at = read_OpenRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AskRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_RoundTerms(data, at)
+    v2, at = p.read_long(data, at)
+    return m.AskRound(v1, v2), at
+
+
+def decode_122(data: bytes) -> Any:
+    message, at = read_AskRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundHolding(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v5: dict[str, Any] = {}
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = p.read_string(data, at)
+        v7, at = p.read_long(data, at)
+        v5[v6] = v7
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = v5
+    return m.RoundHolding(v1, v2, v3), at
+
+
+def read_TellRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_RoundHolding(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    return m.TellRound(v1, v2, v3, v4, v5), at
+
+
+def decode_123(data: bytes) -> Any:
+    message, at = read_TellRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundLeg(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v8: dict[str, Any] = {}
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = p.read_string(data, at)
+        v10, at = p.read_long(data, at)
+        v8[v9] = v10
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = v8
+    v11, at = p.read_long(data, at)
+    return m.RoundLeg(v1, v2, v3, v4, v5, v6, v11), at
+
+
+def read_SettleRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_RoundTerms(data, at)
+    v2, at = p.read_long(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_RoundLeg(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    v9: dict[str, Any] = {}
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = p.read_string(data, at)
+        v11, at = p.read_long(data, at)
+        v9[v10] = v11
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = v9
+    return m.SettleRound(v1, v2, v3, v7), at
+
+
+def decode_124(data: bytes) -> Any:
+    message, at = read_SettleRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ConfirmRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    return m.ConfirmRound(v1, v2, v3, v4), at
+
+
+def decode_125(data: bytes) -> Any:
+    message, at = read_ConfirmRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RunRound(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.RunRound(v1, v2, v3, v4), at
+
+
+def decode_126(data: bytes) -> Any:
+    message, at = read_RunRound(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MoveFund(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    return m.MoveFund(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_127(data: bytes) -> Any:
+    message, at = read_MoveFund(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DeclareDefault(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.DeclareDefault(v1, v2, v3, v4, v5), at
+
+
+def decode_128(data: bytes) -> Any:
+    message, at = read_DeclareDefault(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundOpened(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_RoundTerms(data, at)
+    return m.RoundOpened(v1, v2, v3), at
+
+
+def decode_129(data: bytes) -> Any:
+    message, at = read_RoundOpened(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundHolding(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.RoundAnswered(v1, v2, v3, v4), at
+
+
+def decode_130(data: bytes) -> Any:
+    message, at = read_RoundAnswered(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundGathered(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_RoundHolding(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v9, at = p.read_long(data, at)
+    return m.RoundGathered(v1, v2, v3, v4, v5, v9), at
+
+
+def decode_131(data: bytes) -> Any:
+    message, at = read_RoundGathered(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundDecided(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_RoundTerms(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v13, at = p.read_string(data, at)
+    return m.RoundDecided(v1, v2, v3, v4, v8, v13), at
+
+
+def decode_132(data: bytes) -> Any:
+    message, at = read_RoundDecided(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundSettling(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    return m.RoundSettling(v1, v2, v3, v4, v8), at
+
+
+def decode_133(data: bytes) -> Any:
+    message, at = read_RoundSettling(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundSettled(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    return m.RoundSettled(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_134(data: bytes) -> Any:
+    message, at = read_RoundSettled(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundConfirmed(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    return m.RoundConfirmed(v1, v2, v3, v4, v5), at
+
+
+def decode_135(data: bytes) -> Any:
+    message, at = read_RoundConfirmed(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    return m.RoundAskedAgain(v1, v2, v3, v4, v5), at
+
+
+def decode_136(data: bytes) -> Any:
+    message, at = read_RoundAskedAgain(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundRepeated(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_boolean(data, at)
+    return m.RoundRepeated(v1, v2, v3, v4, v5), at
+
+
+def decode_137(data: bytes) -> Any:
+    message, at = read_RoundRepeated(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DefaultStep(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    return m.DefaultStep(v1, v2, v3), at
+
+
+def read_DefaultChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v11: list[Any] = []
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = read_DefaultStep(data, at)
+        v11.append(v12)
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = tuple(v11)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_string(data, at)
+    return m.DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18), at
+
+
+def decode_138(data: bytes) -> Any:
+    message, at = read_DefaultChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -6197,6 +6652,376 @@ def encode_120(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_RoundTerms(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.round_id)
+    p.write_string(out, value.kind)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.asset)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    v4 = value.ids
+    if v4:
+        p.write_long(out, len(v4))
+        for v6, v5 in v4.items():
+            p.write_string(out, v6)
+            p.write_string(out, v5)
+    out.append(b"\x00")
+    p.write_string(out, value.requested_by)
+
+
+def write_OpenRound(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    write_RoundTerms(out, value.round)
+
+
+def encode_121(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00y"]
+    write_OpenRound(out, message)
+    return b"".join(out)
+
+
+def write_AskRound(out: list[bytes], value: Any) -> None:
+    write_RoundTerms(out, value.round)
+    p.write_long(out, value.partition)
+
+
+def encode_122(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00z"]
+    write_AskRound(out, message)
+    return b"".join(out)
+
+
+def write_RoundHolding(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+
+
+def write_TellRound(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+    v1 = value.holdings
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundHolding(out, v2)
+    out.append(b"\x00")
+
+
+def encode_123(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00{"]
+    write_TellRound(out, message)
+    return b"".join(out)
+
+
+def write_RoundLeg(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.leg_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.event)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.partition)
+
+
+def write_SettleRound(out: list[bytes], value: Any) -> None:
+    write_RoundTerms(out, value.round)
+    p.write_long(out, value.partition)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundLeg(out, v2)
+    out.append(b"\x00")
+    v3 = value.outcome
+    if v3:
+        p.write_long(out, len(v3))
+        for v5, v4 in v3.items():
+            p.write_string(out, v5)
+            p.write_long(out, v4)
+    out.append(b"\x00")
+
+
+def encode_124(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00|"]
+    write_SettleRound(out, message)
+    return b"".join(out)
+
+
+def write_ConfirmRound(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+
+
+def encode_125(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00}"]
+    write_ConfirmRound(out, message)
+    return b"".join(out)
+
+
+def write_RunRound(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    write_RoundTerms(out, value.round)
+    p.write_string(out, value.step)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundLeg(out, v2)
+    out.append(b"\x00")
+
+
+def encode_126(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00~"]
+    write_RunRound(out, message)
+    return b"".join(out)
+
+
+def write_MoveFund(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.amount_e8)
+    p.write_string(out, value.location)
+    p.write_string(out, value.purpose)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.reason)
+
+
+def encode_127(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x7f"]
+    write_MoveFund(out, message)
+    return b"".join(out)
+
+
+def write_DeclareDefault(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_128(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x80"]
+    write_DeclareDefault(out, message)
+    return b"".join(out)
+
+
+def write_RoundOpened(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    write_RoundTerms(out, value.round)
+
+
+def encode_129(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x81"]
+    write_RoundOpened(out, message)
+    return b"".join(out)
+
+
+def write_RoundAnswered(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_RoundTerms(out, value.round)
+    p.write_long(out, value.partition)
+    v1 = value.holdings
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundHolding(out, v2)
+    out.append(b"\x00")
+
+
+def encode_130(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x82"]
+    write_RoundAnswered(out, message)
+    return b"".join(out)
+
+
+def write_RoundGathered(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+    v1 = value.holdings
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundHolding(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.left)
+
+
+def encode_131(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x83"]
+    write_RoundGathered(out, message)
+    return b"".join(out)
+
+
+def write_RoundDecided(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    write_RoundTerms(out, value.round)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundLeg(out, v2)
+    out.append(b"\x00")
+    v3 = value.outcome
+    if v3:
+        p.write_long(out, len(v3))
+        for v5, v4 in v3.items():
+            p.write_string(out, v5)
+            p.write_long(out, v4)
+    out.append(b"\x00")
+    p.write_string(out, value.detail)
+
+
+def encode_132(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x84"]
+    write_RoundDecided(out, message)
+    return b"".join(out)
+
+
+def write_RoundSettling(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    write_RoundTerms(out, value.round)
+    p.write_long(out, value.partition)
+    v1 = value.legs
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_RoundLeg(out, v2)
+    out.append(b"\x00")
+    v3 = value.outcome
+    if v3:
+        p.write_long(out, len(v3))
+        for v5, v4 in v3.items():
+            p.write_string(out, v5)
+            p.write_long(out, v4)
+    out.append(b"\x00")
+
+
+def encode_133(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x85"]
+    write_RoundSettling(out, message)
+    return b"".join(out)
+
+
+def write_RoundSettled(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+    p.write_long(out, value.booked)
+    p.write_long(out, value.set_aside)
+
+
+def encode_134(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x86"]
+    write_RoundSettled(out, message)
+    return b"".join(out)
+
+
+def write_RoundConfirmed(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+    p.write_long(out, value.left)
+
+
+def encode_135(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x87"]
+    write_RoundConfirmed(out, message)
+    return b"".join(out)
+
+
+def write_RoundAskedAgain(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.round_id)
+    p.write_string(out, value.phase)
+    p.write_long(out, value.attempt)
+
+
+def encode_136(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x88"]
+    write_RoundAskedAgain(out, message)
+    return b"".join(out)
+
+
+def write_RoundRepeated(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.partition)
+    p.write_boolean(out, value.settled)
+
+
+def encode_137(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x89"]
+    write_RoundRepeated(out, message)
+    return b"".join(out)
+
+
+def write_DefaultStep(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.layer)
+    p.write_string(out, value.payer_id)
+    p.write_long(out, value.amount_e8)
+
+
+def write_DefaultChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.default_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.state)
+    p.write_long(out, value.margin_e8)
+    p.write_long(out, value.loss_e8)
+    v1 = value.steps
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_DefaultStep(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.uncovered_e8)
+    p.write_long(out, value.recovered_e8)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.attempt)
+    p.write_string(out, value.detail)
+    p.write_string(out, value.requested_by)
+
+
+def encode_138(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x8a"]
+    write_DefaultChanged(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -6318,6 +7143,24 @@ DECODERS: dict[int, Any] = {
     118: decode_118,
     119: decode_119,
     120: decode_120,
+    121: decode_121,
+    122: decode_122,
+    123: decode_123,
+    124: decode_124,
+    125: decode_125,
+    126: decode_126,
+    127: decode_127,
+    128: decode_128,
+    129: decode_129,
+    130: decode_130,
+    131: decode_131,
+    132: decode_132,
+    133: decode_133,
+    134: decode_134,
+    135: decode_135,
+    136: decode_136,
+    137: decode_137,
+    138: decode_138,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -6423,4 +7266,22 @@ ENCODERS: dict[Any, Any] = {
     m.SidesClosedOut: encode_118,
     m.SetAccountTerms: encode_119,
     m.AccountTermsSet: encode_120,
+    m.OpenRound: encode_121,
+    m.AskRound: encode_122,
+    m.TellRound: encode_123,
+    m.SettleRound: encode_124,
+    m.ConfirmRound: encode_125,
+    m.RunRound: encode_126,
+    m.MoveFund: encode_127,
+    m.DeclareDefault: encode_128,
+    m.RoundOpened: encode_129,
+    m.RoundAnswered: encode_130,
+    m.RoundGathered: encode_131,
+    m.RoundDecided: encode_132,
+    m.RoundSettling: encode_133,
+    m.RoundSettled: encode_134,
+    m.RoundConfirmed: encode_135,
+    m.RoundAskedAgain: encode_136,
+    m.RoundRepeated: encode_137,
+    m.DefaultChanged: encode_138,
 }

@@ -1,0 +1,29 @@
+"""What a kind of round is: three pure functions, and one that says what its legs are worth keeping."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from services.clearing.state import State
+from truetape.messages import EntryBooked, RoundHolding, RoundLeg, RoundTerms
+from truetape.service import Input
+
+
+class Decision(NamedTuple):
+    """What a round comes to."""
+
+    legs: Sequence[RoundLeg]
+    outcome: dict[str, int]
+
+
+class Kind(NamedTuple):
+    """How a kind of round is answered, decided and booked. All may raise TruetapeError: an answer is then parked and
+    home goes on waiting, a decision books nothing and says why, a leg is parked and halts its account."""
+
+    answer: Callable[[State, Input, RoundTerms], Sequence[RoundHolding]]
+    """What this partition has. It is held until the round is settled here."""
+    decide: Callable[[Input, RoundTerms, Sequence[tuple[int, RoundHolding]]], Decision]
+    """What home makes of what all partitions have, each holding with its partition, in order of partitions."""
+    entry: Callable[[State, Input, RoundTerms, RoundLeg], EntryBooked]
+    """The entry of one leg, in the partition that books it."""
+    by_command: bool = False
+    """Whether an operator may open it; else only clearing itself does."""

@@ -1,0 +1,97 @@
+"""What must hold for rounds, from the records alone: nothing is decided before every partition has answered, a loss is
+borne once and to the unit, and each partition books the legs it was told next, in order, as they say."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from truetape import messages as m
+from truetape.topics import PARTITIONS
+
+Expect = Callable[..., None]
+DUE: Final = "due"
+ROUND: Final = "round/"
+"""How the ids of decisions begin that a round makes due."""
+HOUSE: Final = "house:default"
+BEARS: Final = ("WATERFALL", "HAIRCUT")
+"""Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
+
+
+class RoundRules:
+    """Rounds of one partition: those that it is the home of, and those that it settles."""
+
+    def __init__(self, expect: Expect) -> None:
+        self._expect = expect
+        self._heard: dict[str, set[int]] = {}
+        """By round, partitions whose answer home has."""
+        self._terms: dict[str, m.RoundTerms] = {}
+        self._answered: set[str] = set()
+        """Rounds that this partition has answered and not settled."""
+        self._waiting: list[str] = []
+        """Names of what must be decided next."""
+        self._legs: dict[str, m.RoundLeg] = {}
+        self._rules: dict[type, Callable[[str, Any], None]] = {
+            m.RoundOpened: self._opened,
+            m.RoundGathered: self._gathered,
+            m.RoundDecided: self._decided,
+            m.RoundAnswered: self._answers,
+            m.RoundSettling: self._settling,
+            m.EntryBooked: self._booked,
+        }
+
+    def take(self, where: str, event: Any) -> None:
+        """One accepted record of the journal."""
+        cause = event.meta.cause
+        says = cause.id if cause.source == DUE and cause.id.startswith(ROUND) else ""
+        wanted = self._waiting.pop(0) if self._waiting else ""
+        account = getattr(event, "account_id", "")
+        self._expect(says == wanted, "a round is settled before anything else", where, account, wanted, says)
+        if (rule := self._rules.get(type(event))) is not None:
+            rule(where, event)
+
+    def _opened(self, where: str, event: m.RoundOpened) -> None:
+        name = event.round.round_id
+        self._expect(name not in self._terms, "a round opens once", where, event.account_id, "a new round", name)
+        self._terms[name], self._heard[name] = event.round, set()
+
+    def _gathered(self, where: str, event: m.RoundGathered) -> None:
+        heard = self._heard.setdefault(event.round_id, set())
+        new = event.partition not in heard
+        self._expect(new, "a partition answers once", where, event.account_id, event.round_id, event.partition)
+        heard.add(event.partition)
+        if len(heard) == PARTITIONS:
+            self._waiting = [f"{ROUND}{event.round_id}/decide"]
+
+    def _decided(self, where: str, event: m.RoundDecided) -> None:
+        terms, home = event.round, event.account_id
+        heard = self._heard.pop(terms.round_id, set())
+        everybody = len(heard) == PARTITIONS
+        self._expect(everybody, "a round is decided on all answers", where, home, PARTITIONS, sorted(heard))
+        self._expect(terms == self._terms.get(terms.round_id), "a round keeps its terms", where, home, "", terms)
+        if terms.kind in BEARS and not event.detail:
+            loss_e8, borne_e8 = terms.numbers.get("loss_e8"), sum(event.outcome.values())
+            self._expect(loss_e8 == borne_e8, "a loss is borne once", where, home, loss_e8, borne_e8)
+
+    def _answers(self, where: str, event: m.RoundAnswered) -> None:
+        name = event.round.round_id
+        self._expect(name not in self._answered, "a partition answers once", where, "", "a new round", name)
+        self._answered.add(name)
+
+    def _settling(self, where: str, event: m.RoundSettling) -> None:
+        name = event.round.round_id
+        asked = name in self._answered
+        self._expect(asked, "a round is settled where it was answered, once", where, "", "a RoundAnswered", name)
+        self._answered.discard(name)
+        self._legs = {leg.leg_id: leg for leg in event.legs}
+        self._waiting = [*(f"{ROUND}{name}/{leg.leg_id}" for leg in event.legs), f"{ROUND}{name}/close"]
+
+    def _booked(self, where: str, entry: m.EntryBooked) -> None:
+        """What a leg moves stands against the house, in full."""
+        leg = self._legs.pop(entry.entry_id, None)
+        if leg is None or entry.contract is None:
+            return
+        told = (leg.account_id, leg.event)
+        says = (entry.account_id, entry.contract.event)
+        self._expect(told == says, "an entry books its leg", where, entry.account_id, told, says)
+        moved_e8 = sum(line.amount_e8 for line in entry.lines if line.account == HOUSE)
+        wanted_e8 = -leg.amount_e8 if leg.event == "DEFAULTER_MARGIN" else leg.amount_e8
+        self._expect(moved_e8 == wanted_e8, "a leg moves its amount", where, entry.account_id, wanted_e8, moved_e8)
