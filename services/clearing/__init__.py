@@ -12,6 +12,9 @@ Keeps: balances per ledger account and asset or contract, positions per client a
 was paid and the funding index they reached, the fact that is being applied, the ids booked last, trades of two, and the
 parked inputs of each halted account.
 
+Margin: `MarginRun` lists who needs an action, then one decision each: `MarginCallChanged`, `LiquidationChanged` and
+`LiquidationEnded`, entries of fees and of the insurance fund; `SubmitOrder` on `orders.commands` for what is sold.
+
 Invariants:
 - the lines of every entry sum to zero per asset and per contract, and so do all balances of a partition;
 - a fact about a contract reaches every account with a position once, before any other input of the partition;

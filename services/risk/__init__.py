@@ -4,6 +4,7 @@ Owns: `orders.decisions`; its fold is every account's credit: balances, reservat
 Reads: `orders.commands`, `orders.executions` (ends of orders), `clearing.entries` (balances, legs), reference, marks.
 Writes: the answer to each command, `CreditUpdated` for each entry, `ReservationReleased` when an order ends,
 `LegAssessed` and `LegReleased` for legs of trades with the clearing house (legs.py),
+`CancelRequested` and `RestrictionEnded` as a liquidation closes an account to its own orders and is over,
 `AccountHalted` and `AccountReopened` as clearing halts an account's ledger and has resolved what it parked.
 Keeps: per account the balances, open reservations, and the newest decisions and transfers, to answer a repeated one.
 
@@ -14,5 +15,6 @@ Invariants:
 - an order in a contract is accepted when equity covers initial margin of the worst fills of all open orders;
 - balances move by clearing's entries alone;
 - an account whose ledger is halted takes no new order and no withdrawal;
+- an account under liquidation takes the liquidation's orders alone, and those only reduce what it holds;
 - cancels pass in every trading state, halted or not.
 """
