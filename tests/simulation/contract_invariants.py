@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tests.simulation.contract_margin import accepted_orders_keep_initial_margin
 from tests.simulation.derivatives import ASSET, FUTURE, OPTION
 from tests.simulation.evidence import Evidence, told
 from tests.simulation.invariants import signed
@@ -288,6 +289,7 @@ CONTRACTS: Final[Mapping[str, Callable[[Evidence, "ContractSystem"], Wrong]]] = 
         margin_and_funding_are_conserved,
         fees_of_contracts_are_their_rates,
         house_accounts_are_what_they_say,
+        accepted_orders_keep_initial_margin,
         both_audits_agree,
     )
 }
