@@ -13,13 +13,13 @@ or later, it ends with the same profit.
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from truetape.contracts import Contract, value
-from truetape.messages import ContractBooking, Position
+from truetape.messages import ContractBooking, ContractFactTaken, EntryBooked, Position, SidesClosedOut
 from truetape.money import divide, fits
 
 Positions = Literal["NETTING", "HEDGING"]
@@ -28,6 +28,8 @@ POSITIONS: Final = get_args(Positions)
 COSTS: Final = get_args(Costs)
 LOTS_MAX: Final = 1_000
 """Lots that a side keeps; beyond it the two oldest become one."""
+ENDS: Final = frozenset({"EXPIRY", "DELISTING", "RENAME", "CONTRACT_SIZE"})
+"""Facts after which a contract is no more: both sides are closed against each other."""
 _ENDS: Final = frozenset({"EXPIRY", "EXERCISE", "ASSIGNMENT", "DELIVERY", "DELISTING"})
 _UNDOES: Final = frozenset({"BUST", "CORRECTION"})
 
@@ -74,6 +76,37 @@ def begun(positions: str, costs: str, before: Position | None) -> Cut:
         if before.quantity_e8:
             _open(cut, Lot("", before.quantity_e8, before.cost_e8))
     return cut
+
+
+def before(known: Cut | None, positions: str, costs: str, position: Position | None) -> Cut:
+    """The cut as an entry under these terms finds it. What is open keeps the terms that it was opened under."""
+    if known is None:
+        return begun(positions, costs, position)
+    if known.long or known.short:
+        return copied(known)
+    return Cut(positions, costs, realised_e8=known.realised_e8)
+
+
+def folded(events: Iterable[Any], account_id: str) -> dict[str, Cut]:
+    """An account's cuts by contract, from the records of its partition of clearing.entries in their order."""
+    found: dict[str, Cut] = {}
+    held: dict[str, Position] = {}
+    for event in events:
+        match event:
+            case EntryBooked(contract=ContractBooking() as booked, position=Position() as position) if (
+                event.account_id == account_id
+            ):
+                name, terms = booked.instrument_id, booked.ids
+                if "positions" in terms:
+                    found[name] = before(found.get(name), terms["positions"], terms["costs"], held.get(name))
+                    follow(found[name], event.entry_id, booked, position.quantity_e8)
+                held[name] = position
+            case SidesClosedOut() if event.account_id == account_id:
+                close_out(found[event.instrument_id], event.quantity_e8)
+            case ContractFactTaken(fact=fact) if fact.kind in ENDS and fact.instrument_id in found:
+                if size_e8 := closable(found[fact.instrument_id]):
+                    close_out(found[fact.instrument_id], size_e8)
+    return found
 
 
 def copied(cut: Cut) -> Cut:

@@ -8,6 +8,7 @@ Writes: `EntryBooked`, one per fill, per transfer, per leg, and per account that
 books and the rule that made it; `ContractFactTaken`; `TradeChanged`, `MoveChanged`, `LegAnswered` and `LegConfirmed`,
 the life of a trade of two, give-up or allocation; `LegChanged`, a leg in its account's partition; `ParkedDismissed`,
 `ReleaseRefused` and `ClearingRefused`, other answers. Between its partitions: commands on `clearing.commands`.
+`SidesClosedOut`: long contracts of a hedging account against its short ones.
 Keeps: balances per ledger account and asset or contract, positions per client and instrument with what of their profit
 was paid and the funding index they reached, the fact that is being applied, the ids booked last, trades of two, and the
 parked inputs of each halted account.

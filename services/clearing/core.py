@@ -30,6 +30,7 @@ from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.parked import Parked, refused, release_of, unresolvable
 from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account, State
 from truetape.codec import Message
+from truetape.cuts import ENDS
 from truetape.errors import TruetapeError
 from truetape.messages import (
     ActOnCall,
@@ -318,7 +319,7 @@ def evolve(state: State, event: Any) -> State:
         _book(state, event)
     elif type(event) is ContractFactTaken:
         facts.taken(state, event)
-        if event.fact.kind in facts.ENDS:
+        if event.fact.kind in ENDS:
             sides.ended(state, event)
         legs.ended(state, event)
     elif type(event) is ParkedDismissed:

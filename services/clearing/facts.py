@@ -16,6 +16,7 @@ from services.clearing.contracts import HOUSE, Draft
 from services.clearing.state import FACTS_KEPT, GAPS_KEPT, UNLISTED, Listed, Pending, State
 from truetape import funding
 from truetape.contracts import value
+from truetape.cuts import ENDS
 from truetape.errors import TruetapeError
 from truetape.messages import (
     ApplyContractFact,
@@ -32,8 +33,6 @@ from truetape.messages import (
 )
 from truetape.service import DUE, Input
 
-ENDS: Final = frozenset({"EXPIRY", "DELISTING", "RENAME", "CONTRACT_SIZE"})
-"""Facts after which the contract is no more."""
 MOVES: Final = frozenset({"RENAME", "CONTRACT_SIZE"})
 """Facts that move positions to another contract: an entry into the new one, then one out of the old."""
 E10: Final = 10**10

@@ -17,9 +17,9 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from services.clearing import trades
-from services.clearing.facts import ENDS
 from services.clearing.pursuit import whose
 from services.clearing.state import LEGS_KEPT, UNLISTED, OpenLeg, State
+from truetape.cuts import ENDS
 from truetape.messages import (
     AgreeMoves,
     AnswerLeg,

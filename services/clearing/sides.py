@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from services.clearing import trades
 from services.clearing.state import TRANSFERS_KEPT, UNKNOWN, Account, State
 from truetape import cuts
-from truetape.cuts import Cut
 from truetape.messages import (
     AccountTerms,
     ClearingRefusal,
@@ -20,7 +19,6 @@ from truetape.messages import (
     CloseOut,
     ContractFactTaken,
     EntryBooked,
-    Position,
     SidesClosedOut,
 )
 from truetape.service import Input
@@ -38,7 +36,8 @@ def told(state: State, given: Input, entry: EntryBooked) -> EntryBooked:
     instrument = reference.instruments.get(booked.instrument_id)
     if (terms is None and known is None) or instrument is None or instrument.contract is None:
         return entry
-    before = _before(known, terms or DEFAULT, account.positions.get(booked.instrument_id))
+    said, position = terms or DEFAULT, account.positions.get(booked.instrument_id)
+    before = cuts.before(known, said.positions, said.costs, position)
     ids = {"positions": before.positions, "costs": before.costs, "style": instrument.contract.style}
     if instrument.contract.kind == "OPTION":
         ids["style"] = "LINEAR"
@@ -52,22 +51,13 @@ def told(state: State, given: Input, entry: EntryBooked) -> EntryBooked:
     return replace(entry, contract=replace(marked, numbers=marked.numbers | numbers))
 
 
-def _before(known: Cut | None, terms: AccountTerms, position: Position | None) -> Cut:
-    """The cut as an entry finds it. What is open keeps its terms."""
-    if known is None:
-        return cuts.begun(terms.positions, terms.costs, position)
-    if known.long or known.short:
-        return cuts.copied(known)
-    return Cut(terms.positions, terms.costs, realised_e8=known.realised_e8)
-
-
 def follow(account: Account, entry: EntryBooked) -> None:
     """An entry is booked; its account's position is still as before."""
     booked = entry.contract
     if booked is None or entry.position is None or "positions" not in booked.ids:
         return
-    name, terms = booked.instrument_id, AccountTerms(booked.ids["positions"], booked.ids["costs"])
-    cut = _before(account.cuts.get(name), terms, account.positions.get(name))
+    name, terms = booked.instrument_id, booked.ids
+    cut = cuts.before(account.cuts.get(name), terms["positions"], terms["costs"], account.positions.get(name))
     cuts.follow(cut, entry.entry_id, booked, entry.position.quantity_e8)
     account.cuts[name] = cut
 

@@ -297,6 +297,7 @@ def test_a_late_fill_from_before_a_rename_moves_into_the_new_contract() -> None:
 
 def test_delisting_closes_at_its_price_and_every_rule_of_contracts_was_applied() -> None:
     desk = Desk(instrument(PERP, terms(), tradable=False))
+    desk.reference.account_terms["ann"] = m.AccountTerms("HEDGING", "FIFO")
     desk.pair("ann", "bob", 1, 60_000, PERP)
     events = desk.fact("DELISTING", PERP, 59_000 * E8)
     assert rules_of(Path(truetape.audit.__file__).parent / "contract_rules.py") <= desk.findings.checked.keys()

@@ -100,6 +100,7 @@ def test_at_expiry_both_sides_end() -> None:
     assert cut(one, FUT) == (0, 0, 3_000)
     assert cut(one, CALL) == (0, 0, 100 * (1_500 - 500) + 100 * (700 - 500))
     assert one.position("ann", CALL).realised_e8 == 1_200 * E8
+    assert cuts.folded(one.events, "ann") == one.state.accounts["ann"].cuts
     one.check()
 
 
@@ -157,6 +158,8 @@ def test_every_cut_ends_with_the_same_profit(positions: str, costs: str, steps: 
 
 
 def agrees(one: Desk) -> None:
+    """The state's cut is right, and a report from the records alone comes to the same."""
+    assert cuts.folded(one.events, "ann") == getattr(one.state.accounts.get("ann"), "cuts", {})
     if "ann" not in one.state.accounts or PERP not in one.state.accounts["ann"].cuts:
         return
     found, held = one.state.accounts["ann"].cuts[PERP], one.position("ann", PERP)

@@ -1,5 +1,6 @@
 """`truetape ledger`: the journal for other programs."""
 
+import csv
 import json
 import sys
 from contextlib import closing, nullcontext
@@ -8,14 +9,20 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from truetape import journal
+from truetape import cuts, ids, journal, reports
 from truetape.errors import SetupError
-from truetape.log import KafkaLog, check_topics
+from truetape.log import KafkaLog, Part, check_topics
 from truetape.lots import first_in_first_out, moves
+from truetape.money import from_e8
+from truetape.restore import accepted
 from truetape.settings import Settings
+from truetape.statement import guarded
+from truetape.tape import Reader
 from truetape.telemetry import configure_logging
-from truetape.topics import ALL
+from truetape.topics import ALL, CLEARING_ENTRIES
 
 app = typer.Typer(help="The journal, for other programs.", no_args_is_help=True)
 FORMATS = ("hledger", "beancount")
@@ -66,6 +73,40 @@ def lots(
     held = first_in_first_out(moves(found, instrument))
     closed = [one._asdict() | {"realised_e8": one.realised_e8} for one in held.closed]
     print(json.dumps({"open": [one._asdict() for one in held.open], "closed": closed}))
+
+
+SIDES = ("instrument", "positions", "costs", "long", "long_cost", "short", "short_cost", "realised", "lots")
+
+
+@app.command()
+def sides(
+    account: Annotated[str, typer.Argument(help="Client, with terms: `truetape accounts terms`")],
+    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+) -> None:
+    """Long and short sides of an account's contracts, with the profit that its own terms have realised."""
+    with reports.reading(form, "ledger") as (log, seconds):
+        part = Part(CLEARING_ENTRIES.name, ids.partition_of(account, CLEARING_ENTRIES.partitions))
+        reader = Reader(*part)
+        records = log.read({part: log.ends([part])[part]}, seconds)
+        found = cuts.folded((accepted(record, reader) for record in records), account)
+    rows = [sides_row(name, cut) for name, cut in sorted(found.items())]
+    if form == "json":
+        print(json.dumps([dict(zip(SIDES, row, strict=True)) for row in rows]))
+    elif form == "csv":
+        table = csv.writer(sys.stdout, lineterminator="\r\n")
+        table.writerows([SIDES, *([guarded(cell) for cell in row] for row in rows)])
+    else:
+        shown = Table(*SIDES, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*row)
+        Console(highlight=False).print(shown if rows else f"{account} has no contracts under terms of its own")
+
+
+def sides_row(name: str, cut: cuts.Cut) -> tuple[str, ...]:
+    """One contract as text, in the order of SIDES."""
+    long_cost_e8 = sum(lot.cost_e8 for lot in cut.long)
+    amounts = (cut.long_e8, long_cost_e8, cut.short_e8, cut.cost_e8 - long_cost_e8, cut.realised_e8)
+    return (name, cut.positions, cut.costs, *map(from_e8, amounts), str(len(cut.long) + len(cut.short)))
 
 
 def microseconds(text: str) -> int:
