@@ -46,6 +46,16 @@ def leg_id(origin_id: str, part: str) -> str:
     return _digest("leg", origin_id, part)
 
 
+def auction_id(account_id: str, command_id: str) -> str:
+    """32 hex digits, the same for the same command to auction an account."""
+    return _digest("auction", account_id, command_id)
+
+
+def parcel_id(subject_id: str, part: str) -> str:
+    """32 hex digits, the same for the same part of the same auction or deleveraging."""
+    return _digest("parcel", subject_id, part)
+
+
 def instruction_id(participant_id: str, asset: str, value_date: str) -> str:
     """32 hex digits, the same for the same participant, asset and value date."""
     return _digest("instruction", participant_id, asset, value_date)

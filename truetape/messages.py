@@ -839,6 +839,265 @@ class DeclareDefault(Struct, frozen=True, gc=False):
     """API key or operator, or clearing itself."""
 
 
+class ParcelLeg(Struct, frozen=True, gc=False):
+    """One thing that an account gets or gives in a decision about several accounts."""
+
+    instrument_id: str
+    """Contract; empty where money alone moves."""
+    asset: str
+    """Asset of its money."""
+    quantity_e8: int
+    """Signed contracts that the account gets; 0 where money alone moves."""
+    price_e8: int
+    """Price at which contracts change hands."""
+    amount_e8: int
+    """Signed money that `ledger` gets from `other`; 0 of contracts, whose money their price makes."""
+    ledger: str
+    """Ledger account that gets the money: client:ID or house:insurance."""
+    other: str
+    """Ledger account on the other side: house:clearing or house:insurance."""
+    event: str
+    """What the entry books: AUCTION_TRANSFER, AUTO_DELEVERAGING or INSURANCE_FUND."""
+
+
+class Parcel(Struct, frozen=True, gc=False):
+    """What one account gets and gives in a decision of another partition: all of it or none."""
+
+    parcel_id: str
+    """Id; the same parcel is taken once."""
+    account_id: str
+    """Who gets it."""
+    home_id: str
+    """Account whose partition has decided."""
+    kind: str
+    """AUCTION or DELEVERAGING."""
+    forced: bool
+    """Whether it is taken without a look at margin, and as far as the position reaches."""
+    expires_at_us: int
+    """Until when it can be taken."""
+    legs: tuple[ParcelLeg, ...]
+    """What moves, in order."""
+
+
+class TakeParcel(Struct, frozen=True, gc=False):
+    """The home asks an account's partition to take a parcel; clearing tells itself."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """Who gets it."""
+    parcel: Parcel
+    """What."""
+
+
+class TellParcel(Struct, frozen=True, gc=False):
+    """A partition tells the home whether it has taken a parcel; clearing tells itself."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """Account whose partition has decided."""
+    parcel_id: str
+    """The parcel."""
+    holder_id: str
+    """Who was to get it."""
+    state: str
+    """TAKEN or REFUSED."""
+    legs: tuple[ParcelLeg, ...]
+    """What was taken."""
+    reason: str
+    """Name of what is against it."""
+    detail: str
+    """Why."""
+
+
+class BookLeg(Struct, frozen=True, gc=False):
+    """The next leg of a parcel; clearing asks it of itself, and holds it when it is set aside."""
+
+    account_id: str
+    """The account."""
+    parcel_id: str
+    """The parcel."""
+    home_id: str
+    """Account whose partition has decided."""
+    kind: str
+    """AUCTION or DELEVERAGING."""
+    number: int
+    """Place of the leg in its parcel."""
+    leg: ParcelLeg
+    """What moves."""
+    decided_at_us: int
+    """When it was decided."""
+
+
+class StartAuction(Struct, frozen=True, gc=False):
+    """Sell what an account holds in contracts of one settlement asset, to whoever bids for all of it or a part."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The account that is sold."""
+    asset: str
+    """Settlement asset."""
+    forced: bool
+    """Whether all may be sold whatever the margin."""
+    insurance_e8: int
+    """The most that the insurance fund pays to takers."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class BidAuction(Struct, frozen=True, gc=False):
+    """Take a part of what is auctioned, at the price of the moment."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The account that is sold: home of the auction."""
+    auction_id: str
+    """The auction."""
+    bidder_id: str
+    """The account that takes."""
+    wanted_e8: int
+    """Part of what is still there; 1 is all of it."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    price_max_e8: int | None = None
+    """The most that all of it may cost; negative: what it must pay; null: any price."""
+
+
+class EndAuction(Struct, frozen=True, gc=False):
+    """Stop an auction; what is not sold stays where it is."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The account that is sold: home of the auction."""
+    auction_id: str
+    """The auction."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class StartDeleveraging(Struct, frozen=True, gc=False):
+    """Close a bankrupt position against the holders of the other side who are in profit."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The bankrupt account: home of the deleveraging."""
+    instrument_id: str
+    """The contract."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    price_e8: int | None = None
+    """Price at which it is closed; null: the bankruptcy price of the moment."""
+
+
+class RankHolders(Struct, frozen=True, gc=False):
+    """The home asks every partition who holds the other side; clearing tells itself."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The bankrupt account."""
+    round_id: str
+    """The deleveraging."""
+    instrument_id: str
+    """The contract."""
+    quantity_e8: int
+    """Signed bankrupt position."""
+    attempt: int
+    """1, 2, 3 ...."""
+
+
+class Holder(Struct, frozen=True, gc=False):
+    """An account on the other side of a bankrupt position, as its partition sees it."""
+
+    account_id: str
+    """The account."""
+    quantity_e8: int
+    """Signed position."""
+    profit_e8: int
+    """Profit of the position at the mark, not yet realised."""
+    cost_e8: int
+    """Notional at the entry."""
+    notional_e8: int
+    """Notional at the mark."""
+    equity_e8: int
+    """Of the account, all positions at their marks."""
+
+
+class TellHolders(Struct, frozen=True, gc=False):
+    """A partition tells the home who holds the other side; clearing tells itself."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The bankrupt account."""
+    round_id: str
+    """The deleveraging."""
+    attempt: int
+    """Which asking it answers."""
+    partition: int
+    """Who tells."""
+    holders: tuple[Holder, ...]
+    """Holders in profit, the first to be asked first."""
+
+
+class ChooseReceiver(Struct, frozen=True, gc=False):
+    """A client says which member takes him over should his own fail."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    receiver_id: str
+    """The member; empty for none."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class StartPorting(Struct, frozen=True, gc=False):
+    """The member of a client has failed: move the client to the member that he chose, or close him out."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    member_id: str
+    """The member that failed."""
+    deadline_us: int
+    """Until when a receiver may accept."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class AnswerPorting(Struct, frozen=True, gc=False):
+    """The receiving member accepts a client, or refuses him."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    receiver_id: str
+    """The member."""
+    accepted: bool
+    """Whether it takes him."""
+    reason: str
+    """Why not."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+    capacity_e8: int | None = None
+    """The most initial margin that it takes over with him, per asset; null: no bound."""
+
+
 class Line(Struct, frozen=True, gc=False):
     """One leg of an entry."""
 
@@ -1637,6 +1896,255 @@ class DefaultChanged(Struct, frozen=True, gc=False):
     """Why it waits, or why it was declared."""
     requested_by: str
     """Who asked."""
+
+
+class ParcelAnswered(Struct, frozen=True, gc=False):
+    """A parcel is taken, or refused; its entries follow at once."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """Who gets it."""
+    parcel: Parcel
+    """What was taken, or was asked."""
+    state: str
+    """TAKEN or REFUSED."""
+    repeated: bool
+    """Whether it was answered before: nothing follows."""
+    reason: str
+    """Name of what is against it; empty when taken."""
+    detail: str
+    """Why."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: marks with their place, models."""
+
+
+class ParcelsAskedAgain(Struct, frozen=True, gc=False):
+    """Parcels or rankings that nobody has answered are asked for once more."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """Account whose partition has decided."""
+    subject_id: str
+    """Auction or deleveraging."""
+    attempt: int
+    """1, 2, 3 ...."""
+
+
+class AuctionBid(Struct, frozen=True, gc=False):
+    """What one bidder takes."""
+
+    bid_id: str
+    """The bid, and its parcel."""
+    bidder_id: str
+    """The account that takes."""
+    wanted_e8: int
+    """Part of what was there that he wants."""
+    part_e18: int
+    """Part of what was there that he takes, in units of 1e-18."""
+    paid_e8: int
+    """By him to the account."""
+    received_e8: int
+    """By him from the insurance fund."""
+    legs: tuple[ParcelLeg, ...]
+    """What he gets and gives."""
+    requested_by: str
+    """Key or operator that has bid."""
+
+
+class AuctionChanged(Struct, frozen=True, gc=False, kw_only=True):
+    """An auction began, changed hands in part, went on or ended: the one decision about it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock, and for a bid that is not decided yet."""
+    account_id: str
+    """The account that is sold: home of the auction."""
+    auction_id: str
+    """The auction."""
+    asset: str
+    """Settlement asset."""
+    state: str
+    """RUNNING, OFFERED or ENDED: services/clearing/auction.py."""
+    change: str
+    """BEGUN, CONVERTED, OFFERED, TAKEN, REFUSED or the reason of the end."""
+    actor: str
+    """Who acted: an account, house or clock."""
+    kind: str
+    """solvent: takers pay; insolvent: takers are paid."""
+    forced: bool
+    """Whether all may be sold whatever the margin."""
+    begun_at_us: int
+    """When its price began to fall."""
+    fee_e8: int
+    """Paid to the insurance fund at the start."""
+    lowest_e8: int
+    """Insolvent: what the last moment pays for all of it; negative."""
+    reserved_e8: int
+    """What takers have paid: it stays with the account."""
+    left_e18: int
+    """Part of the original portfolio that is still there, in units of 1e-18."""
+    insurance_e8: int
+    """The most that the insurance fund still pays."""
+    legs: tuple[ParcelLeg, ...]
+    """What the account gives and gets by this; its entries follow at once."""
+    detail: str
+    """Why, in words."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: marks with their place, models."""
+    requested_by: str
+    """Who asked: an operator or an API key's id; empty for the clock."""
+    bid: AuctionBid | None = None
+    """The bid that this is about; null for none."""
+
+
+class HoldersRanked(Struct, frozen=True, gc=False):
+    """Who of a partition holds the other side of a bankrupt position."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The bankrupt account."""
+    round_id: str
+    """The deleveraging."""
+    attempt: int
+    """Which asking it answers."""
+    instrument_id: str
+    """The contract."""
+    holders: tuple[Holder, ...]
+    """Holders in profit, the first to be asked first."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: marks with their place, models."""
+
+
+class DeleveragingPart(Struct, frozen=True, gc=False):
+    """One holder's part of a deleveraging."""
+
+    parcel_id: str
+    """His parcel."""
+    account_id: str
+    """The holder."""
+    rank: int
+    """1 for whoever was asked first."""
+    rate_e8: int
+    """Profit rate times leverage, rounded down."""
+    holder: Holder
+    """What he was ranked by."""
+    quantity_e8: int
+    """Signed change of his position: toward zero."""
+    paid_e8: int
+    """Signed: what it is worth to him at the price."""
+
+
+class DeleveragingChanged(Struct, frozen=True, gc=False):
+    """A deleveraging began, was told holders, was decided, closed a part or ended: the one decision about it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock and for what clearing tells itself."""
+    account_id: str
+    """The bankrupt account: home of the deleveraging."""
+    round_id: str
+    """The deleveraging."""
+    instrument_id: str
+    """The contract."""
+    state: str
+    """RANKING, CLOSING or ENDED: services/clearing/deleveraging.py."""
+    change: str
+    """BEGUN, RANKED, DECIDED, TAKEN, REFUSED or the reason of the end."""
+    price_e8: int
+    """Bankruptcy price: where it is closed."""
+    quantity_e8: int
+    """Signed bankrupt position at the start."""
+    left_e8: int
+    """Signed part of it that nobody has taken."""
+    attempt: int
+    """Which asking is answered or waited for: 1, 2, 3 ...."""
+    partition: int
+    """Of RANKED: who has told; else -1."""
+    holders: tuple[Holder, ...]
+    """Of RANKED: whom the partition has told."""
+    parts: tuple[DeleveragingPart, ...]
+    """Of DECIDED: all; of TAKEN and REFUSED: the one."""
+    legs: tuple[ParcelLeg, ...]
+    """What the account gives and gets by this; its entries follow at once."""
+    detail: str
+    """Why, in words."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: marks with their place, models."""
+    requested_by: str
+    """Who asked: an operator or an API key's id; empty for the clock."""
+
+
+class ReceiverChosen(Struct, frozen=True, gc=False):
+    """A client has said which member takes him over should his own fail."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """The client's account."""
+    receiver_id: str
+    """The member; empty for none."""
+    requested_by: str
+    """Who asked: an operator or an API key's id."""
+
+
+class PortingChanged(Struct, frozen=True, gc=False, kw_only=True):
+    """The porting of a client began, was answered, decided or ended: the one decision about it."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock."""
+    account_id: str
+    """The client's account."""
+    port_id: str
+    """The porting."""
+    member_id: str
+    """The member that failed."""
+    receiver_id: str
+    """The member that the client has chosen; empty for none."""
+    state: str
+    """REQUESTED, ACCEPTED, PORTED, REFUSED or EXPIRED: truetape/default/porting.py."""
+    is_done: bool
+    """Whether nothing more comes of it."""
+    actor: str
+    """Who acted: a member, house or clock."""
+    reason: str
+    """Of a client who is closed out: why; empty otherwise."""
+    deadline_us: int
+    """Until when a receiver may accept."""
+    attempt: int
+    """How often the member was asked to be recorded: 1, 2, 3 ...."""
+    positions: dict[str, int]
+    """Of PORTED and EXPIRED: signed contracts by instrument."""
+    balances: dict[str, int]
+    """Of PORTED and EXPIRED: his margin by asset."""
+    detail: str
+    """Why, in words."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: marks with their place, models."""
+    requested_by: str
+    """Who asked: an operator or an API key's id; empty for the clock."""
+    capacity_e8: int | None = None
+    """The most initial margin that the receiver takes over, per settlement asset; null: no bound."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -2832,6 +3340,19 @@ class SetAccountTerms(Struct, frozen=True, gc=False):
     """Its terms."""
 
 
+class SetMember(Struct, frozen=True, gc=False):
+    """Say which clearing member an account belongs to."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account."""
+    member_id: str
+    """The account of its member; its own for a member."""
+
+
 class InstrumentSet(Struct, frozen=True, gc=False):
     """An instrument is defined or changed."""
 
@@ -3002,6 +3523,21 @@ class AccountTermsSet(Struct, frozen=True, gc=False):
     """Its terms."""
 
 
+class MemberSet(Struct, frozen=True, gc=False):
+    """An account belongs to a clearing member."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account."""
+    member_id: str
+    """The account of its member; its own for a member."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -3062,6 +3598,18 @@ ROOTS: tuple[type[Struct], ...] = (
     RunRound,
     MoveFund,
     DeclareDefault,
+    TakeParcel,
+    TellParcel,
+    BookLeg,
+    StartAuction,
+    BidAuction,
+    EndAuction,
+    StartDeleveraging,
+    RankHolders,
+    TellHolders,
+    ChooseReceiver,
+    StartPorting,
+    AnswerPorting,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -3092,6 +3640,13 @@ ROOTS: tuple[type[Struct], ...] = (
     RoundAskedAgain,
     RoundRepeated,
     DefaultChanged,
+    ParcelAnswered,
+    ParcelsAskedAgain,
+    AuctionChanged,
+    HoldersRanked,
+    DeleveragingChanged,
+    ReceiverChosen,
+    PortingChanged,
     MarkPublished,
     FixingsDue,
     ContractFixed,
@@ -3138,6 +3693,7 @@ ROOTS: tuple[type[Struct], ...] = (
     SetCollateral,
     SetCallTerms,
     SetAccountTerms,
+    SetMember,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -3150,6 +3706,7 @@ ROOTS: tuple[type[Struct], ...] = (
     CollateralSet,
     CallTermsSet,
     AccountTermsSet,
+    MemberSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

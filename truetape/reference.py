@@ -23,6 +23,7 @@ from truetape.messages import (
     LimitsSet,
     MarginClass,
     MarginClassSet,
+    MemberSet,
     ReferenceRejected,
     TradingState,
     TradingStateSet,
@@ -40,6 +41,7 @@ ReferenceEvent = (
     | ApiKeyCreated
     | ApiKeyRevoked
     | MarginClassSet
+    | MemberSet
     | CollateralSet
     | ReferenceRejected
     | InputParked
@@ -75,6 +77,13 @@ class Reference(msgspec.Struct):
     margin_classes: dict[str, MarginClass] = {}
     collateral: dict[str, CollateralAsset] = {}
     """By asset."""
+
+    members: dict[str, str] = {}
+    """Clearing member by account, where it is another account."""
+
+    def member_of(self, account_id: str) -> str:
+        """The account of the clearing member that an account belongs to: its own, when no other was set."""
+        return self.members.get(account_id, account_id)
 
     def limits_of(self, account_id: str) -> Limits:
         """The account's limits, else the default that was set, else DEFAULT_LIMITS."""
@@ -120,6 +129,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.margin_classes[event.margin_class.name] = event.margin_class
         case CollateralSet():
             reference.collateral[event.collateral.asset] = event.collateral
+        case MemberSet():
+            reference.members[event.account_id] = event.member_id
         case ReferenceRejected() | InputParked() | Began():
             pass
     return reference

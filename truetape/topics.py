@@ -53,6 +53,7 @@ REFERENCE_COMMANDS = Topic(
         m.RevokeApiKey,
         m.SetMarginClass,
         m.SetCollateral,
+        m.SetMember,
     ),
     partitions=1,
     key="none",
@@ -63,6 +64,7 @@ REFERENCE_EVENTS = Topic(
     (
         *_OWNED, m.InstrumentSet, m.AccountOpened, m.LimitsSet, m.FeesSet, m.TradingStateSet, m.ApiKeyCreated,
         m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet, m.CallTermsSet, m.AccountTermsSet,
+        m.MemberSet,
     ),
     partitions=1,
     key="none",
@@ -91,7 +93,8 @@ ORDERS_DECISIONS = Topic(
 ORDERS_EXECUTIONS = Topic(
     "orders.executions",
     (
-        *_OWNED, m.OrderRouted, m.OrderNotRouted, m.OrderAcknowledged, m.OrderFilled, m.OrderCancelled, m.OrderExpired,
+        *_OWNED, m.OrderRouted, m.OrderNotRouted, m.OrderAcknowledged, m.OrderFilled, m.OrderCancelled,
+        m.OrderExpired,
         m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted, m.CancelRejectedByVenue,
     ),
     PARTITIONS,
@@ -106,6 +109,8 @@ CLEARING_COMMANDS = Topic(
         m.TellTrade, m.EndTrade, m.ConfirmLeg, m.AskLeg, m.AnswerLeg, m.TellLeg, m.ReleaseLeg, m.MoveLeg, m.EndMove,
         m.AgreeMoves, m.CompressLegs, m.NetPayments, m.ReviewMargin, m.ActOnCall, m.CloseOut,
         m.OpenRound, m.AskRound, m.TellRound, m.SettleRound, m.ConfirmRound, m.RunRound, m.MoveFund, m.DeclareDefault,
+        m.StartAuction, m.BidAuction, m.EndAuction, m.TakeParcel, m.TellParcel, m.BookLeg, m.StartDeleveraging,
+        m.RankHolders, m.TellHolders, m.ChooseReceiver, m.StartPorting, m.AnswerPorting,
     ),
     PARTITIONS,
     key="account_id",
@@ -120,6 +125,8 @@ CLEARING_ENTRIES = Topic(
         m.LiquidationEnded, m.SidesClosedOut,
         m.RoundOpened, m.RoundAnswered, m.RoundGathered, m.RoundDecided, m.RoundSettling, m.RoundSettled,
         m.RoundConfirmed, m.RoundAskedAgain, m.RoundRepeated, m.DefaultChanged,
+        m.AuctionChanged, m.ParcelAnswered, m.ParcelsAskedAgain, m.HoldersRanked, m.DeleveragingChanged,
+        m.ReceiverChosen, m.PortingChanged,
     ),
     PARTITIONS,
     key="account_id",

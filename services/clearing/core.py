@@ -7,6 +7,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from services.clearing import (
+    auction,
     bilateral,
     default,
     facts,
@@ -18,6 +19,7 @@ from services.clearing import (
     marginrun,
     moves,
     offsets,
+    parcels,
     payments,
     positions,
     rounds,
@@ -38,6 +40,7 @@ from truetape.messages import (
     AnswerLeg,
     ApplyContractFact,
     AskLeg,
+    BookLeg,
     BookTrade,
     CancelRequested,
     ClearingRefused,
@@ -118,6 +121,8 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(rounds.shown(known))
     for account_id, declared in state.defaults.items():
         found.setdefault(account_id, {})["default"] = default.shown(declared)
+    for sold in state.auctions.values():
+        found.setdefault(sold.account_id, {}).setdefault("auctions", []).append(auction.shown(sold))
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     for name, assets in others.items():
         found.setdefault(name, {})["balances"] = assets
@@ -191,6 +196,7 @@ _BOOKING: Final[dict[type, Callable[[State, Input, Any], EntryBooked]]] = {
     TransferApproved: _transfer,
     ApplyContractFact: facts.apply,
     RunRound: rounds.book,
+    BookLeg: parcels.book,
 }
 
 
@@ -260,18 +266,20 @@ def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked |
 
 
 def _tick(state: State, given: Input, tick: Tick) -> Message | None:
-    """Margin first; a tick that finds nothing there is the trades', then the rounds' and the defaults'."""
+    """Margin first; a tick that finds nothing there is the trades', then the rounds', defaults' and auctions'."""
     return (
         marginrun.run(state, given, tick)
         or bilateral.tick(state, given, tick)
         or rounds.tick(state, given)
         or default.tick(state, given)
+        or auction.tick(state, given)
     )
 
 
 def due(state: State) -> tuple[str, Message] | None:
-    """What the state itself asks for next: parts of a fact, legs and decisions of rounds, decisions about margin."""
-    return facts.due(state) or rounds.due(state) or marginrun.due(state)
+    """What the state itself asks for next: parts of a fact, legs of parcels, legs and decisions of rounds, then
+    decisions about margin."""
+    return facts.due(state) or parcels.due(state) or rounds.due(state) or marginrun.due(state)
 
 
 _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
@@ -307,6 +315,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     MoveFund: fund.move,
     DeclareDefault: default.declare,
     **rounds.RULES,
+    **auction.RULES,
 }
 
 
@@ -338,6 +347,8 @@ def evolve(state: State, event: Any) -> State:
 def _answer_due(state: State, event: Any) -> None:
     if event.meta.cause.id.startswith(rounds.DUE_PREFIX):
         rounds.applied(state, event)
+    elif event.meta.cause.id.startswith(parcels.DUE_PREFIX):
+        parcels.applied(state)
     elif state.pending is not None:
         facts.applied(state)
     else:
@@ -367,6 +378,7 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     DefaultChanged: default.changed,
     **rounds.FOLDS,
     RoundSettling: _settling,
+    **auction.FOLDS,
 }
 
 

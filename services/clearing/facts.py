@@ -405,13 +405,18 @@ def applied(state: State) -> None:
         state.pending = None
 
 
+def _is_part(entry: EntryBooked) -> bool:
+    """Whether an entry is itself a fact's: a parcel's leg is due too, and is not."""
+    return entry.meta.cause.source == DUE and "parcel_id" not in (entry.contract.ids if entry.contract else {})
+
+
 def follow(state: State, entry: EntryBooked) -> None:
     """A trade that came after its contract had ended, though it was made before: the end applies to it too, on the
     venue's mirror as well."""
     assert entry.contract is not None and entry.position is not None
     name = entry.contract.instrument_id
     listed = state.contracts.get(name)
-    if listed is None or listed.ended is None or entry.meta.cause.source == DUE:
+    if listed is None or listed.ended is None or _is_part(entry):
         return
     if entry.position.quantity_e8 or entry.position.realised_e8 != entry.contract.settled_e8:
         accounts = [entry.account_id] * (2 if listed.ended.fact.kind in MOVES else 1)

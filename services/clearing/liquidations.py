@@ -49,6 +49,8 @@ Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 def begins(state: State, account_id: str, found: AssetMargin, at_us: int) -> bool:
     """Whether an account has to be liquidated: below maintenance, not already, and not given up just now."""
+    if any(sold.account_id == account_id for sold in state.auctions.values()):
+        return False  # It is being auctioned: one of both at a time.
     watch = state.watch
     if found.maintenance_excess_e8 >= 0 or account_id in watch.liquidations:
         return False

@@ -8,7 +8,7 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import bilateral, default, liquidations, rounds
+from services.clearing import auction, bilateral, default, liquidations, parcels, rounds
 from services.clearing.pursuit import Sent as Command
 from services.clearing.pursuit import told_home
 from services.clearing.state import State
@@ -16,6 +16,7 @@ from truetape import ids
 from truetape.codec import Message, encode
 from truetape.happenings import Part
 from truetape.messages import (
+    AuctionChanged,
     CancelAllOrders,
     ClearingRefused,
     DefaultChanged,
@@ -25,6 +26,8 @@ from truetape.messages import (
     LiquidationChanged,
     MoveChanged,
     OpenRound,
+    ParcelAnswered,
+    ParcelsAskedAgain,
     SubmitOrder,
     TradeChanged,
 )
@@ -56,6 +59,13 @@ class Session:
                 self._submit(liquidations.submitted(self._waiting[partition], event))
             case DefaultChanged():
                 self._default(default.commands_after(event))
+            case AuctionChanged() if event.change == "OFFERED":
+                parcel = auction.offered(event)
+                self._send([parcels.asked(parcel, parcel.parcel_id)])
+            case ParcelAnswered():
+                self._send([parcels.told(event)])
+            case ParcelsAskedAgain():
+                self._send(parcels.asked_of(self._waiting[partition], event.subject_id))
             case _:
                 for number, command in rounds.commands_after(self._waiting.get(partition) or State(), event):
                     self._write(CLEARING_COMMANDS, number, b"", command)
@@ -69,12 +79,13 @@ class Session:
         self._default(default.commands_left(state))
         for number, command in rounds.commands_left(state):
             self._write(CLEARING_COMMANDS, number, b"", command)
+        self._send(parcels.asked_of(state))
 
     def release(self, partition: int) -> None:
         """Somebody else asks."""
         self._waiting.pop(partition, None)
 
-    def _send(self, found: Sequence[Command]) -> None:
+    def _send(self, found: Iterable[Command | parcels.Sent]) -> None:
         for one in found:
             self._to(CLEARING_COMMANDS, one.account_id, one.command)
 

@@ -14,7 +14,17 @@ from services.clearing.roundbook import Rounds
 from services.clearing.volume import Volumes
 from services.clearing.watch import Watch
 from truetape.cuts import Cut
-from truetape.messages import ApplyContractFact, DefaultChanged, LegChanged, MoveChanged, Position
+from truetape.messages import (
+    ApplyContractFact,
+    AuctionChanged,
+    DefaultChanged,
+    LegChanged,
+    MoveChanged,
+    Parcel,
+    ParcelAnswered,
+    ParcelLeg,
+    Position,
+)
 from truetape.recent import Recent
 
 FILLS_KEPT: Final = 4_096
@@ -30,6 +40,10 @@ LEGS_KEPT: Final = 4_096
 """Legs that were refused, declined or let go whose answer is remembered."""
 ROUNDS_KEPT: Final = 4_096
 """Rounds whose ids are remembered after their end."""
+PARCELS_KEPT: Final = 1_024
+"""Parcels whose answer is remembered."""
+AUCTIONS_KEPT: Final = 4_096
+"""Bids and auctions that have ended whose ids are remembered."""
 TRANSFERS_KEPT: Final = 4_096
 """Transfers per account whose ids are remembered."""
 
@@ -153,6 +167,46 @@ class Legs(Struct):
     """By receiving account, from whom it takes what he gives up or allocates without being asked."""
 
 
+class Booking(Struct):
+    """A parcel whose entries are being booked, before anything else of the partition."""
+
+    parcel_id: str
+    account_id: str
+    home_id: str
+    kind: str
+    legs: tuple[ParcelLeg, ...]
+    decided_at_us: int
+    done: int = 0
+
+
+class Asked(Struct):
+    """A parcel at its home, that no partition has answered."""
+
+    parcel: Parcel
+    subject_id: str
+    """The auction or deleveraging that it is of."""
+
+
+class Pursued(Struct):
+    """When the parcels of an auction or deleveraging were asked for last, and how often."""
+
+    asked_at_us: int
+    attempts: int = 0
+
+
+class Parcels(Struct):
+    """Parcels of this partition: being booked, asked for, answered."""
+
+    booking: Booking | None = None
+    asked: dict[str, Asked] = {}
+    """By parcel id, at the home."""
+    pursued: dict[str, Pursued] = {}
+    """By auction or deleveraging."""
+    answered: dict[str, ParcelAnswered] = {}
+    """By parcel id, in the partition of who gets it: asked again, it answers again."""
+    recent: Recent = field(default_factory=Recent)
+
+
 class State(Struct):
     """The books of one partition."""
 
@@ -178,6 +232,11 @@ class State(Struct):
     """Give-ups and allocations whose home this partition is, by move id."""
     payments: dict[str, Payments] = {}
     """What accounts and the house owe each other, by account."""
+    parcels: Parcels = field(default_factory=Parcels)
+    auctions: dict[str, AuctionChanged] = {}
+    """Auctions that go on, by auction id: the newest record of each says how it stands."""
+    auctioned: Booked = field(default_factory=Booked)
+    """Bids that were decided, and auctions that have ended."""
     entries: int = 0
     """Entries booked."""
     watch: Watch = field(default_factory=Watch)

@@ -213,6 +213,17 @@ def _revocation(reference: Reference, command: m.RevokeApiKey, _: int) -> Iterat
         yield f"there is no key {command.key_id[:64]!r}"
 
 
+def _member(reference: Reference, command: m.SetMember, _: int) -> Iterator[str]:
+    for name in (command.account_id, command.member_id):
+        if name not in reference.accounts:
+            yield f"account {name[:40]!r} is not open"
+    if reference.member_of(command.member_id) != command.member_id:
+        yield f"{command.member_id[:40]} is itself a client of {reference.member_of(command.member_id)}: name a member"
+    clients = [one for one, member in reference.members.items() if member == command.account_id != one]
+    if command.member_id != command.account_id and clients:
+        yield f"{command.account_id} is the member of {clients[0]}: move its clients first"
+
+
 CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetInstrument: _instrument,
     m.OpenAccount: _account,
@@ -225,6 +236,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.RevokeApiKey: _revocation,
     m.SetMarginClass: margining.margin_class,
     m.SetCollateral: margining.collateral,
+    m.SetMember: _member,
 }
 """What may be wrong with each command."""
 
@@ -240,6 +252,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.RevokeApiKey: m.ApiKeyRevoked,
     m.SetMarginClass: m.MarginClassSet,
     m.SetCollateral: m.CollateralSet,
+    m.SetMember: m.MemberSet,
 }
 """The event that each command leads to: its meta, then the command's fields."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.clearing import affirmation
+from services.clearing import affirmation, auction
 from truetape.default import calls, porting
 from truetape.default.porting import REFUSALS
 from truetape.default.waterfall import LAYERS
@@ -14,7 +14,9 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clearing-house.md").read
 
 
 @pytest.mark.parametrize(
-    "table", [calls.TRANSITIONS, affirmation.TRANSITIONS, porting.TRANSITIONS], ids=["calls", "trades", "porting"]
+    "table",
+    [calls.TRANSITIONS, affirmation.TRANSITIONS, porting.TRANSITIONS, auction.TRANSITIONS],
+    ids=["calls", "trades", "porting", "auction"],
 )
 def test_the_page_has_the_tables_of_the_code(table: Transitions) -> None:
     assert table.markdown() in PAGE, "put Transitions.markdown() into docs/clearing-house.md"

@@ -106,7 +106,7 @@ class ContractRules:
     def _follow(self, entry: m.EntryBooked, contract: m.ContractBooking, after: m.Position) -> None:
         """A trade from before the end that came after it: the end applies to it too."""
         fact = self._ended.get(contract.instrument_id)
-        if fact is None or entry.meta.cause.source == DUE:
+        if fact is None or (entry.meta.cause.source == DUE and "parcel_id" not in contract.ids):
             return
         if after.quantity_e8 or after.realised_e8 != contract.settled_e8:
             due = (entry.account_id,) * (2 if fact.kind in MOVES else 1)

@@ -9,6 +9,7 @@ from truetape.audit.answers import Unanswered
 from truetape.audit.contract_rules import DUE, ContractRules
 from truetape.audit.findings import Findings
 from truetape.audit.merge import Given
+from truetape.audit.parcel_rules import ParcelRules
 from truetape.audit.round_rules import RoundRules
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
@@ -40,6 +41,7 @@ class LedgerRules:
         self.entries: Unanswered[m.EntryBooked] = Unanswered()
         self._contracts = ContractRules(findings.expect, self.positions, self.balances)
         self._rounds = RoundRules(findings.expect)
+        self._parcels = ParcelRules(findings.expect)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}
@@ -62,6 +64,10 @@ class LedgerRules:
                 self._parked(f"{given.part}@{given.offset}", parked)
             case m.ContractFactTaken() as taken:
                 self._contracts.taken(f"{given.part}@{given.offset}", taken)
+            case m.ParcelAnswered() as answered:
+                self._parcels.taken(f"{given.part}@{given.offset}", answered)
+            case m.AuctionChanged() | m.DeleveragingChanged() as changed:
+                self._parcels.decided(f"{given.part}@{given.offset}", changed)
             case m.ParkedDismissed() as dismissed:
                 self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)
 
@@ -83,7 +89,8 @@ class LedgerRules:
         sums = summed(entry.lines)
         flat = not any(sums.values())
         self._expect(flat, "an entry sums to zero per asset", where, entry.account_id, "0 of each asset", sums)
-        self._contracts.answered(where, entry.meta, entry.account_id)
+        if not self._parcels.answered(where, entry.meta, entry.account_id, entry):
+            self._contracts.answered(where, entry.meta, entry.account_id)
         for line in entry.lines:
             add(self.balances.setdefault(line.account, {}), [(line.asset, line.amount_e8)])
         if entry.contract is not None:
@@ -125,7 +132,9 @@ class LedgerRules:
         record = parked.record if parked is not None else None
         if isinstance(record, m.TransferApproved):
             self._transfer(where, entry, record)
-        elif entry.contract is not None and (entry.contract.fact_id or "round_id" in entry.contract.ids):
+        elif entry.contract is not None and (
+            entry.contract.fact_id or {"round_id", "parcel_id"} & entry.contract.ids.keys()
+        ):
             self._set_position(entry)
         else:
             self._trade(where, entry, record if isinstance(record, m.OrderFilled) else None)
@@ -226,8 +235,9 @@ class LedgerRules:
         if waiting is not None and (record := self._answer(where, waiting, cause.offset, "answered")) is not None:
             what = f"{type(record).__name__} of {cause.source}/{cause.partition}@{cause.offset}"
         elif cause.source == DUE:
-            self._contracts.answered(where, parked.meta, parked.account_id)
-            what = f"part {cause.id} of a fact"
+            if not self._parcels.answered(where, parked.meta, parked.account_id, None):
+                self._contracts.answered(where, parked.meta, parked.account_id)
+            what = f"what was due: {cause.id}"
         elif cause.source.startswith("venue:"):  # It may be a fill that the books lack.
             what = f"report {cause.id} of {cause.source}"
         self.parked[parked.meta.event_id] = Parked(where, parked.account_id, what, parked.reason, record)
