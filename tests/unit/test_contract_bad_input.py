@@ -26,6 +26,7 @@ from truetape.topics import (
 
 FUTURE, POWER = "BTC-USDT-20261225", "PWR-USDT-PERP"
 HOUR_US = 3_600_000_000
+MARGIN_RUNS = (m.MarginRun, m.MarginCallChanged, m.LiquidationChanged)
 
 
 class LedgerStage(ContractStage):
@@ -80,14 +81,18 @@ class LedgerStage(ContractStage):
         )  # fmt: skip
         self.broker.produce(part, account.encode(), encode(msgspec.structs.replace(fill, **changes)))
         self.settle()
-        return self.entries(account)[-1]
+        return self.answered(account)[-1]
 
     def send(self, account: str, command: Any) -> Any:
         """A command to the ledger, and its answer."""
         part = Part(CLEARING_COMMANDS.name, self.partition(account))
         self.broker.produce(part, account.encode(), encode(command))
         self.settle()
-        return self.entries(account)[-1]
+        return self.answered(account)[-1]
+
+    def answered(self, account: str) -> list[Any]:
+        """What is on the ledger's partition of an account, but for what margin runs have said meanwhile."""
+        return [one for one in self.entries(account) if not isinstance(one, MARGIN_RUNS)]
 
     def entries(self, account: str) -> list[Any]:
         """Everything on the ledger's partition of an account."""

@@ -9,8 +9,6 @@ from truetape import messages as m
 Expect = Callable[..., None]
 DUE = "due"
 PREFIX = "parcel:"
-BOOKED = "a parcel is booked at once, leg by leg"
-FLAT = "the two sides of a bid cancel out"
 
 
 class ParcelRules:
@@ -36,11 +34,15 @@ class ParcelRules:
             name = f"{ids.parcel_id(event.auction_id, event.bid.bid_id)}:home"
         if isinstance(event, m.AuctionChanged) and event.change == "TAKEN" and event.bid is not None:
             sums = summed([*event.bid.legs, *event.legs])
-            self._expect(not any(sums.values()), FLAT, where, event.account_id, "0 of each", sums)
+            self._expect(
+                not any(sums.values()), "the two sides of a bid cancel out", where, event.account_id, "0 of each", sums
+            )
         self._begin(where, name, event.account_id, event.legs)
 
     def _begin(self, where: str, name: str, account: str, legs: tuple[m.ParcelLeg, ...]) -> None:
-        self._expect(not self._waiting, BOOKED, where, account, "nothing", self._waiting[:1])
+        self._expect(
+            not self._waiting, "a parcel is booked at once, leg by leg", where, account, "nothing", self._waiting[:1]
+        )
         self._waiting = [(f"{name}/{number}", account, leg) for number, leg in enumerate(legs)]
 
     def answered(self, where: str, meta: m.Meta, account: str, entry: m.EntryBooked | None) -> bool:
@@ -48,11 +50,11 @@ class ParcelRules:
         cause = meta.cause
         if cause.source != DUE or not cause.id.startswith(PREFIX):
             idle = not self._waiting or cause.source == DUE  # A leg may make the end of its contract due.
-            self._expect(idle, BOOKED, where, account, self._waiting[:1], cause.id)
+            self._expect(idle, "a parcel is booked at once, leg by leg", where, account, self._waiting[:1], cause.id)
             return False
         wanted = self._waiting.pop(0) if self._waiting else ("", "", None)
         says = (cause.id.removeprefix(PREFIX), account)
-        self._expect(says == wanted[:2], BOOKED, where, account, wanted[:2], says)
+        self._expect(says == wanted[:2], "a parcel is booked at once, leg by leg", where, account, wanted[:2], says)
         if entry is not None and wanted[2] is not None:
             leg, moved = wanted[2], _moved(entry, wanted[2])
             right = leg.quantity_e8 if leg.instrument_id else leg.amount_e8

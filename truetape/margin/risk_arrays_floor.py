@@ -41,7 +41,7 @@ def _need(
     worst = max(own.sums[place] + sum(max(one.sums[place], 0.0) for one in each) for place in range(SCENARIOS))
     longest: dict[int, float] = defaultdict(float)
     shortest: dict[int, float] = defaultdict(float)
-    for tier in {one.tier for one in commodity.contracts}:
+    for tier in sorted({one.tier for one in commodity.contracts}):
         deltas = [one.deltas.get(tier, 0.0) for one in each]
         longest[tier] = max(own.deltas.get(tier, 0.0) + sum(max(delta, 0.0) for delta in deltas), 0.0)
         shortest[tier] = max(-own.deltas.get(tier, 0.0) + sum(max(-delta, 0.0) for delta in deltas), 0.0)
