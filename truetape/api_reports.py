@@ -1,5 +1,7 @@
 """The gateway's answers that are reports: statements, open interest. Decimals and times as in truetape/api.py."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from truetape.api import Decimal, Time
@@ -146,3 +148,107 @@ class ClosedOut(Struct, frozen=True):
     long: Decimal
     short: Decimal
     event_id: str
+
+
+class MarginPosition(Struct, frozen=True):
+    """A position's part of the initial need; negative: it relieves the others."""
+
+    instrument_id: str
+    contribution: Decimal
+
+
+class MarginCollateral(Struct, frozen=True):
+    """What another asset counts for, and what was taken off."""
+
+    asset: str
+    value: Decimal
+    haircut: Decimal
+    concentration: Decimal
+    counted: Decimal
+
+
+class MarginMark(Struct, frozen=True):
+    """A mark that the needs were computed from."""
+
+    instrument_id: str
+    price: Decimal
+    observed_at: Time
+    stale: bool
+    """Older than it may be: the model has added its contingency."""
+
+
+class MarginScenario(Struct, frozen=True):
+    """Profit of the positions in a scenario of their model."""
+
+    name: str
+    profit: Decimal
+
+
+class MarginAsset(Struct, frozen=True):
+    """All contracts of the account that settle in one asset."""
+
+    settlement_asset: str
+    balance: Decimal
+    gains: Decimal
+    collateral_counted: Decimal
+    equity: Decimal
+    """Balance, gains and collateral."""
+    initial_need: Decimal
+    maintenance_need: Decimal
+    initial_excess: Decimal
+    """Below zero: no new risk."""
+    maintenance_excess: Decimal
+    """Below zero: the account is called."""
+    worst: str
+    """The scenario or position that decides the initial need."""
+    models: list[str]
+    positions: list[MarginPosition]
+    collateral: list[MarginCollateral]
+    marks: list[MarginMark]
+    scenarios: list[MarginScenario]
+
+
+class Margin(Struct, frozen=True):
+    """An account's margin now."""
+
+    account_id: str
+    at: Time
+    assets: list[MarginAsset]
+
+
+class MarginClassShown(Struct, frozen=True):
+    """A margin class in force."""
+
+    name: str
+    model: str
+    version: int
+    rate: Decimal
+    peg: str
+    parameters: dict[str, Any]
+
+
+class MarginClasses(Struct, frozen=True):
+    """All margin classes."""
+
+    margin_classes: list[MarginClassShown]
+
+
+class CollateralShown(Struct, frozen=True):
+    """How an asset counts as collateral."""
+
+    asset: str
+    counts_for: str
+    version: int
+    index: str
+    haircut: Decimal
+    share_max: Decimal
+    limit: Decimal
+    lot: Decimal
+    mark_max_age_ms: int
+    cancels_risk: bool
+
+
+class CollateralAssets(Struct, frozen=True):
+    """All that counts as collateral."""
+
+    collateral: list[CollateralShown]

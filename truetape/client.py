@@ -34,12 +34,27 @@ from truetape.api import (
     Transfer,
 )
 from truetape.api_margin import Liquidation, MarginCall
-from truetape.api_reports import Corrected, Fact, FactPublished, Statement
+from truetape.api_reports import Corrected, Fact, FactPublished, Margin, Statement
 from truetape.errors import TruetapeError
 
 __all__ = [
-    "Balance", "Client", "ClientError", "Entry", "Event", "Fill", "Instrument", "Mark", "Order", "Position", "Refused",
-    "Statement", "StreamEvent", "Submitted", "Transfer", "Unreachable",
+    "Balance",
+    "Client",
+    "ClientError",
+    "Entry",
+    "Event",
+    "Fill",
+    "Instrument",
+    "Margin",
+    "Mark",
+    "Order",
+    "Position",
+    "Refused",
+    "Statement",
+    "StreamEvent",
+    "Submitted",
+    "Transfer",
+    "Unreachable",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -187,6 +202,10 @@ class Client:
     def statement(self, day: str) -> Statement:
         """The account's day in UTC, such as 2026-11-26: opening balances, every line booked, closing balances."""
         return self._ask("GET", f"/v1/statements/{day}", Statement)
+
+    def margin(self) -> Margin:
+        """The account's margin now: equity, needs, the worst scenario and each position's part."""
+        return self._ask("GET", "/v1/margin", Margin)
 
     def facts(self, instrument_id: str, kind: str | None = None, limit_per_page: int = 100) -> Iterator[Fact]:
         """Settlement prices, funding steps and ends of a contract, newest first, page by page."""

@@ -22,7 +22,7 @@ from truetape.errors import MoneyError
 from truetape.instruments import contract_terms
 
 routes = Routes("administration")
-_PROBLEMS: Final = ("reference_rejected", "idempotency_key_reused", *SENDING)
+PROBLEMS: Final = ("reference_rejected", "idempotency_key_reused", *SENDING)
 _SECRET_BYTES: Final = 32
 Command = (
     m.SetInstrument
@@ -34,11 +34,13 @@ Command = (
     | m.SetCallTerms
     | m.CreateApiKey
     | m.RevokeApiKey
+    | m.SetMarginClass
+    | m.SetCollateral
 )
 
 
 @routes.add("POST", "/v1/admin/instruments", "admin", body=r.InstrumentRequest, answers={200: a.Changed},
-            problems=_PROBLEMS)  # fmt: skip
+            problems=PROBLEMS)  # fmt: skip
 async def set_instrument(call: Call) -> Response:
     """Define or change an instrument."""
     asked = call.body(r.InstrumentRequest)
@@ -49,7 +51,7 @@ async def set_instrument(call: Call) -> Response:
         instrument_id=asked.instrument_id, base=asked.base, quote=asked.quote, tradable=asked.tradable,
         listings=listings, contract=None if asked.contract is UNSET else _contract(asked.contract), **money,
     )  # fmt: skip
-    return await _changed(call, m.SetInstrument(command_id_of(call), _by(call), instrument))
+    return await changed(call, m.SetInstrument(command_id_of(call), by(call), instrument))
 
 
 def _contract(asked: r.ContractRequest) -> m.ContractTerms:
@@ -65,11 +67,11 @@ def _listing(number: int, asked: r.ListingRequest) -> m.Listing:
     return m.Listing(asked.venue, asked.symbol, **money)
 
 
-@routes.add("POST", "/v1/admin/accounts", "admin", body=r.AccountRequest, answers={200: a.Changed}, problems=_PROBLEMS)
+@routes.add("POST", "/v1/admin/accounts", "admin", body=r.AccountRequest, answers={200: a.Changed}, problems=PROBLEMS)
 async def open_account(call: Call) -> Response:
     """Open a client account."""
     asked = call.body(r.AccountRequest)
-    return await _changed(call, m.OpenAccount(command_id_of(call), _by(call), asked.account_id, asked.name))
+    return await changed(call, m.OpenAccount(command_id_of(call), by(call), asked.account_id, asked.name))
 
 
 @routes.add("GET", "/v1/admin/accounts", "admin", answers={200: a.Accounts})
@@ -79,7 +81,7 @@ async def list_accounts(call: Call) -> Response:
     return reply(rendering.accounts(call.gateway.bus.reference))
 
 
-@routes.add("POST", "/v1/admin/limits", "admin", body=r.LimitsRequest, answers={200: a.Changed}, problems=_PROBLEMS)
+@routes.add("POST", "/v1/admin/limits", "admin", body=r.LimitsRequest, answers={200: a.Changed}, problems=PROBLEMS)
 async def set_limits(call: Call) -> Response:
     """Set all pre-trade limits of an account, or the default."""
     asked = call.body(r.LimitsRequest)
@@ -90,10 +92,10 @@ async def set_limits(call: Call) -> Response:
         decimal("collar_rate", asked.collar_rate),
         asked.mark_max_age_ms * 1000,
     )
-    return await _changed(call, m.SetLimits(command_id_of(call), _by(call), asked.account_id, limits))
+    return await changed(call, m.SetLimits(command_id_of(call), by(call), asked.account_id, limits))
 
 
-@routes.add("POST", "/v1/admin/fees", "admin", body=r.FeesRequest, answers={200: a.Changed}, problems=_PROBLEMS)
+@routes.add("POST", "/v1/admin/fees", "admin", body=r.FeesRequest, answers={200: a.Changed}, problems=PROBLEMS)
 async def set_fees(call: Call) -> Response:
     """Set what the house charges an account, or everybody."""
     asked = call.body(r.FeesRequest)
@@ -105,20 +107,20 @@ async def set_fees(call: Call) -> Response:
         for tier in asked.tiers
     )  # fmt: skip
     fees = m.Fees(decimal("maker_rate", asked.maker_rate), decimal("taker_rate", asked.taker_rate), tiers)
-    return await _changed(call, m.SetFees(command_id_of(call), _by(call), asked.account_id, fees))
+    return await changed(call, m.SetFees(command_id_of(call), by(call), asked.account_id, fees))
 
 
 @routes.add("POST", "/v1/admin/account-terms", "admin", body=r.AccountTermsRequest, answers={200: a.Changed},
-            problems=_PROBLEMS)  # fmt: skip
+            problems=PROBLEMS)  # fmt: skip
 async def set_account_terms(call: Call) -> Response:
     """Set how an account's positions are cut: netting or hedging, average costs or first in first out."""
     asked = call.body(r.AccountTermsRequest)
     terms = m.AccountTerms(asked.positions, asked.costs)
-    return await _changed(call, m.SetAccountTerms(command_id_of(call), _by(call), asked.account_id, terms))
+    return await changed(call, m.SetAccountTerms(command_id_of(call), by(call), asked.account_id, terms))
 
 
 @routes.add("POST", "/v1/admin/call-terms", "admin", body=r.CallTermsRequest, answers={200: a.Changed},
-            problems=_PROBLEMS)  # fmt: skip
+            problems=PROBLEMS)  # fmt: skip
 async def set_call_terms(call: Call) -> Response:
     """Set how an account, or everybody, is called for margin."""
     asked = call.body(r.CallTermsRequest)
@@ -126,16 +128,16 @@ async def set_call_terms(call: Call) -> Response:
         asked.notice_seconds * 1_000_000, asked.grace_seconds * 1_000_000, decimal("level_rate", asked.level_rate),
         decimal("least", asked.least),
     )  # fmt: skip
-    return await _changed(call, m.SetCallTerms(command_id_of(call), _by(call), asked.account_id, terms))
+    return await changed(call, m.SetCallTerms(command_id_of(call), by(call), asked.account_id, terms))
 
 
 @routes.add("POST", "/v1/admin/trading-state", "admin", body=r.TradingStateRequest, answers={200: a.Changed},
-            problems=_PROBLEMS)  # fmt: skip
+            problems=PROBLEMS)  # fmt: skip
 async def set_trading_state(call: Call) -> Response:
     """Move the kill switch of an account, or of everybody. Cancels pass in every state."""
     asked = call.body(r.TradingStateRequest)
-    command = m.SetTradingState(command_id_of(call), _by(call), asked.account_id, asked.state, asked.reason)
-    return await _changed(call, command)
+    command = m.SetTradingState(command_id_of(call), by(call), asked.account_id, asked.state, asked.reason)
+    return await changed(call, command)
 
 
 @routes.add("POST", "/v1/admin/keys", "admin", body=r.KeyRequest, answers={201: a.KeyCreated},
@@ -160,7 +162,7 @@ async def create_key(call: Call) -> Response:
         revoked=False,
         expires_at_us=expires_at_us,
     )
-    answer, _ = await _carry_out(call, m.CreateApiKey(ids.random_id(), _by(call), api_key))
+    answer, _ = await _carry_out(call, m.CreateApiKey(ids.random_id(), by(call), api_key))
     created = a.KeyCreated(
         api_key.key_id, f"{api_key.key_id}.{secret}", api_key.account_id, list(api_key.scopes),
         api_key.requests_per_second, rendering.maybe_moment(api_key.expires_at_us), answer.event.command_id,
@@ -176,10 +178,10 @@ async def list_keys(call: Call) -> Response:
     return reply(a.Keys([rendering.key(known[name]) for name in sorted(known)]))
 
 
-@routes.add("DELETE", "/v1/admin/keys/{key_id}", "admin", answers={200: a.Changed}, problems=_PROBLEMS)
+@routes.add("DELETE", "/v1/admin/keys/{key_id}", "admin", answers={200: a.Changed}, problems=PROBLEMS)
 async def revoke_key(call: Call) -> Response:
     """Revoke an API key for ever, at once."""
-    return await _changed(call, m.RevokeApiKey(command_id_of(call), _by(call), call.path("key_id")))
+    return await changed(call, m.RevokeApiKey(command_id_of(call), by(call), call.path("key_id")))
 
 
 @routes.add("GET", "/v1/admin/breaks", "admin", query=r.BreaksQuery, answers={200: a.Breaks},
@@ -193,7 +195,8 @@ async def list_breaks(call: Call) -> Response:
 # -- commands --------------------------------------------------------------------------------------------------------
 
 
-async def _changed(call: Call, command: Command) -> Response:
+async def changed(call: Call, command: Command) -> Response:
+    """Send a reference command and say what it changed. Raises Problem."""
     answer, hit = await _carry_out(call, command)
     meta: m.Meta = answer.event.meta
     changed = a.Changed(command.command_id, meta.event_id, rendering.moment(meta.decided_at_us))
@@ -235,5 +238,6 @@ def command_id_of(call: Call) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _by(call: Call) -> str:
+def by(call: Call) -> str:
+    """Who asks, as the tape will say."""
     return call.key.key_id

@@ -50,6 +50,12 @@ EXAMPLES: Final[dict[str, Any]] = {
         "collar_rate": "0.05", "mark_max_age_ms": 3000,
     },
     "FeesRequest": {"account_id": "*", "maker_rate": "0.0002", "taker_rate": "0.0005"},
+    "MarginClassRequest": {
+        "name": "btc-options", "model": "portfolio_v2", "version": 1, "parameters": {"vol": {"up": 0.6, "down": 0.3}},
+    },
+    "CollateralRequest": {
+        "asset": "BTC", "counts_for": "USDT", "version": 1, "index": "BTC-USDT", "haircut": "0.1", "cancels_risk": True,
+    },
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
     "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
     "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},

@@ -39,6 +39,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "past_too_far": (422, "Too many records came later"),
     "report_too_large": (422, "The report is too large for one answer"),
     "release_refused": (422, "The parked input was not resolved"),
+    "margin_unknown": (422, "Margin cannot be computed"),
     "fact_refused": (422, "The ledger does not take the fact"),
     "entry_not_found": (404, "The account has no such entry"),
     "close_out_refused": (422, "The sides were not closed against each other"),

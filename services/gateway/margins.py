@@ -1,0 +1,111 @@
+"""Routes of margin: an account's report, and the margin classes and collateral that administrators set."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import to_builtins
+from starlette.responses import Response
+
+from services.gateway import requests as r
+from services.gateway.administration import PROBLEMS, by, changed, command_id_of
+from services.gateway.margin_requests import CollateralRequest, MarginClassRequest
+from services.gateway.problems import Problem, field_problem
+from services.gateway.queries import CREDIT, Query
+from services.gateway.routing import Call, Routes, reply
+from truetape import api as a
+from truetape import api_reports as reports
+from truetape import clock
+from truetape import messages as m
+from truetape.errors import MarginError, MoneyError
+from truetape.margin import report
+from truetape.margin.account import Account
+from truetape.margin.classed import Held
+from truetape.margin.published import Published
+from truetape.margin.terms import class_from, class_shown, collateral_from, collateral_shown
+
+routes = Routes("margin")
+CSV_TYPE: Final = "text/csv; charset=utf-8"
+HELD: Final = Query(
+    "positions in contracts",
+    """
+SELECT DISTINCT ON (body->'position'->>'instrument_id') body->'position'->>'instrument_id' AS instrument_id,
+    (body->'position'->>'quantity_e8')::bigint AS quantity_e8, (body->'position'->>'cost_e8')::bigint AS cost_e8,
+    (body->'position'->>'realised_e8')::bigint - (body->'contract'->>'settled_e8')::bigint AS unpaid_e8
+FROM view.events
+WHERE account_id = %s AND type = 'EntryBooked' AND json_typeof(body->'contract') = 'object'
+    AND json_typeof(body->'position') = 'object'
+ORDER BY body->'position'->>'instrument_id', "offset" DESC
+""",
+)
+
+
+@routes.add("GET", "/v1/margin", "read", query=r.ReportQuery, answers={200: reports.Margin},
+            problems=("margin_unknown", "view_behind", "view_unavailable"), waits=True)  # fmt: skip
+async def get_margin(call: Call) -> Response:
+    """The account's margin now: equity, needs, the worst scenario, each position's part.
+
+    Per settlement asset, with the marks that were used. `form=csv` gives a table instead.
+    """
+    form = call.query(r.ReportQuery).form
+    await call.see_answers()
+    reads, account_id = call.gateway.reads, call.account_id
+    credit = await reads.rows(CREDIT, account_id)
+    held = await reads.rows(HELD, account_id)
+    balances = {row["asset"]: int(row["balance_e8"]) for row in credit}
+    positions = {row["instrument_id"]: _held(row) for row in held if row["quantity_e8"] or row["unpaid_e8"]}
+    tables = call.gateway.bus.tables
+    seen = Published(tables.marks, tables.reference, clock.now_us())
+    try:
+        found = report.report(Account(balances, positions), seen)
+    except MarginError as error:
+        raise Problem("margin_unknown", str(error)) from error
+    if form == "csv":
+        return Response(report.as_csv(found), 200, media_type=CSV_TYPE)
+    return reply(msgspec.convert(report.plain(account_id, found, seen), reports.Margin))
+
+
+def _held(row: dict[str, Any]) -> Held:
+    return Held(row["quantity_e8"], row["cost_e8"], row["unpaid_e8"])
+
+
+@routes.add("POST", "/v1/admin/margin-classes", "admin", body=MarginClassRequest, answers={200: a.Changed},
+            problems=PROBLEMS)  # fmt: skip
+async def set_margin_class(call: Call) -> Response:
+    """Define or change a margin class: a model with its parameters, which contracts name.
+
+    Versions follow each other, so that nobody overwrites a change that he has not seen.
+    """
+    try:
+        new = class_from(to_builtins(call.body(MarginClassRequest)))
+    except (MoneyError, ValueError, TypeError) as error:
+        raise field_problem("margin_class", str(error)) from error
+    return await changed(call, m.SetMarginClass(command_id_of(call), by(call), new))
+
+
+@routes.add("GET", "/v1/admin/margin-classes", "admin", answers={200: reports.MarginClasses})
+async def list_margin_classes(call: Call) -> Response:
+    """All margin classes that are set."""
+    await call.see_reference()
+    known = call.gateway.bus.reference.margin_classes
+    shown = [class_shown(known[name]) for name in sorted(known)]
+    return reply(msgspec.convert({"margin_classes": shown}, reports.MarginClasses))
+
+
+@routes.add("POST", "/v1/admin/collateral", "admin", body=CollateralRequest, answers={200: a.Changed},
+            problems=PROBLEMS)  # fmt: skip
+async def set_collateral(call: Call) -> Response:
+    """Define or change how an asset counts as collateral for contracts that settle in another."""
+    try:
+        new = collateral_from(to_builtins(call.body(CollateralRequest)))
+    except (MoneyError, ValueError, TypeError) as error:
+        raise field_problem("collateral", str(error)) from error
+    return await changed(call, m.SetCollateral(command_id_of(call), by(call), new))
+
+
+@routes.add("GET", "/v1/admin/collateral", "admin", answers={200: reports.CollateralAssets})
+async def list_collateral(call: Call) -> Response:
+    """All that counts as collateral."""
+    await call.see_reference()
+    known = call.gateway.bus.reference.collateral
+    shown = [collateral_shown(known[name]) for name in sorted(known)]
+    return reply(msgspec.convert({"collateral": shown}, reports.CollateralAssets))
