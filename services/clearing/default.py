@@ -55,8 +55,9 @@ def declare(state: State, given: Input, command: DeclareDefault) -> DefaultChang
         return no("STATE_WRONG", f"default {state.defaults[command.account_id].default_id} is not over")
     if not command.reason.strip():
         return no("REASON_MISSING", "say why: it stands on the tape for ever")
-    if not any(command.asset in balances for balances in state.balances.values()):
-        return no("NUMBERS_WRONG", f"nobody here has ever had any {command.asset}: name the asset that it owes")
+    contracts = (one.contract for one in given.tables.reference.instruments.values())
+    if not any(terms is not None and terms.settlement_asset == command.asset for terms in contracts):
+        return no("NUMBERS_WRONG", f"no contract settles in {command.asset}: name the asset that it owes")
     return declared(
         state, given, command.account_id, command.asset, command.reason, command.requested_by, command.command_id
     )

@@ -287,6 +287,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.EntryBooked: _booked,
     m.InputParked: _parked,
     m.ParkedDismissed: _dismissed,
+    m.DefaultChanged: _defaulted,
     m.LegChanged: legs.changed,
     m.LiquidationChanged: _liquidated,
     m.LiquidationEnded: _liquidation_ended,

@@ -153,7 +153,7 @@ class Stage:
         at.rules.take(Given(Part(ORDERS_DECISIONS.name, at.number), self._number + 1, approved, True))
         return self.give(at.number, approved, ORDERS_DECISIONS.name)
 
-    def fund(self, account_id: str, amount: int, purpose: str = "FUND", **changes: Any) -> Any:
+    def fund(self, account_id: str, amount: int, purpose: str = "FUND", /, **changes: Any) -> Any:
         """Into the fund, the house's capital, or against an assessment."""
         command = m.MoveFund(
             f"m{self._number}", account_id, "USDT", amount * E8, "bank:main", purpose, "desk", "as agreed"
@@ -176,7 +176,7 @@ class Stage:
         self.trade(account_id, "BUY", 100, 60_000)
         self.trade(account_id, "SELL", 100, 60_000 - amount)
 
-    def declare(self, account_id: str, **changes: Any) -> Any:
+    def declare(self, account_id: str, /, **changes: Any) -> Any:
         """The house's word."""
         command = m.DeclareDefault(f"x{self._number}", account_id, "USDT", "did not pay", "desk")
         return self.command(replace(command, **changes))
