@@ -38,6 +38,8 @@ class Books(NamedTuple):
     """What the insurance fund has in the asset."""
     seen: Published
     terms: CallTerms
+    defaulted: bool = False
+    """Whether everything is closed, since the account is in default: the loss is the house's, and waiting costs."""
 
     @property
     def limits(self) -> Limits:
@@ -84,12 +86,25 @@ def next_order(books: Books, found: AssetMargin, attempt: int) -> Next | None:
     """
     able = {one.holding.instrument_id: one for one in _priced(books, found, attempt)}
     excess = _Excess(books, able)
+    if books.defaulted:
+        return _all_of_one(able, excess)
     made = plan.plan([one.holding for one in able.values()], excess, rounds=1)
     if not made.closings:
         return None
     closing = made.closings[0]
     first_e8 = plan.cut(closing.quantity_e8, closing.holding)[0]
     return _cut(able, excess, closing, first_e8, made.before_e8)
+
+
+def _all_of_one(able: Mapping[str, Priced], excess: "_Excess") -> Next | None:
+    """The first position that can be sold, all of it in as many orders as that takes."""
+    for _, one in sorted(able.items()):
+        size_e8 = abs(one.holding.quantity_e8)
+        if size_e8 >= one.holding.min_quantity_e8:
+            before_e8 = excess({name: each.holding.quantity_e8 for name, each in able.items()})
+            first_e8 = plan.cut(size_e8, one.holding)[0]
+            return _cut(able, excess, Closing(one.holding, size_e8), first_e8, before_e8)
+    return None
 
 
 def _cut(able: Mapping[str, Priced], excess: "_Excess", closing: Closing, quantity_e8: int, before_e8: int) -> Next:
@@ -163,12 +178,16 @@ def _prices(
     terms, name = instrument.contract, instrument.instrument_id
     assert terms is not None, "it is a contract"
     mark_e8 = books.seen.mark_e8(name, terms)
+    edge_e8 = _collar_e8(books.limits, held.quantity_e8, mark_e8, instrument.tick_e8)
+    if books.defaulted:  # Down to the collar, and without a fee: what the account cannot pay, others do.
+        return mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER // instrument.tick_e8 * (
+            instrument.tick_e8
+        ), mark_e8
     most_e8, least_e8 = slacks_e8(found, books.fund_e8, terms, held, mark_e8, maintenance_e8)
     if most_e8 < 0:
         return None
     slack_e8 = least_e8 + (most_e8 - least_e8) * min(attempt, LADDER - 1) // (LADDER - 1)
     limit_e8 = price_e8(terms, held.quantity_e8, mark_e8, slack_e8, instrument.tick_e8)
-    edge_e8 = _collar_e8(books.limits, held.quantity_e8, mark_e8, instrument.tick_e8)
     bounded_e8 = max(limit_e8, edge_e8) if held.quantity_e8 > 0 else min(limit_e8, edge_e8)
     if bounded_e8 <= 0 and not terms.signed_price:
         bounded_e8 = instrument.tick_e8

@@ -16,7 +16,7 @@ from services.clearing import closing, contracts, ledger, margin
 from services.clearing.closing import Books
 from services.clearing.contracts import ContractRefused
 from services.clearing.state import State
-from services.clearing.watch import GOOD, Due, HandedOver, Liquidation, Outcome
+from services.clearing.watch import GOOD, HandedOver, Liquidation, Outcome, ask
 from truetape import ids
 from truetape.contracts import value
 from truetape.default import plan
@@ -48,14 +48,23 @@ Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 
 def begins(state: State, account_id: str, found: AssetMargin, at_us: int) -> bool:
-    """Whether an account has to be liquidated: below maintenance, not already, and not given up just now."""
+    """Whether an account has to be liquidated: below maintenance, or in default and holding something; not already, and
+    not given up just now."""
     if any(sold.account_id == account_id for sold in state.auctions.values()):
         return False  # It is being auctioned: one of both at a time.
-    watch = state.watch
-    if found.maintenance_excess_e8 >= 0 or account_id in watch.liquidations:
+    watch, defaulted = state.watch, closes(state, account_id, found.asset)
+    if (found.maintenance_excess_e8 >= 0 and not defaulted) or account_id in watch.liquidations:
         return False
     given_up = watch.handed_over.get(account_id)
-    return given_up is None or at_us >= given_up.at_us + RETRY_US
+    if given_up is None or at_us >= given_up.at_us + RETRY_US:
+        return True
+    return defaulted and given_up.outcome == "BANKRUPT"
+
+
+def closes(state: State, account_id: str, asset: str) -> bool:
+    """Whether an account's default waits for all its positions in an asset to be closed."""
+    known = state.defaults.get(account_id)
+    return known is not None and known.state == "DECLARED" and known.asset == asset
 
 
 def asks_again(one: Liquidation, at_us: int) -> bool:
@@ -97,13 +106,14 @@ def step(
     if not closing.sellable(books):
         return _all_sold(state, given, one, found, equity_e8)
     assert found is not None, "something is held"
-    if found.maintenance_excess_e8 >= 0:
+    if found.maintenance_excess_e8 >= 0 and not books.defaulted:
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
     if one.attempt >= closing.LADDER:
         return _ended(given, one, "UNSOLD", found, equity_e8, "no venue takes it down to the bankruptcy price")
     planned = closing.next_order(books, found, one.attempt)
     if planned is None:
-        outcome: Outcome = "BANKRUPT" if found.equity_e8 + books.fund_e8 < 0 else "UNSELLABLE"
+        bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted
+        outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
         return _ended(given, one, outcome, found, equity_e8, "for auction and default")
     return _ordered(given, one, found, planned)
 
@@ -144,7 +154,7 @@ def _books(state: State, given: Input, one: Liquidation) -> Books:
         one.account_id, state.balances.get(ledger.client(one.account_id), {}),
         margin.held_by(state, state.accounts[one.account_id]), one.asset,
         max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0), margin.seen_by(given),
-        given.tables.reference.call_terms_of(one.account_id),
+        given.tables.reference.call_terms_of(one.account_id), closes(state, one.account_id, one.asset),
     )  # fmt: skip
 
 
@@ -257,9 +267,7 @@ def changed(state: State, event: LiquidationChanged) -> None:
         one.bankruptcy_price_e8 = event.bankruptcy_price_e8
     one.state, one.step, one.attempt = event.state, event.step, event.attempt
     if event.state == "WAITING" and one.fills:
-        run_id = f"{meta.epoch}.{meta.sequence}"
-        review = ReviewMargin(event.account_id, event.asset, "FEE", run_id, "", 0)
-        watch.due.append(Due(f"margin/{run_id}/{event.account_id}/{event.asset}/FEE", review))
+        ask(watch, f"{meta.epoch}.{meta.sequence}", event.account_id, event.asset, "FEE", "")
 
 
 def ended(state: State, event: LiquidationEnded) -> None:
@@ -270,6 +278,10 @@ def ended(state: State, event: LiquidationEnded) -> None:
         watch.handed_over[event.account_id] = HandedOver(
             event.liquidation_id, event.asset, event.outcome, event.meta.decided_at_us, event.shortfall_e8
         )
+    if event.outcome == "LOSS":
+        run_id = f"{event.meta.epoch}.{event.meta.sequence}"
+        reason = f"liquidation {event.liquidation_id}: {event.shortfall_e8}e-8 are missing to zero"
+        ask(watch, run_id, event.account_id, event.asset, "DEFAULT", reason)
 
 
 def booked(state: State, entry: EntryBooked) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.clearing import ledger, margin, trades
 from services.clearing.state import State
-from services.clearing.watch import Due, place
+from services.clearing.watch import ask, place
 from truetape.default import calls
 from truetape.default.calls import Call, CallState
 from truetape.margin.account import AssetMargin
@@ -152,6 +152,9 @@ def changed(state: State, event: MarginCallChanged) -> None:
         watch.ended.add(event.call_id)
     else:
         watch.calls[event.call_id] = call_of(event)
+    if event.state == "DEFAULT":
+        run_id = f"{event.meta.epoch}.{event.meta.sequence}"
+        ask(watch, run_id, event.account_id, event.asset, "DEFAULT", f"margin call {event.call_id} was not met")
 
 
 def call_of(event: MarginCallChanged) -> Call:
@@ -173,5 +176,4 @@ def booked(state: State, entry: EntryBooked) -> None:
         if line.account != client or open_call(state, entry.account_id, line.asset) is None:
             continue
         run_id = f"{meta.epoch}.{meta.sequence}"
-        review = ReviewMargin(entry.account_id, line.asset, "PAY", run_id, entry.entry_id, line.amount_e8)
-        state.watch.due.append(Due(f"margin/{run_id}/{entry.account_id}/{line.asset}/PAY", review))
+        ask(state.watch, run_id, entry.account_id, line.asset, "PAY", entry.entry_id, line.amount_e8)

@@ -8,9 +8,10 @@ run: then there may be nothing to do any more, and the record says so.
 from collections.abc import Iterator
 from typing import Final, assert_never, get_args
 
-from services.clearing import liquidations, margin, margincalls, trades
+from services.clearing import default, liquidations, margin, margincalls, trades, waterfalls
 from services.clearing.state import State
-from services.clearing.watch import Action, Due
+from services.clearing.watch import Action, ask
+from truetape import ids
 from truetape.codec import Message
 from truetape.margin.account import AssetMargin
 from truetape.messages import MarginListed, MarginReviewed, MarginRun, ReviewMargin
@@ -18,6 +19,7 @@ from truetape.service import DUE, Input, Tick
 
 LISTED_MAX: Final = 200
 """Accounts that one run lists; the others come with the next one."""
+_ACTIONS: Final[dict[str, Action]] = {name: name for name in get_args(Action)}
 NOTHING: Final = AssetMargin("", 0, 0, 0, 0, "", (), {}, ())
 
 
@@ -42,6 +44,11 @@ def _timed(state: State, at_us: int) -> Iterator[MarginListed]:
     for account_id, one in sorted(state.watch.liquidations.items()):
         if liquidations.asks_again(one, at_us):
             yield MarginListed(account_id, one.asset, "ASK", one.state, 0, 0, 0)
+    for account_id, failed in sorted(state.watch.handed_over.items()):
+        auctioned = ids.auction_id(account_id, failed.liquidation_id) in state.auctioned.ids
+        if auctioned and failed.outcome == "BANKRUPT" and not waterfalls.in_default(state, account_id):
+            reason = f"nobody took what liquidation {failed.liquidation_id} had left"
+            yield MarginListed(account_id, failed.asset, "DEFAULT", reason, 0, 0, 0)
 
 
 def _account(state: State, given: Input, account_id: str) -> Iterator[MarginListed]:
@@ -86,9 +93,8 @@ def review(state: State, given: Input, asked: ReviewMargin) -> Message:
     if given.cause.source != DUE:
         detail = "clearing margins by itself, every second: there is nothing to ask for"
         return trades.refused(given, asked.run_id, asked.account_id, asked, "UNSUPPORTED", detail)
-    actions: dict[str, Action] = {name: name for name in get_args(Action)}
     found = margin.margins_of(state, given, asked.account_id) if asked.account_id in state.accounts else {}
-    decided = _decided(state, given, asked, actions[asked.action], found)
+    decided = _decided(state, given, asked, _ACTIONS[asked.action], found)
     if decided is not None:
         return decided
     detail = found if isinstance(found, str) else "there is nothing to do any more"
@@ -116,7 +122,9 @@ def _decided(
             return liquidations.ask_again(state, given, asked)
         case "FEE":
             return liquidations.fee(state, given, asked)
-        case "DOUBT" | "TRUST":
+        case "DEFAULT" if not waterfalls.in_default(state, asked.account_id):
+            return default.declared(state, given, asked.account_id, asked.asset, asked.reason)
+        case "DOUBT" | "TRUST" | "DEFAULT":
             return None
         case _:
             assert_never(action)
@@ -141,8 +149,7 @@ def ran(state: State, event: MarginRun) -> None:
             watch.doubts.pop(one.account_id, None)
             watch.handed_over.pop(one.account_id, None)
         else:
-            asked = ReviewMargin(one.account_id, one.asset, one.action, run_id, one.reason, 0)
-            watch.due.append(Due(f"margin/{run_id}/{one.account_id}/{one.asset}/{one.action}", asked))
+            ask(watch, run_id, one.account_id, one.asset, _ACTIONS[one.action], one.reason)
 
 
 def answered(state: State) -> None:

@@ -11,6 +11,7 @@ from truetape.recent import Recent
 
 Action = Literal[
     "DOUBT", "TRUST", "CALL", "RECOVER", "DEADLINE", "GRACE", "PAY", "LIQUIDATE", "STEP", "ASK", "FEE",
+    "DEFAULT",
 ]  # fmt: skip
 """What a listed account is listed for. DOUBT and TRUST are said by the run itself; each other is decided next."""
 Outcome = Literal["RESTORED", "COVERED", "UNSOLD", "UNSELLABLE", "BANKRUPT", "LOSS"]
@@ -94,6 +95,14 @@ class Watch(Struct):
     """By account."""
     handed_over: dict[str, HandedOver] = {}
     """By account."""
+
+
+def ask(
+    watch: Watch, run_id: str, account_id: str, asset: str, action: Action, reason: str, amount_e8: int = 0
+) -> None:
+    """Make a decision due."""
+    review = ReviewMargin(account_id, asset, action, run_id, reason, amount_e8)
+    watch.due.append(Due(f"margin/{run_id}/{account_id}/{asset}/{action}", review))
 
 
 def place(account_id: str, asset: str) -> str:

@@ -43,10 +43,6 @@ def decide(state: State, given: Input) -> Message | None:
 # -- commands ------------------------------------------------------------------------------------------------------
 
 
-DEFAULT: Final = "default:"
-"""How the reason begins of an account that is halted because it is in default."""
-
-
 def _submit(state: State, given: Input, command: m.SubmitOrder) -> Message:
     order = command.order
     account = state.accounts.get(order.account_id, NOBODY)
@@ -218,7 +214,7 @@ def _parked(state: State, given: Input, parked: m.InputParked) -> m.AccountHalte
 
 def _defaulted(state: State, given: Input, event: m.DefaultChanged) -> m.AccountHalted | None:
     """Whoever is in default takes no new risk and takes no money out, for good."""
-    by = f"{DEFAULT}{event.default_id}"
+    by = f"{checks.DEFAULT}{event.default_id}"
     if event.state != "DECLARED" or state.accounts.get(event.account_id, NOBODY).halted_by == by:
         return None
     return m.AccountHalted(given.meta(event.account_id), event.account_id, by)
@@ -251,7 +247,7 @@ def _liquidation_ended(state: State, given: Input, event: m.LiquidationEnded) ->
 
 def _reopens(account: Account, release: m.Release | None) -> bool:
     """Whether clearing has resolved the last parked input of the account."""
-    halted = bool(account.halted_by) and not account.halted_by.startswith(DEFAULT)
+    halted = bool(account.halted_by) and not account.halted_by.startswith(checks.DEFAULT)
     return release is not None and release.left == 0 and halted
 
 

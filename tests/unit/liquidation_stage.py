@@ -17,7 +17,7 @@ from truetape.happenings import Part
 from truetape.money import from_e8, to_e8
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS
 
-KINDS = (m.MarginRun, m.MarginReviewed, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded)
+KINDS = (m.MarginRun, m.MarginReviewed, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.DefaultChanged)
 
 
 class LiquidationStage(ContractStage):
@@ -85,8 +85,11 @@ class LiquidationStage(ContractStage):
 
     def told(self, account: str = ANN) -> list[Any]:
         """What clearing has said about margin in the account's partition."""
-        part = Part(CLEARING_ENTRIES.name, self.partition(account))
-        return [event for event in self.messages(part) if isinstance(event, KINDS)]
+        return [event for event in self.entries(account) if isinstance(event, KINDS)]
+
+    def entries(self, account: str = ANN) -> list[Any]:
+        """The records of the account's partition."""
+        return self.messages(Part(CLEARING_ENTRIES.name, self.partition(account)))
 
     def calls(self, account: str = ANN) -> list[m.MarginCallChanged]:
         """The life of the account's calls."""

@@ -101,6 +101,10 @@ def test_a_call_that_is_not_met_is_missed_and_becomes_a_default() -> None:
     stage.transfer(ANN, "USDT", "50")
     stage.wait(2)
     assert states(stage)[-1] == "DEFAULT", "what comes after it is the default's"
+    declared = [event for event in stage.told() if isinstance(event, m.DefaultChanged)]
+    assert declared[0].detail == f"margin call {stage.calls()[0].call_id} was not met"
+    stage.wait(4)
+    assert stage.position() == 0, "and what it holds is closed"
     agreed(stage)
 
 
@@ -248,15 +252,16 @@ def test_a_market_that_takes_nothing_is_asked_down_to_the_bankruptcy_price() -> 
     agreed(stage)
 
 
-def test_what_is_missing_beyond_the_accounts_money_is_the_funds_as_far_as_it_reaches() -> None:
-    """Bob trades in another partition or the same: what counts is that a fund without money pays nothing."""
+def test_below_zero_nothing_is_sold_for_margin_and_the_account_is_auctioned() -> None:
     stage = LiquidationStage("62")
     stage.fall("53500")
     stage.wait(4)
     (end,) = ended(stage)
-    assert end.outcome == "BANKRUPT"
-    assert end.shortfall_e8 == to_e8("3.01")
-    assert stage.position() == to_e8("1"), "nothing is sold at what nobody would pay for"
+    assert (end.outcome, end.shortfall_e8) == ("BANKRUPT", to_e8("3.01"))
+    assert stage.position() == to_e8("1")
+    stage.wait(3)
+    auctions = [event for event in stage.entries() if isinstance(event, m.AuctionChanged)]
+    assert [event.account_id for event in auctions] == [ANN]
     agreed(stage)
 
 

@@ -13,6 +13,7 @@ from truetape.audit.findings import Findings
 from truetape.audit.killswitch import KillSwitch
 from truetape.audit.ledger_rules import add
 from truetape.audit.merge import Given
+from truetape.liquidation import CLIENT_ORDER_PREFIX
 from truetape.money import ONE_E8
 from truetape.orders import TERMINAL, advance
 
@@ -111,6 +112,8 @@ class OrderRules:
         state = self._kill_switch.at(account, event.reference_offset)
         self._expect(state != "HALTED", "no order while halted", where, account, state, "OrderAccepted")
         by = self._halted_accounts.get(account, "")
+        if by.startswith("default:") and terms.client_order_id.startswith(CLIENT_ORDER_PREFIX):
+            by = ""  # Positions of who is in default are closed.
         self._expect(not by, "no order while the ledger is halted", where, account, by, "OrderAccepted")
         least = terms.quantity_e8
         if terms.side == "BUY":
