@@ -5,6 +5,7 @@ Field names are those of https://developers.binance.com/docs/binance-spot-api-do
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -18,6 +19,8 @@ from truetape.venue.book import DepthDiff, DepthSnapshot
 from truetape.venue.errors import VenueMalformed
 
 T = TypeVar("T")
+PRICES_KEPT: Final = 16_384
+"""Numbers whose text was parsed before: books say the same prices and quantities again and again."""
 _STATUSES: Final[dict[str, r.VenueOrderStatus]] = {
     "NEW": "OPEN",
     "PENDING_NEW": "OPEN",
@@ -189,6 +192,7 @@ def _decode(kind: Any, body: bytes) -> Any:
         raise VenueMalformed(f"{error} in {body[:300]!r}") from error
 
 
+@lru_cache(maxsize=PRICES_KEPT)
 def _e8(text: str) -> int:
     try:
         return to_e8(text)
