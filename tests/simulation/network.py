@@ -192,7 +192,7 @@ class Exchanged:
             self.network.broker.at(due_us, self._arrive)
         answer = await self._answered
         self.status, self.headers = answer.status, answer.headers
-        self._body = cast("bytes", answer.body)
+        self._body = cast("bytes", answer.body or b"")
         return self
 
     async def __aexit__(self, *_: object) -> None:
