@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from truetape.api import Decimal, Time
+from truetape.api_trades import PaymentInstruction
 
 
 class StatementTotal(Struct, frozen=True):
@@ -39,6 +40,8 @@ class Statement(Struct, frozen=True):
     day: str
     totals: list[StatementTotal]
     lines: list[StatementLine]
+    instructions: list[PaymentInstruction] = []
+    """What the day was netted into for settlement, once it is over and was netted; empty before."""
 
 
 class Holder(Struct, frozen=True):

@@ -42,3 +42,166 @@ class BilateralTrade(Struct, frozen=True):
     detail: str
     """Why it was refused or ended; else empty."""
     event_id: str
+
+
+class LegOfTrade(Struct, frozen=True):
+    """A leg, and how it stands."""
+
+    leg_id: str
+    account_id: str
+    instrument_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    state: str
+    """ASKED, OFFERED, RESERVING, RESERVED, REFUSED, DECLINED, RELEASED or BOOKED."""
+
+
+class TradeStep(Struct, frozen=True):
+    """One record about a trade, as the account may see it."""
+
+    at: Time
+    type: str
+    account_id: str
+    """Whose partition wrote it: the trade's home, or the account of a leg."""
+    state: str
+    reason: str
+    detail: str
+    event_id: str
+
+
+class Trade(Struct, frozen=True):
+    """A trade of two, a give-up or an allocation, as one of its accounts sees it now."""
+
+    trade_id: str
+    kind: str
+    """NOVATION, GIVE_UP or ALLOCATION."""
+    reference: str
+    state: str
+    first_id: str
+    """Who told it first, or gives."""
+    buyer_id: str
+    """Of a give-up or allocation the giving account, on whichever side its leg is."""
+    seller_id: str
+    instrument_id: str
+    quantity: Decimal
+    price: Decimal
+    waits_for: list[str]
+    """Accounts whose word, margin or leg is missing; empty when nothing is."""
+    expires_at: Time
+    updated_at: Time
+    reason: str
+    """Name of what was against it."""
+    detail: str
+    differences: list[TradeDifference]
+    legs: list[LegOfTrade]
+    """Of a give-up or allocation a receiving account sees its own alone."""
+
+
+class TradeHistory(Trade, frozen=True, kw_only=True):
+    """A trade with every record about it, oldest first."""
+
+    history: list[TradeStep]
+
+
+class Trades(Struct, frozen=True):
+    """Newest first."""
+
+    trades: list[Trade]
+
+
+class Leg(Struct, frozen=True):
+    """A leg of the account: asked for, offered, open or ended."""
+
+    leg_id: str
+    trade_id: str
+    kind: str
+    from_id: str
+    """The other party, or the account that gives; empty for a leg that a compression left."""
+    instrument_id: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    cost: Decimal | None
+    """Signed; null until it is booked."""
+    state: str
+    """OPEN once booked; CLOSED, COMPRESSED, CORRECTED or ENDED when something took its place."""
+    reason: str
+    updated_at: Time
+
+
+class Legs(Struct, frozen=True):
+    """Newest first."""
+
+    legs: list[Leg]
+
+
+class LegAnswer(Struct, frozen=True):
+    """What became of a leg that was offered."""
+
+    leg_id: str
+    trade_id: str
+    state: str
+    """RESERVING: margin is asked next. DECLINED: nothing moves."""
+    event_id: str
+
+
+class Move(Struct, frozen=True):
+    """A give-up or allocation after what was asked."""
+
+    move_id: str
+    kind: str
+    state: str
+    leg_id: str
+    """The leg that moves."""
+    expires_at: Time
+    legs: list[TradeLeg]
+    """The reversal for the giving account first, then what each account gets."""
+    event_id: str
+
+
+class Agreement(Struct, frozen=True):
+    """Whether the account takes what another gives, without being asked."""
+
+    from_id: str
+    agreed: bool
+    event_id: str
+
+
+class Compressed(Struct, frozen=True):
+    """Open legs that became one or none, and the proof: net quantity and cost are the same before and after."""
+
+    instrument_id: str
+    ended: list[str]
+    left: list[TradeLeg]
+    gross_before: Decimal
+    gross_after: Decimal
+    net_quantity: Decimal
+    net_cost: Decimal
+    ended_cost: Decimal
+    """Of the net cost, what no leg carries any more: profit or loss of legs that offset."""
+    event_id: str
+
+
+class PaymentInstruction(Struct, frozen=True):
+    """One payment between the account and the clearing house."""
+
+    instruction_id: str
+    value_date: str
+    asset: str
+    amount: Decimal
+    """Positive: the house pays."""
+    received: Decimal
+    paid: Decimal
+    parts: dict[str, Decimal]
+    """By purpose; they sum to the amount."""
+    payments: int
+
+
+class PaymentInstructions(Struct, frozen=True):
+    """What a day that is over was netted into."""
+
+    account_id: str
+    value_date: str
+    instructions: list[PaymentInstruction]
+    event_id: str

@@ -41,6 +41,10 @@ class NoAnswer(TruetapeError):
     """The command is on the tape, and nobody answered it in time."""
 
 
+OtcCommand = m.MoveLeg | m.EndMove | m.AnswerLeg | m.AgreeMoves | m.CompressLegs | m.NetPayments
+LedgerCommand = m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall | OtcCommand
+
+
 class Operator:
     """Writes commands to the tape and waits for the events that answer them."""
 
@@ -115,13 +119,20 @@ class Operator:
         changed: m.MarginCallChanged = self._carried_out(command, seconds)
         return changed
 
-    def _carried_out(self, command: m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall, seconds: float) -> Any:
+    def _carried_out(self, command: "LedgerCommand", seconds: float) -> Any:
         """Send a command about one account to the ledger; returns the event that it led to."""
         partition = ids.partition_of(command.account_id, CLEARING_ENTRIES.partitions)
         [event] = self._clear({partition: command}, command.account_id, command.command_id, seconds)
         if isinstance(event, m.ClearingRefused):
             raise Refused(f"{event.reason}: {event.detail}")
         return event
+
+    def decide(self, command: "OtcCommand", seconds: float = ANSWER_SECONDS) -> Any:
+        """Send a command about legs or payments of one account; returns the record that answers it.
+
+        Raises Refused or NoAnswer.
+        """
+        return self._carried_out(command, seconds)
 
     def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
         """Send a fact about a contract to every partition; returns how those took it that had not taken it before.
@@ -207,7 +218,10 @@ def clearing(event: Any) -> str:
     match event:
         case m.ContractFactTaken():
             return event.fact.fact_id
-        case m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged():
+        case (
+            m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
+            | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted()
+        ):  # fmt: skip
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:
             return event.meta.correlation_id

@@ -6,7 +6,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from services.gateway import rendering
-from services.gateway import requests as r
+from services.gateway import trade_requests as t
 from services.gateway.administration import command_id_of
 from services.gateway.ledger import ask_ledger
 from services.gateway.parsing import decimal, positive
@@ -22,14 +22,15 @@ routes = Routes("trades")
 _PROBLEMS: Final = ("trade_refused", *SENDING)
 
 
-@routes.add("POST", "/v1/trades", "trade", body=r.TradeRequest, answers={200: a.BilateralTrade}, problems=_PROBLEMS)
+@routes.add("POST", "/v1/trades", "trade", body=t.TradeRequest, answers={200: a.BilateralTrade}, problems=_PROBLEMS)
 async def tell_trade(call: Call) -> Response:
     """Tell the account's side of a trade with another account.
 
     ALLEGED waits for the other side. MISMATCHED names the fields in which both differ: tell it again to mend it.
-    NOVATED has a leg with the clearing house for each side. REFUSED stays between the two, and says why.
+    AFFIRMED asks both accounts' margin: `GET /v1/trades/{trade_id}` says how it goes on. NOVATED has a leg with the
+    clearing house for each side. REFUSED stays between the two, and says why.
     """
-    asked = call.body(r.TradeRequest)
+    asked = call.body(t.TradeRequest)
     try:
         date.fromisoformat(asked.traded_on)
     except ValueError as error:
@@ -43,11 +44,11 @@ async def tell_trade(call: Call) -> Response:
     return await _told(call, m.TellTrade(command_id_of(call), home, call.account_id, terms, call.key.key_id))
 
 
-@routes.add("POST", "/v1/trades/end", "trade", body=r.EndTradeRequest, answers={200: a.BilateralTrade},
+@routes.add("POST", "/v1/trades/end", "trade", body=t.EndTradeRequest, answers={200: a.BilateralTrade},
             problems=_PROBLEMS)  # fmt: skip
 async def end_trade(call: Call) -> Response:
     """Withdraw a trade that the account told first, or reject one that the other side told."""
-    asked = call.body(r.EndTradeRequest)
+    asked = call.body(t.EndTradeRequest)
     low, high = sorted((call.account_id, asked.counterparty_id))
     trade_id = ids.trade_id(asked.reference, low, high)
     command = m.EndTrade(

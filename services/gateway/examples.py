@@ -71,6 +71,16 @@ EXAMPLES: Final[dict[str, Any]] = {
         "reference": "UTI-2026-1", "counterparty_id": "globex", "side": "BUY", "instrument_id": "BTC-USDT-PERP",
         "quantity": "3", "price": "60000", "traded_on": "2026-11-26",
     },
+    "GiveUpRequest": {"leg_id": _ORDER_ID, "to_account_id": "globex", "reference": "BLOCK-7"},
+    "AllocationRequest": {
+        "leg_id": _ORDER_ID, "reference": "BLOCK-7",
+        "shares": [{"account_id": "globex", "quantity": "2"}, {"account_id": "initech", "quantity": "1"}],
+    },
+    "EndMoveRequest": {"move_id": _ORDER_ID, "reason": "wrong account"},
+    "LegAnswerRequest": {"leg_id": _ORDER_ID, "accepted": True},
+    "AgreementRequest": {"from_account_id": "acme", "agreed": True},
+    "CompressionRequest": {"account_id": "acme", "instrument_id": "BTC-USDT-PERP"},
+    "NettingRequest": {"account_id": "acme", "value_date": "2026-11-26"},
     "EndTradeRequest": {
         "reference": "UTI-2026-1", "counterparty_id": "globex", "action": "WITHDRAW", "reason": "told twice",
     },

@@ -12,7 +12,10 @@ from truetape.topics import CLEARING_COMMANDS
 NOBODYS = ""
 """The account of records that are nobody's."""
 
-LedgerCommand = m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall
+LedgerCommand = (
+    m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.MoveLeg | m.EndMove | m.AnswerLeg
+    | m.AgreeMoves | m.CompressLegs | m.NetPayments | m.CloseOut | m.ActOnCall
+)  # fmt: skip
 
 
 async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:

@@ -173,12 +173,11 @@ def _schemas(kinds: list[type[Struct]]) -> dict[str, Any]:
 
 @cache
 def _field_words(name: str) -> dict[str, str]:
-    """The string below each field of a type in truetape/api*.py or requests.py."""
-    from services.gateway import requests
+    """The string below each field of a type in truetape/api*.py or the requests."""
+    from services.gateway import margin_requests, requests, trade_requests
 
-    kind = next(
-        (found for module in (a, api_reports, api_trades, requests) if (found := getattr(module, name, None))), None
-    )
+    modules = (a, api_reports, api_trades, requests, margin_requests, trade_requests)
+    kind = next((found for module in modules if (found := getattr(module, name, None))), None)
     if kind is None:
         return {}
     [definition] = ast.parse(inspect.getsource(kind)).body

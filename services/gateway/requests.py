@@ -17,7 +17,6 @@ from truetape.messages import (
     SettlementStyle,
     Side,
     TimeInForce,
-    TradeAction,
     TradingState,
 )
 
@@ -54,9 +53,6 @@ At = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Rows per page")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
-TradeReference = Annotated[
-    str, Meta(pattern=REFERENCE_PATTERN, description="Identifier (UTI) that both sides know", examples=["UTI-2026-1"])
-]
 ParkedEventId = Annotated[
     str,
     Meta(min_length=1, max_length=200, description="Event id of the InputParked, as `truetape parked` lists it",
@@ -328,29 +324,6 @@ class DismissRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     account_id: AccountId
     parked_event_id: ParkedEventId
-    reason: Text
-
-
-class TradeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The account's side of a trade with another account."""
-
-    reference: TradeReference
-    counterparty_id: AccountId
-    side: Side
-    """The account's own."""
-    instrument_id: InstrumentId
-    quantity: Decimal
-    price: Decimal
-    traded_on: Annotated[str, Meta(max_length=10, description="Day of the trade", examples=["2026-11-26"])]
-
-
-class EndTradeRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A trade that is taken back, or that does not exist."""
-
-    reference: TradeReference
-    counterparty_id: AccountId
-    action: TradeAction
-    """WITHDRAW what the account told first, REJECT what the other side told."""
     reason: Text
 
 

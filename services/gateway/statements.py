@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
+from services.gateway import otcview
 from services.gateway import requests as r
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
@@ -38,6 +40,10 @@ WHERE e.account_id = %s AND l.account = %s AND e.booked_at_us >= %s AND e.booked
 ORDER BY e."offset", l.line LIMIT %s
 """,
 )
+INSTRUCTIONS: Final = Query(
+    "instructions of a day",
+    "SELECT * FROM view.instructions WHERE account_id = %s AND value_date = %s ORDER BY asset",
+)
 HELD: Final = Query(
     "everybody's positions",
     "SELECT account_id, instrument_id, quantity_e8 FROM view.positions WHERE quantity_e8 <> 0 LIMIT %s",
@@ -63,7 +69,10 @@ async def get_statement(call: Call) -> Response:
     _bound(len(lines), LINES_MAX, "lines; `truetape statement` has no such bound")
     opening = {row["asset"]: int(row["amount_e8"]) for row in before}
     found = statement.build(call.account_id, day, opening, (Booked(**row) for row in lines))
-    return _as(form, statement.as_csv(found), msgspec.convert(statement.plain(found), a.Statement))
+    netted = await reads.rows(INSTRUCTIONS, call.account_id, day)
+    shown = msgspec.convert(statement.plain(found), a.Statement)
+    instructions = [otcview.instruction(row) for row in netted]
+    return _as(form, statement.as_csv(found), replace(shown, instructions=instructions))
 
 
 @routes.add("GET", "/v1/admin/interest", "admin", query=r.ReportQuery, answers={200: a.Interests}, problems=_VIEWS)

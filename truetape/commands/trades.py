@@ -1,39 +1,207 @@
-"""`truetape trades`: trades of two accounts that are open, or novated with a leg that nobody has confirmed."""
+"""`truetape trades`: trades of two accounts, give-ups, allocations and legs, with access to Kafka alone."""
 
+import csv
+import getpass
 import json
+import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
 
 import typer
+from msgspec import to_builtins
 from rich.console import Console
 from rich.table import Table
 
+from truetape import ids
+from truetape import messages as m
 from truetape.commands.parked import states
+from truetape.errors import SetupError
+from truetape.money import from_e8, to_e8
+from truetape.operator import OtcCommand, operator
+from truetape.settings import settings
+
+app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting: list, move, accept, compress, net.")
+
+Account = Annotated[str, typer.Argument(help="Account")]
+LegId = Annotated[str, typer.Argument(help="Leg id, as `truetape trades legs` lists it")]
+Reference = Annotated[str, typer.Option(help="The move as all sides know it")]
+By = Annotated[str, typer.Option(help="Your name; the login name when absent")]
+Form = Annotated[str, typer.Option("--format", help="table, json or csv")]
+Only = Annotated[str, typer.Option(help="Only of this account")]
+OPEN: Final = ("account_id", "trade_id", "kind", "state", "first_id", "waits_for", "stage", "differs", "expires_at_us")
+LEGS: Final = ("account_id", "leg_id", "trade_id", "state", "instrument_id", "quantity", "price", "cost", "from_id")
 
 
+@app.callback(invoke_without_command=True)
 def command(
+    context: typer.Context,
     account: Annotated[str, typer.Option(help="Only with this account as their home")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
+    form: Form = "table",
 ) -> None:
-    """Show trades of two accounts: state, home, what the sides differ in, legs that are waited for."""
-    rows = [
-        {"account_id": account_id} | trade
-        for _, account_id, books in states(account)
+    """Trades of two, give-ups and allocations that are open: state, home, and whom each waits for."""
+    if context.invoked_subcommand is None:
+        rows = [row for _, account_id, books in states(account) for row in open_rows(account_id, books)]
+        show(OPEN, rows, "json" if as_json else form, "no trade is open, and no leg is waited for")
+
+
+@app.command()
+def legs(account: Only = "", form: Form = "table") -> None:
+    """Legs that are asked for, offered or reserved, and those that are open."""
+    rows = [row for _, account_id, books in states(account) for row in leg_rows(account_id, books)]
+    show(LEGS, rows, form, "no leg is open or asked for")
+
+
+def open_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is open at one home."""
+    return [
+        {"account_id": account_id} | trade | {"differs": [one["field"] for one in trade["differences"]]}
         for trade in books.get("trades", ())
     ]
-    if as_json:
+
+
+def leg_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
+    """Legs of one account."""
+    asked = [
+        {"account_id": account_id, "leg_id": leg_id, "quantity": _signed(leg), "price": from_e8(leg["price_e8"])} | leg
+        for leg_id, leg in books.get("asked", {}).items()
+    ]
+    opened = [
+        {
+            "account_id": account_id, "state": "OPEN", "quantity": from_e8(leg["quantity_e8"]),
+            "price": from_e8(leg["price_e8"]), "cost": from_e8(leg["cost_e8"]),
+        } | leg
+        for leg in map(to_builtins, books.get("legs", {}).values())
+    ]  # fmt: skip
+    return asked + opened
+
+
+def _signed(leg: dict[str, Any]) -> str:
+    return from_e8(leg["quantity_e8"] if leg["side"] == "BUY" else -leg["quantity_e8"])
+
+
+@app.command()
+def give_up(account: Account, leg: LegId, to: Annotated[str, typer.Argument(help="Account that takes it up")],
+            reference: Reference = "", by: By = "") -> None:  # fmt: skip
+    """Give an open leg up to another account, whole."""
+    for _, _, books in states(account):
+        if (found := books.get("legs", {}).get(leg)) is not None:
+            _move(account, leg, "GIVE_UP", (m.LegShare(to, abs(found.quantity_e8)),), reference, by)
+            return
+    raise SetupError(f"{account} has no open leg {leg}: `truetape trades legs --account {account}` lists them")
+
+
+@app.command()
+def allocate(account: Account, leg: LegId,
+             share: Annotated[list[str], typer.Argument(help="ACCOUNT=QUANTITY, several; together the whole leg")],
+             reference: Reference = "", by: By = "") -> None:  # fmt: skip
+    """Allocate an open leg among accounts, at the same average price."""
+    _move(account, leg, "ALLOCATION", tuple(map(share_of, share)), reference, by)
+
+
+def share_of(text: str) -> m.LegShare:
+    """ACCOUNT=QUANTITY. Raises SetupError."""
+    account_id, equals, quantity = text.partition("=")
+    if not equals or not account_id:
+        raise SetupError(f"{text!r} is no share such as acme=3")
+    return m.LegShare(account_id, to_e8(quantity))
+
+
+def _move(account: str, leg: str, kind: str, shares: tuple[m.LegShare, ...], reference: str, by: str) -> None:
+    asked = m.MoveLeg(ids.random_id(), account, leg, kind, shares, reference or ids.random_id(), _by(by))
+    with operator(settings().kafka) as hand:
+        event = hand.decide(asked)
+    print(f"{event.move_id} {event.state}: waits for {', '.join(sorted({one.account_id for one in event.legs}))}")
+
+
+@app.command()
+def accept(account: Account, leg: LegId, by: By = "") -> None:
+    """Accept a leg that an account is offered."""
+    _print(m.AnswerLeg(ids.random_id(), account, leg, True, "", _by(by)))
+
+
+@app.command()
+def decline(account: Account, leg: LegId, reason: Annotated[str, typer.Option(help="Why")], by: By = "") -> None:
+    """Decline a leg that an account is offered."""
+    _print(m.AnswerLeg(ids.random_id(), account, leg, False, reason, _by(by)))
+
+
+@app.command()
+def withdraw(account: Account, move: Annotated[str, typer.Argument(help="Give-up or allocation")],
+             reason: Annotated[str, typer.Option(help="Why")], by: By = "") -> None:  # fmt: skip
+    """Take a give-up or allocation back before it is decided."""
+    _print(m.EndMove(ids.random_id(), account, move, reason, _by(by)))
+
+
+@app.command()
+def agree(account: Account, giver: Annotated[str, typer.Argument(help="Account that gives")],
+          off: Annotated[bool, typer.Option("--off", help="No more")] = False, by: By = "") -> None:  # fmt: skip
+    """Let an account take whatever another one gives up or allocates, without being asked."""
+    _print(m.AgreeMoves(ids.random_id(), account, giver, not off, _by(by)))
+
+
+@app.command()
+def compress(account: Account, contract: Annotated[str, typer.Argument(help="Instrument id")], by: By = "") -> None:
+    """Make one leg of an account's open legs in a contract, and show the proof."""
+    with operator(settings().kafka) as hand:
+        event = hand.decide(m.CompressLegs(ids.random_id(), account, contract, _by(by)))
+    print(
+        f"{len(event.ended)} legs became {len(event.left)}: gross {from_e8(event.gross_before_e8)} -> "
+        f"{from_e8(event.gross_after_e8)}, net {from_e8(event.net_quantity_e8)} contracts at cost "
+        f"{from_e8(event.net_cost_e8)} before and after, of which {from_e8(event.ended_cost_e8)} is profit or loss"
+    )
+
+
+@app.command()
+def net(day: Annotated[str, typer.Argument(help="A day in UTC that is over, such as 2026-11-26")],
+        account: Only = "", form: Form = "table", by: By = "") -> None:  # fmt: skip
+    """Net what accounts and the house owe each other of a day: one instruction per account and asset."""
+    rows: list[dict[str, Any]] = []
+    with operator(settings().kafka) as hand:
+        for name in [account] if account else sorted(hand.reference.accounts):
+            event = hand.decide(m.NetPayments(ids.random_id(), name, day, _by(by)))
+            rows += [_instruction(event, one) for one in event.instructions]
+    show(("account_id", "asset", "amount", "received", "paid", "instruction_id"), rows, form, "nothing was owed")
+
+
+def _instruction(event: m.PaymentsNetted, one: m.Instruction) -> dict[str, Any]:
+    amounts = {"amount": one.amount_e8, "received": one.received_e8, "paid": one.paid_e8}
+    said = {name: from_e8(amount_e8) for name, amount_e8 in amounts.items()}
+    return {"account_id": event.account_id, "asset": one.asset, "instruction_id": one.instruction_id} | said
+
+
+def _print(asked: OtcCommand) -> None:
+    with operator(settings().kafka) as hand:
+        event = hand.decide(asked)
+    print(f"{type(event).__name__} {getattr(event, 'state', '')}".strip())
+
+
+def _by(name: str) -> str:
+    return name or getpass.getuser()
+
+
+def show(names: tuple[str, ...], rows: list[dict[str, Any]], form: str, nothing: str) -> None:
+    """Rows as a table for a person, as one JSON array, or as CSV."""
+    if form == "json":
         print(json.dumps(rows))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(_cells(names, rows))
     else:
-        show(rows, time.time_ns() // 1000, Console(highlight=False, soft_wrap=True))
+        table = Table(*(name.removesuffix("_at_us") for name in names), box=None, pad_edge=False)
+        for cells in _cells(names, rows):
+            table.add_row(*cells)
+        Console(highlight=False, soft_wrap=True).print(table if rows else nothing)
 
 
-def show(rows: list[dict[str, Any]], now_us: int, console: Console) -> None:
-    """For a person."""
-    table = Table("home", "trade", "state", "told by", "time left", "differs in", "waits for", box=None, pad_edge=False)
+def _cells(names: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
     for row in rows:
-        left = f"{(row['expires_at_us'] - now_us) / 1e6:.0f} s" if not row["waiting"] else ""
-        differs = ", ".join(one["field"] for one in row["differences"])
-        table.add_row(
-            row["account_id"], row["trade_id"], row["state"], row["first_id"], left, differs, ", ".join(row["waiting"])
-        )
-    console.print(table if rows else "no trade is open, and no leg is waited for")
+        yield [_cell(name, row.get(name, "")) for name in names]
+
+
+def _cell(name: str, value: Any) -> str:
+    if name.endswith("_at_us"):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(value // 1_000_000))
+    return " ".join(value) if isinstance(value, list) else str(value)

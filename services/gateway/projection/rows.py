@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from services.gateway.projection import legs
 from truetape import messages as m
 from truetape.log import Record
 from truetape.messages import OrderStatus, OrderTerms
@@ -55,6 +56,10 @@ class Batch(Struct):
     accounts: dict[str, Row] = field(default_factory=dict)
     positions: dict[tuple[str, str], Row] = field(default_factory=dict)
     balances: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    trades: dict[str, Row] = field(default_factory=dict)
+    trade_parties: dict[tuple[str, str], Row] = field(default_factory=dict)
+    legs: dict[str, Row] = field(default_factory=dict)
+    instructions: list[Row] = field(default_factory=list)
     credit: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """(account, asset) -> change of [balance, reserved]."""
 
@@ -240,6 +245,7 @@ def _booked(batch: Batch, event: m.EntryBooked) -> None:
             "transacted_at_us": event.transacted_at_us, "booked_at_us": event.meta.decided_at_us,
         }
     )  # fmt: skip
+    legs.booked(batch, event)
     for number, line in enumerate(event.lines):
         batch.lines.append({"entry_id": event.entry_id, "line": number, **asdict(line)})
         key = (line.account, line.asset, batch.partition)
@@ -301,6 +307,11 @@ ROWS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     m.ReservationReleased: _released,
     m.LegAssessed: _leg_assessed,
     m.LegReleased: _released,
+    m.TradeChanged: legs.trade_changed,
+    m.MoveChanged: legs.move_changed,
+    m.LegChanged: legs.leg_changed,
+    m.LegsCompressed: legs.compressed,
+    m.PaymentsNetted: legs.netted,
     m.TransferApproved: _transfer,
     m.TransferRejected: _transfer,
     m.OrderRouted: _routed,
@@ -328,7 +339,8 @@ INDEXED: Final = frozenset(
         m.DecisionRepeated, m.CancelRequested, m.CancelRefused, m.CreditUpdated, m.ReservationReleased,
         m.TransferApproved, m.TransferRejected, m.OrderRouted, m.OrderNotRouted, m.OrderAcknowledged, m.OrderFilled,
         m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted,
-        m.CancelRejectedByVenue, m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
+        m.TradeChanged, m.MoveChanged, m.LegChanged, m.LegAnswered, m.LegConfirmed, m.CancelRejectedByVenue,
+        m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
         m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded,
     }
 )  # fmt: skip

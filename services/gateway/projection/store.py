@@ -50,6 +50,9 @@ _BREAK: Final = (
     "break_class venue key account_id ours_e8 theirs_e8 first_seen_at_us owner evidence evidence_sha256 closed_at_us "
     "closed_reason"
 )
+_LEG: Final = (
+    "account_id trade_id kind from_id instrument_id side quantity_e8 price_e8 cost_e8 state reason updated_at_us"
+)
 _CREDIT: Final = (
     "balance_e8 = credit.balance_e8 + excluded.balance_e8, reserved_e8 = credit.reserved_e8 + excluded.reserved_e8"
 )
@@ -88,6 +91,13 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         lambda batch: batch.accounts.values(),
     ),
     (_upsert("marks", "instrument_id", _newest(_MARK)), lambda batch: batch.marks.values()),
+    (_upsert("trades", "trade_id", _newest("kind state updated_at_us")), lambda batch: batch.trades.values()),
+    (
+        _insert("trade_parties") + b" ON CONFLICT DO NOTHING",
+        lambda batch: batch.trade_parties.values(),
+    ),
+    (_upsert("legs", "leg_id", _known("legs", _LEG)), lambda batch: batch.legs.values()),
+    (_insert("instructions"), lambda batch: batch.instructions),
     (_insert("reconciliations"), lambda batch: batch.reconciliations),
     (_upsert("breaks", "break_id", _newest(_BREAK)), lambda batch: batch.breaks.values()),
     (

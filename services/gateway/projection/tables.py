@@ -144,7 +144,30 @@ CREATE INDEX events_of_margin ON view.events (account_id)
     WHERE type IN ('MarginCallChanged', 'LiquidationChanged', 'LiquidationEnded');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN)
+_TRADES: Final = """
+CREATE TABLE view.trades (
+    trade_id text PRIMARY KEY, kind text NOT NULL, state text NOT NULL, updated_at_us bigint NOT NULL
+) WITH (fillfactor = 60);
+CREATE TABLE view.trade_parties (
+    account_id text NOT NULL, trade_id text NOT NULL, PRIMARY KEY (account_id, trade_id)
+);
+CREATE TABLE view.legs (
+    leg_id text PRIMARY KEY, account_id text, trade_id text, kind text, from_id text, instrument_id text, side text,
+    quantity_e8 bigint, price_e8 bigint, cost_e8 bigint, state text NOT NULL, reason text, updated_at_us bigint NOT NULL
+) WITH (fillfactor = 60);
+COMMENT ON TABLE view.legs IS 'Legs of trades with the clearing house: asked for, open and ended';
+CREATE INDEX legs_of_account ON view.legs (account_id, updated_at_us);
+CREATE TABLE view.instructions (
+    instruction_id text PRIMARY KEY, account_id text NOT NULL, value_date text NOT NULL, asset text NOT NULL,
+    amount_e8 bigint NOT NULL, received_e8 bigint NOT NULL, paid_e8 bigint NOT NULL, parts json NOT NULL,
+    payments integer NOT NULL
+);
+CREATE INDEX instructions_of_account ON view.instructions (account_id, value_date);
+CREATE INDEX events_of_trade ON view.events (coalesce(body->>'trade_id', body->>'move_id'))
+    WHERE type IN ('TradeChanged', 'MoveChanged', 'LegChanged', 'LegAnswered', 'LegConfirmed');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES)
 """Applied once each, in this order; a released one is never edited."""
 
 

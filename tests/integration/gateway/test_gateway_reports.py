@@ -32,7 +32,7 @@ def test_a_statement_is_what_the_tape_says(desk: Desk) -> None:
     for day in (today - timedelta(1), today, today + timedelta(1)):
         entries = [entry for _, _, entry in journal.entries(desk.log, 30.0, account, None, partitions)]
         expected = statement.from_entries(account, str(day), entries)
-        assert http.get(f"/v1/statements/{day}").json() == statement.plain(expected)
+        assert http.get(f"/v1/statements/{day}").json() == statement.plain(expected) | {"instructions": []}
         answer = http.get(f"/v1/statements/{day}", params={"form": "csv"})
         assert answer.headers["content-type"].startswith("text/csv") and answer.text == statement.as_csv(expected)
     assert http.get(f"/v1/statements/{today}").json()["totals"]
@@ -60,9 +60,13 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     differs = seller.post("/v1/trades", json=theirs | {"price": "60001"}).json()
     assert differs["state"] == "MISMATCHED"
     assert differs["differences"] == [{"field": "price", "first": "60000", "other": "60001"}]
-    novated = seller.post("/v1/trades", json=theirs).json()
-    assert (novated["state"], novated["detail"]) == ("NOVATED", "")
-    assert [(leg["account_id"], leg["side"]) for leg in novated["legs"]] == [(ann, "BUY"), (bob, "SELL")]
+    mismatched = {"state": "MISMATCHED"}
+    await_true(lambda: len(buyer.get("/v1/trades", params=mismatched).json()["trades"]) == 1, 60)
+    [seen] = buyer.get("/v1/trades", params=mismatched).json()["trades"]
+    assert (seen["reference"], seen["waits_for"]) == (told["reference"], sorted([ann, bob])), "the other side sees it"
+    affirmed = seller.post("/v1/trades", json=theirs).json()
+    assert (affirmed["state"], affirmed["detail"]) == ("AFFIRMED", "")
+    assert [(leg["account_id"], leg["side"]) for leg in affirmed["legs"]] == [(ann, "BUY"), (bob, "SELL")]
 
     def held(http: httpx.Client) -> dict[str, str]:
         return {row["instrument_id"]: row["quantity"] for row in http.get("/v1/positions").json()["positions"]}
@@ -76,6 +80,53 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     reject = {"reference": "UTI-2", "counterparty_id": ann, "action": "REJECT", "reason": "never heard of it"}
     assert seller.post("/v1/trades/end", json=reject).json()["state"] == "REJECTED"
     _interest_is_the_tapes(desk)
+    _is_shown(buyer, affirmed["trade_id"])
+    _is_given_up(desk, ann, buyer, held)
+
+
+def _is_shown(http: httpx.Client, trade_id: str) -> None:
+    """The trade with its legs and its history, as JSON and CSV."""
+    await_true(lambda: http.get(f"/v1/trades/{trade_id}").json()["waits_for"] == [], 60)
+    shown = http.get(f"/v1/trades/{trade_id}").json()
+    assert (shown["state"], [leg["state"] for leg in shown["legs"]]) == ("NOVATED", ["BOOKED", "BOOKED"])
+    states = [step["state"] for step in shown["history"] if step["type"] == "TradeChanged"]
+    assert states == ["ALLEGED", "MISMATCHED", "AFFIRMED", "NOVATED"]
+    rows = list(csv.DictReader(io.StringIO(http.get(f"/v1/trades/{trade_id}", params={"form": "csv"}).text)))
+    assert rows == shown["history"]
+    listed = csv.DictReader(io.StringIO(http.get("/v1/trades", params={"form": "csv"}).text))
+    assert {row["state"] for row in listed} == {"NOVATED", "REJECTED"}
+    assert code(http.get("/v1/trades/" + "0" * 32)) == "trade_not_found"
+
+
+def _is_given_up(desk: Desk, ann: str, buyer: httpx.Client, held: Any) -> None:
+    """The buyer gives its leg up; the other account sees the offer, accepts it, and has the position."""
+    cat, taker = desk.trader()
+    await_true(lambda: len(buyer.get("/v1/legs", params={"state": "OPEN"}).json()["legs"]) == 1, 60)
+    [leg] = buyer.get("/v1/legs", params={"state": "OPEN"}).json()["legs"]
+    asked = buyer.post(
+        "/v1/trades/give-up", json={"leg_id": leg["leg_id"], "to_account_id": cat, "reference": "GIVE-1"}
+    ).json()
+    assert (asked["state"], [one["account_id"] for one in asked["legs"]]) == ("ASKED", [ann, cat])
+    await_true(lambda: len(taker.get("/v1/legs", params={"state": "OFFERED"}).json()["legs"]) == 1, 60)
+    [offered] = taker.get("/v1/legs").json()["legs"]
+    assert (offered["from_id"], offered["kind"], offered["quantity"]) == (ann, "GIVE_UP", "3")
+    await_true(lambda: taker.get("/v1/trades").json()["trades"][0]["waits_for"] == [cat], 60)
+    [waiting] = taker.get("/v1/trades", params={"state": "ASKED"}).json()["trades"]
+    assert waiting["waits_for"] == [cat] and [one["account_id"] for one in waiting["legs"]] == [cat]
+    answer = {"leg_id": offered["leg_id"], "accepted": True}
+    assert code(buyer.post("/v1/legs/answer", json=answer)) == "move_refused"
+    assert taker.post("/v1/legs/answer", json=answer).json()["state"] == "RESERVING"
+    await_true(lambda: held(taker).get(PERP) == "3" and held(buyer).get(PERP, "0") == "0", 60)
+    await_true(lambda: buyer.get("/v1/legs", params={"state": "CLOSED"}).json()["legs"] != [], 60)
+    admin = desk.raw(desk.key("", "admin"))
+    alone = admin.post("/v1/admin/compressions", json={"account_id": cat, "instrument_id": PERP})
+    assert code(alone) == "move_refused"
+    today = str(datetime.now(UTC).date())
+    early = admin.post("/v1/admin/nettings", json={"account_id": cat, "value_date": today})
+    assert code(early) == "netting_refused"
+    yesterday = str(datetime.now(UTC).date() - timedelta(1))
+    done = admin.post("/v1/admin/nettings", json={"account_id": cat, "value_date": yesterday}).json()
+    assert (done["account_id"], done["instructions"]) == (cat, [])
 
 
 def _interest_is_the_tapes(desk: Desk) -> None:
