@@ -2,10 +2,13 @@
 
 The market is a chain of 1 000 options and a perpetual; each account draws its 50 positions from a seed. One pass
 prices the chain once per scenario, sets the quantities into rows, and sweeps all accounts; its seconds are the figure.
-Then one account after one fill, on the same prices. Baselines of the same run: the plain loop of the tests (prices
-every position of an account anew, in Python), and QuantLib's Black formula for every position and scenario, both on
-some accounts and scaled by their number; and QuantLib for the chain alone, in full. The pass must say what the loop
-says, and its prices what QuantLib says. ratio is the loop's seconds / ours.
+Then one account after one fill, on the same prices; and the book as accounts with published marks
+(`bench/margin_accounts.py`): all assessed as money, and what risk computes for one order beside five others.
+
+Baselines of the same run: the plain loop of the tests (prices every position of an account anew, in Python), and
+QuantLib's Black formula for every position and scenario, both on some accounts and scaled by their number; and QuantLib
+for the chain alone, in full. The pass must say what the loop says, and its prices what QuantLib says. ratio is the
+loop's seconds / ours.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from typing import Final
 import numpy as np
 import QuantLib
 
+from bench import margin_accounts
 from bench.stage import publish, say
 from tests.unit import naive_margin
 from truetape.margin.book import Board, Book
@@ -184,6 +188,7 @@ def main() -> None:
     np.testing.assert_allclose(board.grid.values, values, rtol=1e-9, atol=1e-9 * SPOT)
     held, _ = quantlib([each for portfolio in portfolios[:sample] for each in portfolio.options()], inputs)
     spent = fills(board, book, listed, 100 if options.quick else 1_000)
+    accounted = margin_accounts.figures(listed, inputs, portfolios, options.quick)
     work = count * POSITIONS * len(MODEL.parameters.scenarios)
     publish(
         "margin",
@@ -198,6 +203,7 @@ def main() -> None:
             "position_scenarios_per_second": round(work / seconds["pass"]),
             "fill_ms_median": round(median(spent) * 1e3, 3),
             "fill_ms_p99": round(spent[int(len(spent) * 0.99)] * 1e3, 3),
+            **accounted,
         },
         {
             "what": f"plain loop and QuantLib over {sample} accounts, scaled; QuantLib for the chain in full",

@@ -19,6 +19,7 @@ from truetape.errors import MarginError, MarginPositionUnfit
 from truetape.margin import flat
 from truetape.margin.classed import SCANNED, ClassBook, Coin, Held, Need
 from truetape.margin.published import MarkUsed, Published
+from truetape.margin.quoted import quoted
 from truetape.messages import CollateralAsset, ContractTerms, MarginClass
 
 Positions = Mapping[str, Held]
@@ -371,7 +372,8 @@ def _wrong(name: str, seen: Published) -> MarginError | None:
     if named is None:
         return None
     try:
-        ClassBook(named, [name], seen)
+        quoted(name, terms, named, seen)
+        seen.newest(terms.index)
     except MarginError as error:
         return error
     return None

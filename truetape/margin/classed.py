@@ -5,6 +5,7 @@ say more than the model (it counts nothing for bought options, or a mark implies
 that, so that equity less need is neither above the model's excess nor above what the marks say.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ from truetape.margin.book import Board, Book
 from truetape.margin.classes import model_of
 from truetape.margin.combined import PerUnderlying
 from truetape.margin.doubt import price_of
-from truetape.margin.market import Reading
+from truetape.margin.market import YEAR_SECONDS, Reading
 from truetape.margin.models import MarginModel, MarginResult, to_money_e8
 from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfolio, Position
 from truetape.margin.portfolio_v1 import PortfolioV1
@@ -26,11 +27,15 @@ from truetape.margin.portfolio_v2 import Collateral, PortfolioV2
 from truetape.margin.pretrade import Order, initial_floor
 from truetape.margin.published import MarkUsed, Published
 from truetape.margin.quoted import E8, Quoted, market_of, payoff, quoted
+from truetape.margin.spreads import option_value
+from truetape.margin.standard import StandardMargin
 from truetape.messages import CollateralAsset, MarginClass
 from truetape.money import ONE_E8
 
 SCANNED: Final = (PortfolioV1.name, PortfolioV2.name)
 """Models of one underlying, which margin many accounts in one pass and shock collateral with the positions on it."""
+VALUED: Final = (*SCANNED, StandardMargin.name)
+"""Models that count an option as Black-76 values it."""
 E16: Final = ONE_E8**2
 NOISE: Final = 1e-9
 """A difference of two floats below this part of them is none."""
@@ -197,8 +202,18 @@ class ClassBook:
         marked = position.quantity * self.lines[position.instrument_id].unit_price
         if self.market.vol(position.instrument_id).confidence and self.named.model != "risk_arrays":
             return 0.0
-        modelled = self.model.margin(Portfolio((position,)), self.market).equity
+        modelled = self._modelled(position)
         return marked - modelled if abs(marked - modelled) > NOISE * abs(marked) else 0.0
+
+    def _modelled(self, position: Option) -> float:
+        """What the model takes an option position to be worth."""
+        if self.named.model not in VALUED:
+            return self.model.margin(Portfolio((position,)), self.market).equity
+        worth = option_value(position, self.market)
+        if self.named.model != PortfolioV2.name:
+            return worth
+        years = self.market.seconds_to(position.expires_us) / YEAR_SECONDS
+        return worth * math.exp(-max(self.named.rate_e8 / E8, 0.0) * years)
 
     def _gross(self, position: Position) -> float:
         if isinstance(position, Holding):
