@@ -79,13 +79,15 @@ class ContractSystem(System):
         return "" if fixed <= sent else f"facts {sorted(fixed - sent)[:3]} are not known to be sent"
 
     def _unfinished(self) -> str:
-        """Facts that are being applied, and novated trades whose legs are waited for."""
+        """Facts that are being applied, legs that are waited for, rounds and liquidations that have not ended."""
         for part, tape in self.tapes.items():
             if part.topic == CLEARING_ENTRIES.name:
                 if tape.state.pending is not None:
                     return f"{part} is applying {tape.state.pending}"
                 if waiting := [name for name, one in tape.state.trades.items() if one.waiting]:
                     return f"{part} waits for legs of {waiting}"
+                if going_on := [*tape.state.rounds.homed, *tape.state.rounds.here, *tape.state.watch.liquidations]:
+                    return f"{part} has not ended {going_on}"
         return ""
 
     def audit(self) -> None:
