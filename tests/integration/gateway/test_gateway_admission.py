@@ -20,6 +20,8 @@ from truetape.operator import BY
 HOUR_US = 3_600 * 1_000_000
 PARAMETERS = {
     "order_id": "0" * 32,
+    "instrument_id": "BTC-USDT",
+    "trade_id": "0" * 32,
     "day": "2026-11-26",
     "key_id": "no-such-key",
     "id": "1",
@@ -302,7 +304,7 @@ def test_the_kill_switch_stops_new_orders_and_no_cancels(desk: Desk) -> None:
     assert accounts[account]["trading_state"] == "HALTED"
     for body in ({"account_id": "nobody", "state": "ACTIVE", "reason": "x"},):
         assert code(admin.post("/v1/admin/trading-state", json=body)) == "reference_rejected"
-    fees = {"account_id": account, "maker_rate": "-0.0001", "taker_rate": "0.0005"}
+    fees = {"account_id": account, "maker_rate": "-0.0001", "taker_rate": "0.0005", "tiers": []}
     assert admin.post("/v1/admin/fees", json=fees).status_code == 200
     limits = {
         "account_id": account, "max_order_notional": "100", "max_open_orders": 1, "max_messages_per_second": 5,
@@ -315,7 +317,7 @@ def test_the_kill_switch_stops_new_orders_and_no_cancels(desk: Desk) -> None:
     position = opened.headers["truetape-position"]
     rows = admin.get("/v1/admin/accounts", headers={"Truetape-Position": position}).json()["accounts"]
     found = next(row for row in rows if row["account_id"] == account)
-    assert found["fees"] == {"maker_rate": "-0.0001", "taker_rate": "0.0005"}
+    assert found["fees"] == {"maker_rate": "-0.0001", "taker_rate": "0.0005", "tiers": []}
     assert found["limits"]["max_order_notional"] == "100"
 
 
