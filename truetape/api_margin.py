@@ -29,6 +29,45 @@ class MarginCall(Struct, frozen=True):
     changed_at: Time
 
 
+class Auction(Struct, frozen=True):
+    """An auction as its newest record says, and the bid that this is about."""
+
+    auction_id: str
+    account_id: str
+    """The account that is sold."""
+    asset: str
+    state: str
+    """RUNNING, OFFERED (a bid is being decided) or ENDED."""
+    change: str
+    """BEGUN, CONVERTED, OFFERED, TAKEN, REFUSED, or the reason of the end: docs/clearing-house.md."""
+    kind: str
+    """solvent: takers pay. insolvent: takers are paid."""
+    forced: bool
+    begun_at: Time
+    """When its price began to fall."""
+    reserved: Decimal
+    """What takers have paid; it is not for sale."""
+    left: Decimal
+    """Part of the original portfolio that is still there, rounded down."""
+    insurance: Decimal
+    """The most that the insurance fund still pays."""
+    bidder_id: str
+    """Of the newest bid; empty without one."""
+    paid: Decimal
+    received: Decimal
+    """By the bidder, from the insurance fund."""
+    contracts: dict[str, Decimal]
+    """What the bidder gets or was to get, signed, by instrument."""
+    detail: str
+    changed_at: Time
+
+
+class Auctions(Struct, frozen=True):
+    """Auctions, newest first."""
+
+    auctions: list[Auction]
+
+
 class MarginCalls(Struct, frozen=True):
     """Calls, newest first."""
 

@@ -42,7 +42,8 @@ class NoAnswer(TruetapeError):
 
 
 OtcCommand = m.MoveLeg | m.EndMove | m.AnswerLeg | m.AgreeMoves | m.CompressLegs | m.NetPayments
-LedgerCommand = m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall | OtcCommand
+AuctionCommand = m.StartAuction | m.BidAuction | m.EndAuction
+LedgerCommand = m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall | OtcCommand | AuctionCommand
 
 
 class Operator:
@@ -117,6 +118,11 @@ class Operator:
     def act(self, command: m.ActOnCall, seconds: float = ANSWER_SECONDS) -> m.MarginCallChanged:
         """Act on a margin call; returns the call as it is then. Raises Refused or NoAnswer."""
         changed: m.MarginCallChanged = self._carried_out(command, seconds)
+        return changed
+
+    def auction(self, command: AuctionCommand, seconds: float = ANSWER_SECONDS) -> m.AuctionChanged:
+        """Start, bid in or end an auction; of a bid how it was decided. Raises Refused or NoAnswer."""
+        changed: m.AuctionChanged = self._carried_out(command, seconds)
         return changed
 
     def _carried_out(self, command: "LedgerCommand", seconds: float) -> Any:
@@ -220,7 +226,7 @@ def clearing(event: Any) -> str:
             return event.fact.fact_id
         case (
             m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
-            | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted()
+            | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged()
         ):  # fmt: skip
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:

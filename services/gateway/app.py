@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway import (
     administration,
+    auctions,
     bilateral,
     calls,
     facts,
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *facts.routes.all,
     *calls.routes.all,
     *margins.routes.all,
+    *auctions.routes.all,
     *administration.routes.all,
     *parked.routes.all,
     *registry.routes.all,

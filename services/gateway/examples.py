@@ -59,6 +59,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
     "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
     "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},
+    "BidRequest": {"account_id": "acme", "wanted": "0.5", "price_max": "12000"},
+    "AuctionRequest": {"account_id": "acme", "asset": "USDT", "reason": "liquidation found no taker"},
+    "EndAuctionRequest": {"account_id": "acme", "reason": "margin came in"},
     "CallRequest": {"call_id": "ef23dfbff260bee38cfd062e53605197", "action": "acknowledge"},
     "HouseCallRequest": {
         "account_id": "acme", "call_id": "ef23dfbff260bee38cfd062e53605197", "action": "reject_dispute",

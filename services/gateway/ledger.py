@@ -15,6 +15,7 @@ NOBODYS = ""
 LedgerCommand = (
     m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.MoveLeg | m.EndMove | m.AnswerLeg
     | m.AgreeMoves | m.CompressLegs | m.NetPayments | m.CloseOut | m.ActOnCall
+    | m.StartAuction | m.BidAuction | m.EndAuction
 )  # fmt: skip
 
 

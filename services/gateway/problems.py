@@ -45,6 +45,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "close_out_refused": (422, "The sides were not closed against each other"),
     "correction_refused": (422, "The entry was not taken back"),
     "call_refused": (422, "The margin call cannot be acted on so"),
+    "auction_refused": (422, "The auction does not take the command"),
     "trade_refused": (422, "The trade cannot be told or ended so"),
     "move_refused": (422, "The leg cannot be moved, answered or compressed so"),
     "trade_not_found": (404, "The account is in no such trade"),

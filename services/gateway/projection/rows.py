@@ -341,7 +341,7 @@ INDEXED: Final = frozenset(
         m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted,
         m.TradeChanged, m.MoveChanged, m.LegChanged, m.LegAnswered, m.LegConfirmed, m.CancelRejectedByVenue,
         m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
-        m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded,
+        m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged,
     }
 )  # fmt: skip
 """Types that an account's stream, an order's history, a contract's facts and margin calls show."""

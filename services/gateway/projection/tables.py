@@ -167,7 +167,11 @@ CREATE INDEX events_of_trade ON view.events (coalesce(body->>'trade_id', body->>
     WHERE type IN ('TradeChanged', 'MoveChanged', 'LegChanged', 'LegAnswered', 'LegConfirmed');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES)
+_AUCTIONS: Final = """
+CREATE INDEX events_of_auction ON view.events ((body->>'auction_id'), "offset") WHERE type = 'AuctionChanged';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS)
 """Applied once each, in this order; a released one is never edited."""
 
 

@@ -1,0 +1,81 @@
+"""`truetape auctions`: auctions of whole accounts: list, start, bid, end. With access to Kafka alone."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from truetape import ids
+from truetape import messages as m
+from truetape.commands.parked import ByOption, named, states
+from truetape.money import from_e8, to_e8
+from truetape.operator import AuctionCommand, operator
+from truetape.settings import settings
+
+app = typer.Typer(help="Auctions of whole accounts: list, start, bid, end.", no_args_is_help=True)
+AccountArgument = Annotated[str, typer.Argument(help="The account that is sold")]
+AuctionArgument = Annotated[str, typer.Argument(help="The auction, as the list names it")]
+ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
+E10 = 10**10
+
+
+@app.command(name="list")
+def list_auctions(
+    account: Annotated[str, typer.Option(help="Only of this account")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
+) -> None:
+    """Show the auctions that go on."""
+    rows = [{"account_id": name} | one for _, name, books in states(account) for one in books.get("auctions", ())]
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        show(rows, Console(highlight=False, soft_wrap=True))
+
+
+def show(rows: list[dict[str, Any]], console: Console) -> None:
+    """For a person."""
+    table = Table("account", "asset", "kind", "state", "left", "paid", "fund pays", "auction", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            row["account_id"], row["asset"], "forced " * row["forced"] + row["kind"], row["state"],
+            from_e8(row["left_e18"] // E10), from_e8(row["reserved_e8"]), from_e8(row["insurance_e8"]),
+            row["auction_id"],
+        )  # fmt: skip
+    console.print(table if rows else "nothing is being auctioned")
+
+
+@app.command()
+def start(
+    account: AccountArgument, asset: Annotated[str, typer.Argument(help="Settlement asset of its contracts")],
+    reason: ReasonOption, forced: Annotated[bool, typer.Option(help="Sell all of it whatever the margin")] = False,
+    insurance: Annotated[str, typer.Option(help="The most that the insurance fund pays to takers")] = "0",
+    by_name: ByOption = "",
+) -> None:  # fmt: skip
+    """Sell all that an account holds in contracts of an asset."""
+    _ask(m.StartAuction(ids.random_id(), account, asset, forced, to_e8(insurance), reason, named(by_name)))
+
+
+@app.command()
+def bid(
+    account: AccountArgument, auction: AuctionArgument,
+    bidder: Annotated[str, typer.Argument(help="The account that takes")],
+    wanted: Annotated[str, typer.Option(help="Part of what is still there")] = "1",
+    price_max: Annotated[str, typer.Option(help="The most that all of it may cost")] = "", by_name: ByOption = "",
+) -> None:  # fmt: skip
+    """Take a part for an account, at the price of the moment."""
+    most = to_e8(price_max) if price_max else None
+    _ask(m.BidAuction(ids.random_id(), account, auction, bidder, to_e8(wanted), named(by_name), most))
+
+
+@app.command()
+def end(account: AccountArgument, auction: AuctionArgument, reason: ReasonOption, by_name: ByOption = "") -> None:
+    """Stop an auction; what is not sold stays where it is."""
+    _ask(m.EndAuction(ids.random_id(), account, auction, reason, named(by_name)))
+
+
+def _ask(command: AuctionCommand) -> None:
+    with operator(settings().kafka) as hand:
+        event = hand.auction(command)
+    print(f"{event.auction_id} of {event.account_id}: {event.state}, {event.change} {event.detail}".rstrip())
