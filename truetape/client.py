@@ -33,7 +33,7 @@ from truetape.api import (
     Submitted,
     Transfer,
 )
-from truetape.api_margin import Auction, Liquidation, MarginCall
+from truetape.api_margin import Liquidation, MarginCall
 from truetape.api_reports import Corrected, Fact, FactPublished, Margin, Statement
 from truetape.api_trades import (
     Agreement,
@@ -263,17 +263,6 @@ class Client:
     def calls(self) -> list[MarginCall]:
         """Margin calls, newest first."""
         return self._list("/v1/calls", "calls", MarginCall)
-
-    def auctions(self) -> list[Auction]:
-        """Auctions of accounts, the one that changed last first."""
-        return self._list("/v1/auctions", "auctions", Auction)
-
-    def bid(self, auction: Auction, wanted: str, price_max: str | None = None) -> Auction:
-        """Take a part of what is auctioned, at the price of the moment; `change` says TAKEN or REFUSED."""
-        body = {"account_id": auction.account_id, "wanted": wanted}
-        if price_max is not None:
-            body["price_max"] = price_max
-        return self._ask("POST", f"/v1/auctions/{auction.auction_id}/bids", Auction, json=body)
 
     def act_on_call(self, call_id: str, action: str, reason: str = "") -> MarginCall:
         """`acknowledge` or `dispute` a margin call; a dispute needs a reason."""
