@@ -43,7 +43,16 @@ class NoAnswer(TruetapeError):
 
 OtcCommand = m.MoveLeg | m.EndMove | m.AnswerLeg | m.AgreeMoves | m.CompressLegs | m.NetPayments
 AuctionCommand = m.StartAuction | m.BidAuction | m.EndAuction
-LedgerCommand = m.BookTrade | m.CorrectEntry | m.CloseOut | m.ActOnCall | OtcCommand | AuctionCommand
+LedgerCommand = (
+    m.BookTrade
+    | m.CorrectEntry
+    | m.CloseOut
+    | m.ActOnCall
+    | m.MoveFund
+    | m.DeclareDefault
+    | OtcCommand
+    | AuctionCommand
+)
 
 
 class Operator:
@@ -124,6 +133,16 @@ class Operator:
         """Start, bid in or end an auction; of a bid how it was decided. Raises Refused or NoAnswer."""
         changed: m.AuctionChanged = self._carried_out(command, seconds)
         return changed
+
+    def move_fund(self, command: m.MoveFund, seconds: float = ANSWER_SECONDS) -> m.EntryBooked:
+        """Pay into the clearing fund or out of it; returns the entry. Raises Refused or NoAnswer."""
+        entry: m.EntryBooked = self._carried_out(command, seconds)
+        return entry
+
+    def declare_default(self, command: m.DeclareDefault, seconds: float = ANSWER_SECONDS) -> m.DefaultChanged:
+        """Declare the default of an account. Raises Refused or NoAnswer."""
+        declared: m.DefaultChanged = self._carried_out(command, seconds)
+        return declared
 
     def _carried_out(self, command: "LedgerCommand", seconds: float) -> Any:
         """Send a command about one account to the ledger; returns the event that it led to."""
@@ -226,7 +245,7 @@ def clearing(event: Any) -> str:
             return event.fact.fact_id
         case (
             m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
-            | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged()
+            | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged() | m.DefaultChanged()
         ):  # fmt: skip
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:

@@ -13,6 +13,7 @@ The newest record of a default is its state. It lives in the partition of its ac
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, get_args
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from services.clearing import ledger, pursuit, trades
@@ -249,5 +250,6 @@ def shown(known: DefaultChanged) -> dict[str, object]:
     """What an operator sees of a default."""
     return {
         "default_id": known.default_id, "state": known.state, "asset": known.asset, "loss_e8": known.loss_e8,
+        "detail": known.detail, "steps": [to_builtins(one) for one in known.steps], "margin_e8": known.margin_e8,
         "uncovered_e8": known.uncovered_e8, "recovered_e8": known.recovered_e8, "round_id": known.round_id,
     }  # fmt: skip

@@ -1,0 +1,82 @@
+"""`truetape rounds`, `default` and `fund`: what they show of real books."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.clearing.core import accounts
+from services.clearing.waterfalls import HOME
+from tests.unit.rounds_stage import Stage, members
+from truetape.cli import build
+from truetape.commands import default, fund, parked, rounds
+from truetape.operator import clearing
+from truetape.topics import PARTITIONS
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Ann in default with a loss of 150; the commands read the stage's books in place of Kafka's."""
+    made = Stage()
+    members(made, [("ann", 100), ("bob", 300)], 20)
+    made.lose_money("ann", 150)
+    made.lose = set(range(PARTITIONS))
+    made.declare("ann")
+    made.run(5)
+
+    def states(account: str = "") -> list[tuple[int, str, dict[str, Any]]]:
+        return [
+            (at.number, name, books)
+            for at in made.partitions
+            for name, books in accounts(at.state).items()
+            if account in ("", name)
+        ]
+
+    for module in (parked, default, fund, rounds):
+        monkeypatch.setattr(module, "states", states)
+    return made
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    found = CliRunner().invoke(build(), list(arguments), env={"COLUMNS": "240"})
+    return found.exit_code, found.stdout
+
+
+def test_a_round_is_listed_while_it_waits(stage: Stage) -> None:
+    stage.lose = set(range(PARTITIONS)) - {stage.of(HOME).number}
+    stage.run(30)
+    code, text = said("rounds", "--json")
+    [row] = json.loads(text)
+    assert (code, row["home_id"], row["kind"], row["phase"]) == (1, HOME, "WATERFALL", "GATHERING")
+    assert len(row["waiting"]) == PARTITIONS - 1 and "GATHERING" in said("rounds")[1]
+    stage.lose = set()
+    stage.run(400)
+    assert said("rounds") == (0, "no round is open\n")
+
+
+def test_a_default_is_shown_with_its_steps(stage: Stage) -> None:
+    assert "LOSS_FIXED" in said("default", "list")[1]
+    stage.lose = set()
+    stage.run(400)
+    found = json.loads(said("default", "show", "ann", "--json")[1])
+    assert [(one["layer"], one["amount_e8"]) for one in found["steps"]] == [
+        ("DEFAULTER_FUND", 100 * 10**8), ("HOUSE_CAPITAL", 20 * 10**8), ("OTHERS_FUND", 30 * 10**8),
+    ]  # fmt: skip
+    assert "OTHERS_FUND" in said("default", "show", "ann")[1]
+    assert json.loads(said("default", "list", "--json")[1])[0]["state"] == "COVERED"
+
+
+def test_shares_are_listed(stage: Stage) -> None:
+    rows = json.loads(said("fund", "list", "--json")[1])
+    assert {(row["account"], row["amount"]) for row in rows} == {
+        ("fund:ann", "100"), ("fund:bob", "300"), ("house:capital", "20"),
+    }  # fmt: skip
+    assert "fund:bob" in said("fund", "list")[1]
+
+
+def test_answers_to_the_house_are_known_by_their_command(stage: Stage) -> None:
+    declared = stage.events(type(stage.default("ann")))[0]
+    assert clearing(declared) == declared.command_id != ""
+    paid = stage.fund("bob", 5)
+    assert clearing(paid) == paid.contract.ids["command_id"]

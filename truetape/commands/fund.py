@@ -1,0 +1,126 @@
+"""`truetape fund`: the clearing fund and the house's capital: pay in and out, list, size. Needs Kafka alone."""
+
+import csv
+import json
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from truetape import ids, reports
+from truetape import messages as m
+from truetape.commands import drill as drills
+from truetape.commands.parked import ByOption, named, states
+from truetape.default import drill
+from truetape.money import from_e8, to_e8
+from truetape.operator import operator
+from truetape.settings import settings
+
+app = typer.Typer(help="The clearing fund: pay in and out, list, size.", no_args_is_help=True)
+CAPITAL: Final = "house:capital"
+PREFIXES: Final = ("fund:", "assessment:", CAPITAL)
+COLUMNS: Final = ("member", "initial_margin", "beyond_margin", "share")
+AccountArgument = Annotated[str, typer.Argument(help="The member, or house:capital")]
+AmountArgument = Annotated[str, typer.Argument(help="Above zero")]
+LocationOption = Annotated[str, typer.Option("--from", "--to", help="Account of the firm outside, such as bank:main")]
+AssetOption = Annotated[str, typer.Option(help="Asset")]
+ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
+
+
+@app.command()
+def pay(
+    account: AccountArgument,
+    amount: AmountArgument,
+    location: LocationOption,
+    reason: ReasonOption,
+    asset: AssetOption = "USDT",
+    assessment: Annotated[bool, typer.Option(help="It pays what the member was assessed for")] = False,
+    by: ByOption = "",
+) -> None:
+    """Pay into the clearing fund, into the house's capital, or what a member was assessed for."""
+    _move(account, to_e8(amount), location, reason, asset, "ASSESSMENT" if assessment else "FUND", by)
+
+
+@app.command()
+def withdraw(
+    account: AccountArgument,
+    amount: AmountArgument,
+    location: LocationOption,
+    reason: ReasonOption,
+    asset: AssetOption = "USDT",
+    by: ByOption = "",
+) -> None:
+    """Pay a share out, as far as it is free: no round holds it, and its member is not in default."""
+    _move(account, -to_e8(amount), location, reason, asset, "FUND", by)
+
+
+def _move(account: str, amount_e8: int, location: str, reason: str, asset: str, purpose: str, by: str) -> None:
+    purpose = "CAPITAL" if account == CAPITAL else purpose
+    command = m.MoveFund(ids.random_id(), account, asset, amount_e8, location, purpose, named(by), reason)
+    with operator(settings().kafka) as hand:
+        entry = hand.move_fund(command)
+    print(f"{entry.entry_id} is booked: {from_e8(amount_e8)} {asset}")
+
+
+@app.command(name="list")
+def list_shares(as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False) -> None:
+    """Show all shares, the house's capital, and what members still owe of assessments (negative)."""
+    rows: list[dict[str, Any]] = [
+        {"account": name, "asset": asset, "amount": from_e8(amount_e8)}
+        for _, name, books in states()
+        if name.startswith(PREFIXES)
+        for asset, amount_e8 in sorted(books.get("balances", {}).items())
+        if amount_e8
+    ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("account", "asset", "amount", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row["account"], row["asset"], row["amount"])
+    Console(highlight=False, soft_wrap=True).print(table if rows else "the clearing fund is empty")
+
+
+@app.command()
+def size(
+    asset: Annotated[str, typer.Option(help="Settlement asset of the contracts")] = "USDT",
+    shock: Annotated[list[str] | None, typer.Option(help="A move of all marks such as -0.2; may come again")] = None,
+    floor: Annotated[str, typer.Option(help="Least share of a member")] = "0",
+    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+) -> None:
+    """How large the fund must be for the two members with the largest losses beyond their margin, and whose it is."""
+    with reports.reading(form, "fund") as (log, seconds):
+        books, known, prices = drills.read(log, seconds, None)
+    shocks_e8 = tuple(drills.number("shock", one) for one in shock) if shock else drill.SHOCKS_E8
+    setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=drills.number("floor", floor))
+    found = drill.run(books, known, prices, setting)
+    rows = _sized(found)
+    if form == "csv":
+        table = csv.writer(sys.stdout, lineterminator="\r\n")
+        table.writerow(COLUMNS)
+        table.writerows(rows)
+    elif form == "json":
+        members = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        print(
+            json.dumps({"size": from_e8(found.sizing.size_e8), "scenario": found.sizing.scenario, "members": members})
+        )
+    else:
+        shown = Table(*COLUMNS, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*row)
+        console = Console(highlight=False)
+        console.print(
+            f"size {from_e8(found.sizing.size_e8)} {asset}, decided by {found.sizing.scenario or 'no scenario'}"
+        )
+        console.print(shown)
+
+
+def _sized(found: drill.Drill) -> list[tuple[str, str, str, str]]:
+    """One row per member; beyond_margin of those two that decide."""
+    beyond = dict(found.sizing.covered)
+    return [
+        (member, from_e8(margin_e8), from_e8(beyond.get(member, 0)), from_e8(found.shares_e8[member]))
+        for member, margin_e8 in sorted(found.margins_e8.items())
+    ]
