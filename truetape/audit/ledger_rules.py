@@ -66,7 +66,7 @@ class LedgerRules:
                 self._contracts.taken(f"{given.part}@{given.offset}", taken)
             case m.ParcelAnswered() as answered:
                 self._parcels.taken(f"{given.part}@{given.offset}", answered)
-            case m.AuctionChanged() | m.DeleveragingChanged() as changed:
+            case m.AuctionChanged() as changed:
                 self._parcels.decided(f"{given.part}@{given.offset}", changed)
             case m.ParkedDismissed() as dismissed:
                 self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)

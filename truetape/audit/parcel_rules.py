@@ -24,15 +24,13 @@ class ParcelRules:
         if event.state == "TAKEN" and not event.repeated:
             self._begin(where, event.parcel.parcel_id, event.parcel.account_id, event.parcel.legs)
 
-    def decided(self, where: str, event: m.AuctionChanged | m.DeleveragingChanged) -> None:
+    def decided(self, where: str, event: m.AuctionChanged) -> None:
         """What a home books of its own."""
-        if isinstance(event, m.DeleveragingChanged):
-            name = f"{event.parts[0].parcel_id}:home" if event.parts else ""
-        elif event.bid is None:
+        if event.bid is None:
             name = f"{event.auction_id}:fee"
         else:
             name = f"{ids.parcel_id(event.auction_id, event.bid.bid_id)}:home"
-        if isinstance(event, m.AuctionChanged) and event.change == "TAKEN" and event.bid is not None:
+        if event.change == "TAKEN" and event.bid is not None:
             sums = summed([*event.bid.legs, *event.legs])
             self._expect(
                 not any(sums.values()), "the two sides of a bid cancel out", where, event.account_id, "0 of each", sums

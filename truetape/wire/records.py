@@ -4473,132 +4473,6 @@ def decode_144(data: bytes) -> Any:
     return message
 
 
-def read_StartDeleveraging(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    v6: Any = None
-    v7, at = p.read_branch(data, at)
-    if v7:
-        v8, at = p.read_long(data, at)
-        v6 = v8
-    return m.StartDeleveraging(v1, v2, v3, v4, v5, v6), at
-
-
-def decode_145(data: bytes) -> Any:
-    message, at = read_StartDeleveraging(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_RankHolders(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    v5, at = p.read_long(data, at)
-    v6, at = p.read_long(data, at)
-    return m.RankHolders(v1, v2, v3, v4, v5, v6), at
-
-
-def decode_146(data: bytes) -> Any:
-    message, at = read_RankHolders(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_Holder(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_long(data, at)
-    v3, at = p.read_long(data, at)
-    v4, at = p.read_long(data, at)
-    v5, at = p.read_long(data, at)
-    v6, at = p.read_long(data, at)
-    return m.Holder(v1, v2, v3, v4, v5, v6), at
-
-
-def read_TellHolders(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_long(data, at)
-    v5, at = p.read_long(data, at)
-    v8: list[Any] = []
-    v7, at = p.read_count(data, at)
-    while v7 > 0:
-        v9, at = read_Holder(data, at)
-        v8.append(v9)
-        v7 -= 1
-        if v7 == 0:
-            v7, at = p.read_count(data, at)
-    v6 = tuple(v8)
-    return m.TellHolders(v1, v2, v3, v4, v5, v6), at
-
-
-def decode_147(data: bytes) -> Any:
-    message, at = read_TellHolders(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_ChooseReceiver(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    return m.ChooseReceiver(v1, v2, v3, v4), at
-
-
-def decode_148(data: bytes) -> Any:
-    message, at = read_ChooseReceiver(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_StartPorting(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
-    return m.StartPorting(v1, v2, v3, v4, v5), at
-
-
-def decode_149(data: bytes) -> Any:
-    message, at = read_StartPorting(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_AnswerPorting(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_boolean(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
-    v7: Any = None
-    v8, at = p.read_branch(data, at)
-    if v8:
-        v9, at = p.read_long(data, at)
-        v7 = v9
-    return m.AnswerPorting(v1, v2, v3, v4, v5, v6, v7), at
-
-
-def decode_150(data: bytes) -> Any:
-    message, at = read_AnswerPorting(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
 def read_ParcelAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
@@ -4631,7 +4505,7 @@ def read_ParcelAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
     return m.ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
 
 
-def decode_151(data: bytes) -> Any:
+def decode_145(data: bytes) -> Any:
     message, at = read_ParcelAnswered(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
@@ -4646,7 +4520,7 @@ def read_ParcelsAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
     return m.ParcelsAskedAgain(v1, v2, v3, v4), at
 
 
-def decode_152(data: bytes) -> Any:
+def decode_146(data: bytes) -> Any:
     message, at = read_ParcelsAskedAgain(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
@@ -4752,244 +4626,8 @@ def read_AuctionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     ), at
 
 
-def decode_153(data: bytes) -> Any:
+def decode_147(data: bytes) -> Any:
     message, at = read_AuctionChanged(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_HoldersRanked(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
-    v8: list[Any] = []
-    v7, at = p.read_count(data, at)
-    while v7 > 0:
-        v9, at = read_Holder(data, at)
-        v8.append(v9)
-        v7 -= 1
-        if v7 == 0:
-            v7, at = p.read_count(data, at)
-    v6 = tuple(v8)
-    v12: dict[str, Any] = {}
-    v11, at = p.read_count(data, at)
-    while v11 > 0:
-        v13, at = p.read_string(data, at)
-        v14, at = p.read_long(data, at)
-        v12[v13] = v14
-        v11 -= 1
-        if v11 == 0:
-            v11, at = p.read_count(data, at)
-    v10 = v12
-    v17: dict[str, Any] = {}
-    v16, at = p.read_count(data, at)
-    while v16 > 0:
-        v18, at = p.read_string(data, at)
-        v19, at = p.read_string(data, at)
-        v17[v18] = v19
-        v16 -= 1
-        if v16 == 0:
-            v16, at = p.read_count(data, at)
-    v15 = v17
-    return m.HoldersRanked(v1, v2, v3, v4, v5, v6, v10, v15), at
-
-
-def decode_154(data: bytes) -> Any:
-    message, at = read_HoldersRanked(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_DeleveragingPart(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_long(data, at)
-    v4, at = p.read_long(data, at)
-    v5, at = read_Holder(data, at)
-    v6, at = p.read_long(data, at)
-    v7, at = p.read_long(data, at)
-    return m.DeleveragingPart(v1, v2, v3, v4, v5, v6, v7), at
-
-
-def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
-    v7, at = p.read_string(data, at)
-    v8, at = p.read_long(data, at)
-    v9, at = p.read_long(data, at)
-    v10, at = p.read_long(data, at)
-    v11, at = p.read_long(data, at)
-    v12, at = p.read_long(data, at)
-    v15: list[Any] = []
-    v14, at = p.read_count(data, at)
-    while v14 > 0:
-        v16, at = read_Holder(data, at)
-        v15.append(v16)
-        v14 -= 1
-        if v14 == 0:
-            v14, at = p.read_count(data, at)
-    v13 = tuple(v15)
-    v19: list[Any] = []
-    v18, at = p.read_count(data, at)
-    while v18 > 0:
-        v20, at = read_DeleveragingPart(data, at)
-        v19.append(v20)
-        v18 -= 1
-        if v18 == 0:
-            v18, at = p.read_count(data, at)
-    v17 = tuple(v19)
-    v23: list[Any] = []
-    v22, at = p.read_count(data, at)
-    while v22 > 0:
-        v24, at = read_ParcelLeg(data, at)
-        v23.append(v24)
-        v22 -= 1
-        if v22 == 0:
-            v22, at = p.read_count(data, at)
-    v21 = tuple(v23)
-    v25, at = p.read_string(data, at)
-    v28: dict[str, Any] = {}
-    v27, at = p.read_count(data, at)
-    while v27 > 0:
-        v29, at = p.read_string(data, at)
-        v30, at = p.read_long(data, at)
-        v28[v29] = v30
-        v27 -= 1
-        if v27 == 0:
-            v27, at = p.read_count(data, at)
-    v26 = v28
-    v33: dict[str, Any] = {}
-    v32, at = p.read_count(data, at)
-    while v32 > 0:
-        v34, at = p.read_string(data, at)
-        v35, at = p.read_string(data, at)
-        v33[v34] = v35
-        v32 -= 1
-        if v32 == 0:
-            v32, at = p.read_count(data, at)
-    v31 = v33
-    v36, at = p.read_string(data, at)
-    return m.DeleveragingChanged(
-        v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v17, v21, v25, v26, v31, v36
-    ), at
-
-
-def decode_155(data: bytes) -> Any:
-    message, at = read_DeleveragingChanged(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_ReceiverChosen(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    return m.ReceiverChosen(v1, v2, v3, v4, v5), at
-
-
-def decode_156(data: bytes) -> Any:
-    message, at = read_ReceiverChosen(data, 5)
-    if at != len(data):
-        raise ValueError("bytes left over after the record")
-    return message
-
-
-def read_PortingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
-    v7, at = p.read_string(data, at)
-    v8, at = p.read_boolean(data, at)
-    v9, at = p.read_string(data, at)
-    v10, at = p.read_string(data, at)
-    v11, at = p.read_long(data, at)
-    v12: Any = None
-    v13, at = p.read_branch(data, at)
-    if v13:
-        v14, at = p.read_long(data, at)
-        v12 = v14
-    v15, at = p.read_long(data, at)
-    v18: dict[str, Any] = {}
-    v17, at = p.read_count(data, at)
-    while v17 > 0:
-        v19, at = p.read_string(data, at)
-        v20, at = p.read_long(data, at)
-        v18[v19] = v20
-        v17 -= 1
-        if v17 == 0:
-            v17, at = p.read_count(data, at)
-    v16 = v18
-    v23: dict[str, Any] = {}
-    v22, at = p.read_count(data, at)
-    while v22 > 0:
-        v24, at = p.read_string(data, at)
-        v25, at = p.read_long(data, at)
-        v23[v24] = v25
-        v22 -= 1
-        if v22 == 0:
-            v22, at = p.read_count(data, at)
-    v21 = v23
-    v26, at = p.read_string(data, at)
-    v29: dict[str, Any] = {}
-    v28, at = p.read_count(data, at)
-    while v28 > 0:
-        v30, at = p.read_string(data, at)
-        v31, at = p.read_long(data, at)
-        v29[v30] = v31
-        v28 -= 1
-        if v28 == 0:
-            v28, at = p.read_count(data, at)
-    v27 = v29
-    v34: dict[str, Any] = {}
-    v33, at = p.read_count(data, at)
-    while v33 > 0:
-        v35, at = p.read_string(data, at)
-        v36, at = p.read_string(data, at)
-        v34[v35] = v36
-        v33 -= 1
-        if v33 == 0:
-            v33, at = p.read_count(data, at)
-    v32 = v34
-    v37, at = p.read_string(data, at)
-    return m.PortingChanged(
-        meta=v1,
-        command_id=v2,
-        account_id=v3,
-        port_id=v4,
-        member_id=v5,
-        receiver_id=v6,
-        state=v7,
-        is_done=v8,
-        actor=v9,
-        reason=v10,
-        deadline_us=v11,
-        capacity_e8=v12,
-        attempt=v15,
-        positions=v16,
-        balances=v21,
-        detail=v26,
-        numbers=v27,
-        ids=v32,
-        requested_by=v37,
-    ), at
-
-
-def decode_157(data: bytes) -> Any:
-    message, at = read_PortingChanged(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -5003,7 +4641,7 @@ def read_SetMember(data: bytes, at: i64) -> tuple[Any, i64]:
     return m.SetMember(v1, v2, v3, v4), at
 
 
-def decode_158(data: bytes) -> Any:
+def decode_148(data: bytes) -> Any:
     message, at = read_SetMember(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
@@ -5019,7 +4657,7 @@ def read_MemberSet(data: bytes, at: i64) -> tuple[Any, i64]:
     return m.MemberSet(v1, v2, v3, v4, v5), at
 
 
-def decode_159(data: bytes) -> Any:
+def decode_149(data: bytes) -> Any:
     message, at = read_MemberSet(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
@@ -7848,118 +7486,6 @@ def encode_144(message: Any) -> bytes:
     return b"".join(out)
 
 
-def write_StartDeleveraging(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.instrument_id)
-    p.write_string(out, value.reason)
-    p.write_string(out, value.requested_by)
-    v1 = value.price_e8
-    if v1 is None:
-        out.append(b"\x00")
-    else:
-        out.append(b"\x02")
-        p.write_long(out, v1)
-
-
-def encode_145(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x91"]
-    write_StartDeleveraging(out, message)
-    return b"".join(out)
-
-
-def write_RankHolders(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.round_id)
-    p.write_string(out, value.instrument_id)
-    p.write_long(out, value.quantity_e8)
-    p.write_long(out, value.attempt)
-
-
-def encode_146(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x92"]
-    write_RankHolders(out, message)
-    return b"".join(out)
-
-
-def write_Holder(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.account_id)
-    p.write_long(out, value.quantity_e8)
-    p.write_long(out, value.profit_e8)
-    p.write_long(out, value.cost_e8)
-    p.write_long(out, value.notional_e8)
-    p.write_long(out, value.equity_e8)
-
-
-def write_TellHolders(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.round_id)
-    p.write_long(out, value.attempt)
-    p.write_long(out, value.partition)
-    v1 = value.holders
-    if v1:
-        p.write_long(out, len(v1))
-        for v2 in v1:
-            write_Holder(out, v2)
-    out.append(b"\x00")
-
-
-def encode_147(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x93"]
-    write_TellHolders(out, message)
-    return b"".join(out)
-
-
-def write_ChooseReceiver(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.receiver_id)
-    p.write_string(out, value.requested_by)
-
-
-def encode_148(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x94"]
-    write_ChooseReceiver(out, message)
-    return b"".join(out)
-
-
-def write_StartPorting(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.member_id)
-    p.write_long(out, value.deadline_us)
-    p.write_string(out, value.requested_by)
-
-
-def encode_149(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x95"]
-    write_StartPorting(out, message)
-    return b"".join(out)
-
-
-def write_AnswerPorting(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.receiver_id)
-    p.write_boolean(out, value.accepted)
-    p.write_string(out, value.reason)
-    p.write_string(out, value.requested_by)
-    v1 = value.capacity_e8
-    if v1 is None:
-        out.append(b"\x00")
-    else:
-        out.append(b"\x02")
-        p.write_long(out, v1)
-
-
-def encode_150(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x96"]
-    write_AnswerPorting(out, message)
-    return b"".join(out)
-
-
 def write_ParcelAnswered(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.command_id)
@@ -7985,8 +7511,8 @@ def write_ParcelAnswered(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_151(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x97"]
+def encode_145(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x91"]
     write_ParcelAnswered(out, message)
     return b"".join(out)
 
@@ -7998,8 +7524,8 @@ def write_ParcelsAskedAgain(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.attempt)
 
 
-def encode_152(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x98"]
+def encode_146(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x92"]
     write_ParcelsAskedAgain(out, message)
     return b"".join(out)
 
@@ -8067,179 +7593,9 @@ def write_AuctionChanged(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
 
 
-def encode_153(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x99"]
+def encode_147(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x93"]
     write_AuctionChanged(out, message)
-    return b"".join(out)
-
-
-def write_HoldersRanked(out: list[bytes], value: Any) -> None:
-    write_Meta(out, value.meta)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.round_id)
-    p.write_long(out, value.attempt)
-    p.write_string(out, value.instrument_id)
-    v1 = value.holders
-    if v1:
-        p.write_long(out, len(v1))
-        for v2 in v1:
-            write_Holder(out, v2)
-    out.append(b"\x00")
-    v3 = value.numbers
-    if v3:
-        p.write_long(out, len(v3))
-        for v5, v4 in v3.items():
-            p.write_string(out, v5)
-            p.write_long(out, v4)
-    out.append(b"\x00")
-    v6 = value.ids
-    if v6:
-        p.write_long(out, len(v6))
-        for v8, v7 in v6.items():
-            p.write_string(out, v8)
-            p.write_string(out, v7)
-    out.append(b"\x00")
-
-
-def encode_154(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9a"]
-    write_HoldersRanked(out, message)
-    return b"".join(out)
-
-
-def write_DeleveragingPart(out: list[bytes], value: Any) -> None:
-    p.write_string(out, value.parcel_id)
-    p.write_string(out, value.account_id)
-    p.write_long(out, value.rank)
-    p.write_long(out, value.rate_e8)
-    write_Holder(out, value.holder)
-    p.write_long(out, value.quantity_e8)
-    p.write_long(out, value.paid_e8)
-
-
-def write_DeleveragingChanged(out: list[bytes], value: Any) -> None:
-    write_Meta(out, value.meta)
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.round_id)
-    p.write_string(out, value.instrument_id)
-    p.write_string(out, value.state)
-    p.write_string(out, value.change)
-    p.write_long(out, value.price_e8)
-    p.write_long(out, value.quantity_e8)
-    p.write_long(out, value.left_e8)
-    p.write_long(out, value.attempt)
-    p.write_long(out, value.partition)
-    v1 = value.holders
-    if v1:
-        p.write_long(out, len(v1))
-        for v2 in v1:
-            write_Holder(out, v2)
-    out.append(b"\x00")
-    v3 = value.parts
-    if v3:
-        p.write_long(out, len(v3))
-        for v4 in v3:
-            write_DeleveragingPart(out, v4)
-    out.append(b"\x00")
-    v5 = value.legs
-    if v5:
-        p.write_long(out, len(v5))
-        for v6 in v5:
-            write_ParcelLeg(out, v6)
-    out.append(b"\x00")
-    p.write_string(out, value.detail)
-    v7 = value.numbers
-    if v7:
-        p.write_long(out, len(v7))
-        for v9, v8 in v7.items():
-            p.write_string(out, v9)
-            p.write_long(out, v8)
-    out.append(b"\x00")
-    v10 = value.ids
-    if v10:
-        p.write_long(out, len(v10))
-        for v12, v11 in v10.items():
-            p.write_string(out, v12)
-            p.write_string(out, v11)
-    out.append(b"\x00")
-    p.write_string(out, value.requested_by)
-
-
-def encode_155(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9b"]
-    write_DeleveragingChanged(out, message)
-    return b"".join(out)
-
-
-def write_ReceiverChosen(out: list[bytes], value: Any) -> None:
-    write_Meta(out, value.meta)
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.receiver_id)
-    p.write_string(out, value.requested_by)
-
-
-def encode_156(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9c"]
-    write_ReceiverChosen(out, message)
-    return b"".join(out)
-
-
-def write_PortingChanged(out: list[bytes], value: Any) -> None:
-    write_Meta(out, value.meta)
-    p.write_string(out, value.command_id)
-    p.write_string(out, value.account_id)
-    p.write_string(out, value.port_id)
-    p.write_string(out, value.member_id)
-    p.write_string(out, value.receiver_id)
-    p.write_string(out, value.state)
-    p.write_boolean(out, value.is_done)
-    p.write_string(out, value.actor)
-    p.write_string(out, value.reason)
-    p.write_long(out, value.deadline_us)
-    v1 = value.capacity_e8
-    if v1 is None:
-        out.append(b"\x00")
-    else:
-        out.append(b"\x02")
-        p.write_long(out, v1)
-    p.write_long(out, value.attempt)
-    v2 = value.positions
-    if v2:
-        p.write_long(out, len(v2))
-        for v4, v3 in v2.items():
-            p.write_string(out, v4)
-            p.write_long(out, v3)
-    out.append(b"\x00")
-    v5 = value.balances
-    if v5:
-        p.write_long(out, len(v5))
-        for v7, v6 in v5.items():
-            p.write_string(out, v7)
-            p.write_long(out, v6)
-    out.append(b"\x00")
-    p.write_string(out, value.detail)
-    v8 = value.numbers
-    if v8:
-        p.write_long(out, len(v8))
-        for v10, v9 in v8.items():
-            p.write_string(out, v10)
-            p.write_long(out, v9)
-    out.append(b"\x00")
-    v11 = value.ids
-    if v11:
-        p.write_long(out, len(v11))
-        for v13, v12 in v11.items():
-            p.write_string(out, v13)
-            p.write_string(out, v12)
-    out.append(b"\x00")
-    p.write_string(out, value.requested_by)
-
-
-def encode_157(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9d"]
-    write_PortingChanged(out, message)
     return b"".join(out)
 
 
@@ -8250,8 +7606,8 @@ def write_SetMember(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.member_id)
 
 
-def encode_158(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9e"]
+def encode_148(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x94"]
     write_SetMember(out, message)
     return b"".join(out)
 
@@ -8264,8 +7620,8 @@ def write_MemberSet(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.member_id)
 
 
-def encode_159(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x9f"]
+def encode_149(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x95"]
     write_MemberSet(out, message)
     return b"".join(out)
 
@@ -8420,16 +7776,6 @@ DECODERS: dict[int, Any] = {
     147: decode_147,
     148: decode_148,
     149: decode_149,
-    150: decode_150,
-    151: decode_151,
-    152: decode_152,
-    153: decode_153,
-    154: decode_154,
-    155: decode_155,
-    156: decode_156,
-    157: decode_157,
-    158: decode_158,
-    159: decode_159,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -8559,19 +7905,9 @@ ENCODERS: dict[Any, Any] = {
     m.StartAuction: encode_142,
     m.BidAuction: encode_143,
     m.EndAuction: encode_144,
-    m.StartDeleveraging: encode_145,
-    m.RankHolders: encode_146,
-    m.TellHolders: encode_147,
-    m.ChooseReceiver: encode_148,
-    m.StartPorting: encode_149,
-    m.AnswerPorting: encode_150,
-    m.ParcelAnswered: encode_151,
-    m.ParcelsAskedAgain: encode_152,
-    m.AuctionChanged: encode_153,
-    m.HoldersRanked: encode_154,
-    m.DeleveragingChanged: encode_155,
-    m.ReceiverChosen: encode_156,
-    m.PortingChanged: encode_157,
-    m.SetMember: encode_158,
-    m.MemberSet: encode_159,
+    m.ParcelAnswered: encode_145,
+    m.ParcelsAskedAgain: encode_146,
+    m.AuctionChanged: encode_147,
+    m.SetMember: encode_148,
+    m.MemberSet: encode_149,
 }
