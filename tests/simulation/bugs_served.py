@@ -62,6 +62,6 @@ SERVED_BUGS: Final[dict[str, Bug]] = {
 FOUND_BY: Final = {
     "position kept beside the views": 4, "views take void records": 29, "retry answered anew": 4,
     "retry makes a new order": 4, "answers believe void records": 48, "reads wait for nothing": 5,
-    "reads are not confirmed": 57,
+    "reads are not confirmed": 126,
 }  # fmt: skip
 """Where the search for a bug begins: the seed that found it last. Any of the next twenty will do."""

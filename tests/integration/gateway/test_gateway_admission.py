@@ -22,6 +22,7 @@ PARAMETERS = {
     "order_id": "0" * 32,
     "instrument_id": "BTC-USDT",
     "trade_id": "0" * 32,
+    "auction_id": "0" * 32,
     "day": "2026-11-26",
     "key_id": "no-such-key",
     "id": "1",
