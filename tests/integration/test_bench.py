@@ -14,7 +14,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 @pytest.mark.parametrize(
     ("name", "arguments", "figures"),
     [
-        ("clearing", ("--fills", "2000", "--no-faust"), {"fills_per_core_second", "fills"}),
+        pytest.param(
+            "clearing",
+            ("--fills", "2000", "--no-faust"),
+            {"fills_per_core_second", "fills"},
+            marks=LONGER,
+        ),
         pytest.param(
             "restore",
             ("--orders", "200", "--kills", "1"),

@@ -1,5 +1,6 @@
 """All services over the servers of this session's lane: containers where a Docker engine runs, else processes."""
 
+import os
 import subprocess
 import sys
 import time
@@ -49,6 +50,7 @@ def test_orders_fill_clear_and_audit(services: Stack) -> None:
     assert report["equal"] is True
 
 
+@pytest.mark.skipif("TRUETAPE_NO_DEMO" in os.environ, reason="TRUETAPE_NO_DEMO: the demo runs by itself, in Compose")
 def test_the_demo_ends_well_and_says_where_to_look(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "home", free_base())  # Of its own: other tests break the books of theirs on purpose.
     options = ["--home", str(stack.home.path), "--port-base", str(stack.port_base)]
