@@ -19,7 +19,7 @@ from tests.simulation.swarm import KINDS, SECOND, plan_of
 from tests.simulation.system import System
 
 ROOT = Path(__file__).parents[2]
-SEEDS = int(os.environ.get("TRUETAPE_SEEDS", "300"))
+SEEDS = int(os.environ.get("TRUETAPE_SEEDS", "200"))
 ENOUGH = 1_000
 """So many seeds meet every rare situation."""
 REGRESSIONS = {
