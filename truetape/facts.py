@@ -4,8 +4,6 @@ A fact counts once a partition of the ledger has taken it; `partitions` says how
 until somebody has named it.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,7 +13,7 @@ from msgspec.structs import replace
 from truetape.instruments import text_of
 from truetape.messages import ContractFact, ContractFactKind, ContractFactTaken, FixingMissing
 from truetape.money import from_e8
-from truetape.statement import guarded
+from truetape.sheets import sheet
 
 COLUMNS: Final = (
     "effective_at", "kind", "state", "price", "rate", "elapsed_seconds", "funding_index", "source", "requested_by",
@@ -91,11 +89,7 @@ def plain(one: Told) -> dict[str, Any]:
 
 def as_csv(found: Iterable[Told]) -> str:
     """One row per fact."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    table.writerows([guarded(cell) for cell in cells(one)] for one in found)
-    return out.getvalue()
+    return sheet(COLUMNS, map(cells, found))
 
 
 def cells(one: Told) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Open interest and concentration: who holds how much of an instrument. From entries alone."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -9,7 +7,7 @@ from msgspec import Struct
 
 from truetape.messages import EntryBooked
 from truetape.money import ONE_E8, divide, from_e8
-from truetape.statement import guarded
+from truetape.sheets import sheet
 
 HOLDERS_SHOWN: Final = 10
 Held = Mapping[tuple[str, str], int]
@@ -116,8 +114,4 @@ def cells(one: Interest) -> tuple[str, ...]:
 
 def as_csv(found: Iterable[Interest]) -> str:
     """One row per instrument."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    table.writerows([guarded(cell) for cell in cells(one)] for one in found)
-    return out.getvalue()
+    return sheet(COLUMNS, map(cells, found))

@@ -5,10 +5,9 @@ day and was booked on the next is on the next one's statement, with both times. 
 opening.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +15,7 @@ from msgspec import Struct
 from truetape.errors import SetupError
 from truetape.messages import EntryBooked
 from truetape.money import from_e8
+from truetape.sheets import sheet
 
 DAY_US: Final = 86_400_000_000
 COLUMNS: Final = (
@@ -149,23 +149,10 @@ def moment(at_us: int) -> str:
 
 def as_csv(statement: Statement) -> str:
     """One row per line between one OPENING and one CLOSING row per asset, so that a spreadsheet can add it up."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    for total in statement.totals:
-        table.writerow(_bound("OPENING", total.asset, total.opening_e8))
-    table.writerows([guarded(cell) for cell in cells(row)] for row in statement.rows)
-    for total in statement.totals:
-        table.writerow(_bound("CLOSING", total.asset, total.closing_e8))
-    return out.getvalue()
+    openings = (_bound("OPENING", total.asset, total.opening_e8) for total in statement.totals)
+    closings = (_bound("CLOSING", total.asset, total.closing_e8) for total in statement.totals)
+    return sheet(COLUMNS, chain(openings, map(cells, statement.rows), closings))
 
 
 def _bound(kind: str, asset: str, balance_e8: int) -> list[str]:
-    return ["", "", "", kind, "", guarded(asset), "", from_e8(balance_e8), "", ""]
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: others' words (references, assets) may begin like one."""
-    if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not cell[1:2].isdigit()):
-        return "'" + cell
-    return cell
+    return ["", "", "", kind, "", asset, "", from_e8(balance_e8), "", ""]

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from services.clearing import contracts, ledger, standing, trades
 from services.clearing.contracts import HOUSE, Draft
+from services.clearing.margin import seen_by
 from services.clearing.state import (
     PARCELS_KEPT,
     UNKNOWN,
@@ -148,7 +149,7 @@ def _margin(state: State, given: Input, parcel: Parcel) -> tuple[str, str, dict[
     for leg in parcel.legs:
         if leg.ledger == who:
             cash[leg.asset] = fits(cash.get(leg.asset, 0) + leg.amount_e8)
-    seen = standing.published(given)
+    seen = seen_by(given)
     numbers: dict[str, int] = {}
     names: dict[str, str] = {}
     for asset, margin in standing.assessed(cash, made, seen).items():

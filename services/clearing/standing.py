@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from services.clearing import contracts, ledger, trades
 from services.clearing.contracts import Draft
+from services.clearing.margin import seen_by
 from services.clearing.state import UNKNOWN, State
 from truetape.contracts import value
 from truetape.margin.account import AssetMargin, Held, assess
@@ -42,11 +43,6 @@ class Standing(Struct, frozen=True):
     def maintenance_e8(self) -> int:
         """Maintenance excess; negative: below maintenance."""
         return self.margin.maintenance_excess_e8
-
-
-def published(given: Input) -> Published:
-    """Marks and reference data of a decision."""
-    return Published(given.tables.marks, given.tables.reference, given.at_us)
 
 
 def drafts(state: State, given: Input, account_id: str) -> dict[str, Draft]:
@@ -84,7 +80,7 @@ def assessed(account_balances: Mapping[str, int], made: Mapping[str, Draft], see
 
 def standing(state: State, given: Input, account_id: str, asset: str) -> Standing | None:
     """How an account stands in an asset; None without contracts that settle in it. Raises MarginError."""
-    made, seen = drafts(state, given, account_id), published(given)
+    made, seen = drafts(state, given, account_id), seen_by(given)
     cash = balances(state, account_id, made)
     margin = assessed(cash, made, seen).get(asset)
     if margin is None:

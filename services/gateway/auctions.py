@@ -9,9 +9,8 @@ from starlette.responses import Response
 from services.gateway import bids as r
 from services.gateway import rendering
 from services.gateway.administration import command_id_of
-from services.gateway.ledger import ask_ledger
+from services.gateway.ledger import carried_out
 from services.gateway.parsing import decimal, positive
-from services.gateway.problems import Problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
@@ -80,10 +79,8 @@ async def end_auction(call: Call) -> Response:
 
 
 async def _answered(call: Call, command: m.StartAuction | m.BidAuction | m.EndAuction) -> Response:
-    answer = await ask_ledger(call, command)
+    answer = await carried_out(call, command, "auction_refused")
     event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem("auction_refused", event.detail, command_id=command.command_id, reason=event.reason)
     shown = _shown(msgspec.to_builtins(event), event.meta.decided_at_us)
     return reply(shown, 200, position((answer.part, answer.offset)))
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import trade_requests as t
 from services.gateway.administration import command_id_of
-from services.gateway.ledger import ask_ledger
+from services.gateway.ledger import carried_out
 from services.gateway.parsing import decimal, positive
-from services.gateway.problems import Problem, field_problem
+from services.gateway.problems import field_problem
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api_trades as a
@@ -58,10 +58,8 @@ async def end_trade(call: Call) -> Response:
 
 
 async def _told(call: Call, command: m.TellTrade | m.EndTrade) -> Response:
-    answer = await ask_ledger(call, command)
+    answer = await carried_out(call, command, "trade_refused")
     event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem("trade_refused", event.detail, command_id=command.command_id, reason=event.reason)
     return reply(_shown(event), 200, position((answer.part, answer.offset)))
 
 

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
-from services.gateway.ledger import ask_ledger
-from services.gateway.problems import Problem
+from services.gateway.ledger import carried_out
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
@@ -94,10 +93,8 @@ async def judge_call(call: Call) -> Response:
 
 
 async def _acted(call: Call, command: m.ActOnCall) -> Response:
-    answer = await ask_ledger(call, command)
+    answer = await carried_out(call, command, "call_refused")
     event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem("call_refused", event.detail, command_id=command.command_id, reason=event.reason)
     shown = _shown(msgspec.to_builtins(event), event.meta.decided_at_us)
     return reply(shown, 200, position((answer.part, answer.offset)))
 

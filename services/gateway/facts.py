@@ -10,12 +10,11 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
-from services.gateway.ledger import ask_every_partition, ask_ledger
+from services.gateway.ledger import ask_every_partition, carried_out
 from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, position, reply
-from services.gateway.statements import CSV_TYPE
+from services.gateway.routing import Call, Routes, position, reply, sheet_reply
 from services.gateway.trading import SENDING
 from truetape import api_reports as a
 from truetape import clock, facts
@@ -76,7 +75,7 @@ async def list_facts(call: Call) -> Response:
     found = facts.history([*map(_missing, missing), *map(_taken, taken)])
     shown, cursor = _page(found, asked.limit)
     if asked.form == "csv":
-        return Response(facts.as_csv(shown), 200, media_type=CSV_TYPE)
+        return sheet_reply(facts.as_csv(shown))
     return reply(a.Facts([msgspec.convert(facts.plain(one), a.Fact) for one in shown], cursor))
 
 
@@ -167,10 +166,8 @@ async def correct_entry(call: Call) -> Response:
     command = m.CorrectEntry(
         command_id_of(call), asked.account_id, asked.entry_id, entry, asked.busted, call.key.key_id, asked.reason
     )
-    answer = await ask_ledger(call, command)
+    answer = await carried_out(call, command, "correction_refused")
     event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem("correction_refused", event.detail, command_id=command.command_id, reason=event.reason)
     at = rendering.moment(event.meta.decided_at_us)
     done = a.Corrected(event.entry_id, asked.entry_id, asked.account_id, event.meta.event_id, at)
     return reply(done, 200, position((answer.part, answer.offset)))
@@ -185,10 +182,8 @@ async def close_out(call: Call) -> Response:
         command_id_of(call), call.account_id, asked.instrument_id, positive("quantity", asked.quantity),
         call.key.key_id,
     )  # fmt: skip
-    answer = await ask_ledger(call, command)
+    answer = await carried_out(call, command, "close_out_refused")
     event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem("close_out_refused", event.detail, command_id=command.command_id, reason=event.reason)
     done = a.ClosedOut(
         command.command_id, event.instrument_id, from_e8(event.quantity_e8), from_e8(event.realised_e8),
         from_e8(event.long_e8), from_e8(event.short_e8), event.meta.event_id,

@@ -34,6 +34,15 @@ async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:
     return answer
 
 
+async def carried_out(call: Call, command: LedgerCommand, code: str) -> Answer:
+    """Send a command and wait for the event that carries it out. Raises Problem as ask_ledger does, and this one, with
+    clearing's reason, when it was refused."""
+    answer = await ask_ledger(call, command)
+    if isinstance(refused := answer.event, m.ClearingRefused):
+        raise Problem(code, refused.detail, command_id=command.command_id, reason=refused.reason)
+    return answer
+
+
 async def ask_every_partition(call: Call, fact: m.ContractFact) -> list[Answer]:
     """Send a fact to every partition of the ledger, and wait for all their answers.
 

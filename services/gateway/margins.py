@@ -1,5 +1,7 @@
 """Routes of margin: an account's report, and the margin classes and collateral that administrators set."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +13,7 @@ from services.gateway.administration import PROBLEMS, by, changed, command_id_of
 from services.gateway.margin_requests import CollateralRequest, MarginClassRequest
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import CREDIT, Query
-from services.gateway.routing import Call, Routes, reply
+from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api as a
 from truetape import api_reports as reports
 from truetape import clock
@@ -24,7 +26,6 @@ from truetape.margin.published import Published
 from truetape.margin.terms import class_from, class_shown, collateral_from, collateral_shown
 
 routes = Routes("margin")
-CSV_TYPE: Final = "text/csv; charset=utf-8"
 HELD: Final = Query(
     "positions in contracts",
     """
@@ -60,7 +61,7 @@ async def get_margin(call: Call) -> Response:
     except MarginError as error:
         raise Problem("margin_unknown", str(error)) from error
     if form == "csv":
-        return Response(report.as_csv(found), 200, media_type=CSV_TYPE)
+        return sheet_reply(report.as_csv(found))
     return reply(msgspec.convert(report.plain(account_id, found, seen), reports.Margin))
 
 
@@ -75,10 +76,8 @@ async def set_margin_class(call: Call) -> Response:
 
     Versions follow each other, so that nobody overwrites a change that he has not seen.
     """
-    try:
+    with _refusing("margin_class"):
         new = class_from(to_builtins(call.body(MarginClassRequest)))
-    except (MoneyError, ValueError, TypeError) as error:
-        raise field_problem("margin_class", str(error)) from error
     return await changed(call, m.SetMarginClass(command_id_of(call), by(call), new))
 
 
@@ -95,10 +94,8 @@ async def list_margin_classes(call: Call) -> Response:
             problems=PROBLEMS)  # fmt: skip
 async def set_collateral(call: Call) -> Response:
     """Define or change how an asset counts as collateral for contracts that settle in another."""
-    try:
+    with _refusing("collateral"):
         new = collateral_from(to_builtins(call.body(CollateralRequest)))
-    except (MoneyError, ValueError, TypeError) as error:
-        raise field_problem("collateral", str(error)) from error
     return await changed(call, m.SetCollateral(command_id_of(call), by(call), new))
 
 
@@ -109,3 +106,12 @@ async def list_collateral(call: Call) -> Response:
     known = call.gateway.bus.reference.collateral
     shown = [collateral_shown(known[name]) for name in sorted(known)]
     return reply(msgspec.convert({"collateral": shown}, reports.CollateralAssets))
+
+
+@contextmanager
+def _refusing(field: str) -> Iterator[None]:
+    """Whatever cannot be read from a body is said of this field."""
+    try:
+        yield
+    except (MoneyError, ValueError, TypeError) as error:
+        raise field_problem(field, str(error)) from error

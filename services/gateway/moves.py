@@ -8,7 +8,7 @@ from services.gateway import otcview, rendering
 from services.gateway import trade_requests as t
 from services.gateway.administration import command_id_of
 from services.gateway.bus import Answer
-from services.gateway.ledger import LedgerCommand, ask_ledger
+from services.gateway.ledger import carried_out
 from services.gateway.parsing import positive
 from services.gateway.problems import Problem
 from services.gateway.queries import Query
@@ -57,7 +57,7 @@ async def _quantity_e8(call: Call, leg_id: str) -> int:
 
 async def _move(call: Call, leg_id: str, kind: str, shares: tuple[m.LegShare, ...], reference: str) -> Response:
     command = m.MoveLeg(command_id_of(call), call.account_id, leg_id, kind, shares, reference, call.key.key_id)
-    return _answered(await _asked(call, command), _move_shown)
+    return _answered(await carried_out(call, command, "move_refused"), _move_shown)
 
 
 @routes.add("POST", "/v1/trades/moves/end", "trade", body=t.EndMoveRequest, answers={200: a.Move}, problems=_PROBLEMS)
@@ -65,7 +65,7 @@ async def end_move(call: Call) -> Response:
     """Take a give-up or allocation back before it is decided."""
     asked = call.body(t.EndMoveRequest)
     command = m.EndMove(command_id_of(call), call.account_id, asked.move_id, asked.reason, call.key.key_id)
-    return _answered(await _asked(call, command), _move_shown)
+    return _answered(await carried_out(call, command, "move_refused"), _move_shown)
 
 
 @routes.add("POST", "/v1/legs/answer", "trade", body=t.LegAnswerRequest, answers={200: a.LegAnswer},
@@ -77,7 +77,7 @@ async def answer_leg(call: Call) -> Response:
         command_id_of(call), call.account_id, asked.leg_id, asked.accepted, asked.reason, call.key.key_id
     )
     return _answered(
-        await _asked(call, command),
+        await carried_out(call, command, "move_refused"),
         lambda event: a.LegAnswer(event.leg.leg_id, event.trade_id, event.state, event.meta.event_id),
     )
 
@@ -89,7 +89,8 @@ async def agree_moves(call: Call) -> Response:
     asked = call.body(t.AgreementRequest)
     command = m.AgreeMoves(command_id_of(call), call.account_id, asked.from_account_id, asked.agreed, call.key.key_id)
     return _answered(
-        await _asked(call, command), lambda event: a.Agreement(event.from_id, event.agreed, event.meta.event_id)
+        await carried_out(call, command, "move_refused"),
+        lambda event: a.Agreement(event.from_id, event.agreed, event.meta.event_id),
     )
 
 
@@ -99,7 +100,7 @@ async def compress_legs(call: Call) -> Response:
     """Make one leg of all open legs of an account in a contract; its position stays as it is."""
     asked = call.body(t.CompressionRequest)
     command = m.CompressLegs(command_id_of(call), asked.account_id, asked.instrument_id, call.key.key_id)
-    return _answered(await _asked(call, command), _compressed)
+    return _answered(await carried_out(call, command, "move_refused"), _compressed)
 
 
 @routes.add("POST", "/v1/admin/nettings", "admin", body=t.NettingRequest, answers={200: a.PaymentInstructions},
@@ -108,15 +109,7 @@ async def net_payments(call: Call) -> Response:
     """Net what an account and the house owe each other of a day that is over into one instruction per asset."""
     asked = call.body(t.NettingRequest)
     command = m.NetPayments(command_id_of(call), asked.account_id, asked.value_date, call.key.key_id)
-    return _answered(await _asked(call, command, "netting_refused"), _netted)
-
-
-async def _asked(call: Call, command: LedgerCommand, code: str = "move_refused") -> Answer:
-    answer = await ask_ledger(call, command)
-    event: Any = answer.event
-    if isinstance(event, m.ClearingRefused):
-        raise Problem(code, event.detail, command_id=command.command_id, reason=event.reason)
-    return answer
+    return _answered(await carried_out(call, command, "netting_refused"), _netted)
 
 
 def _answered(answer: Answer, shown: Any) -> Response:

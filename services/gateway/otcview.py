@@ -4,8 +4,6 @@ Both parties of a trade see both legs. Of a give-up or allocation the giving acc
 own. What risk saw of an account's margin stands in that account's own records, and only it sees those numbers.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -14,6 +12,7 @@ from msgspec.structs import astuple
 from services.gateway import rendering
 from truetape import api_trades as a
 from truetape.money import from_e8
+from truetape.sheets import sheet
 
 Row = dict[str, Any]
 DECISIONS: Final = ("TradeChanged", "MoveChanged")
@@ -160,22 +159,14 @@ SHOWN: Final = (
 def trades_csv(trades: Iterable[a.Trade]) -> str:
     """One line per trade; accounts that are waited for are separated by spaces."""
     rows = [(*(getattr(one, name) for name in SHOWN), " ".join(one.waits_for)) for one in trades]
-    return _csv((*SHOWN, "waits_for"), rows)
+    return sheet((*SHOWN, "waits_for"), rows)
 
 
 def history_csv(one: a.TradeHistory) -> str:
     """One line per record."""
-    return _csv(a.TradeStep.__struct_fields__, map(astuple, one.history))
+    return sheet(a.TradeStep.__struct_fields__, map(astuple, one.history))
 
 
 def legs_csv(legs: Iterable[a.Leg]) -> str:
     """One line per leg."""
-    return _csv(a.Leg.__struct_fields__, map(astuple, legs))
-
-
-def _csv(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
-    return text.getvalue()
+    return sheet(a.Leg.__struct_fields__, map(astuple, legs))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BODY_MAX: Final = 64 * 1024
 BODY_SECONDS: Final = 5.0
 JSON_TYPE: Final = "application/json"
+CSV_TYPE: Final = "text/csv; charset=utf-8"
 POSITION_HEADER: Final = "Truetape-Position"
 REQUEST_ID_HEADER: Final = "Truetape-Request-Id"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -243,6 +244,11 @@ def request_id_of(headers: Mapping[bytes, bytes], new_id: Callable[[], str] = id
 def reply(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     return Response(msgspec.json.encode(answer), status, dict(headers or {}), JSON_TYPE)
+
+
+def sheet_reply(text: str) -> Response:
+    """A CSV answer."""
+    return Response(text, 200, media_type=CSV_TYPE)
 
 
 def position(*places: tuple[Part, int]) -> dict[str, str]:

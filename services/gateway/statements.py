@@ -10,7 +10,7 @@ from services.gateway import otcview
 from services.gateway import requests as r
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, reply
+from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api_reports as a
 from truetape import interest, statement
 from truetape.errors import SetupError
@@ -19,7 +19,6 @@ from truetape.statement import Booked
 routes = Routes("reports")
 LINES_MAX: Final = 50_000
 HELD_MAX: Final = 1_000_000
-CSV_TYPE: Final = "text/csv; charset=utf-8"
 _VIEWS: Final = ("view_behind", "view_unavailable", "report_too_large")
 
 OPENING: Final = Query(
@@ -94,4 +93,4 @@ def _bound(count: int, limit: int, words: str) -> None:
 
 
 def _as(form: str, table: str, answer: Any) -> Response:
-    return Response(table, 200, media_type=CSV_TYPE) if form == "csv" else reply(answer)
+    return sheet_reply(table) if form == "csv" else reply(answer)

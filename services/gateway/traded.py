@@ -10,8 +10,7 @@ from services.gateway import requests as r
 from services.gateway import trade_requests as t
 from services.gateway.problems import Problem
 from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, reply
-from services.gateway.statements import CSV_TYPE
+from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api_trades as a
 
 routes = Routes("trades")
@@ -73,7 +72,7 @@ async def list_trades(call: Call) -> Response:
     events = await call.gateway.reads.rows(EVENTS, [row["trade_id"] for row in found])
     shown = [otcview.trade(row, events, call.account_id) for row in found]
     if asked.form == "csv":
-        return Response(otcview.trades_csv(shown), 200, media_type=CSV_TYPE)
+        return sheet_reply(otcview.trades_csv(shown))
     return reply(a.Trades(shown))
 
 
@@ -92,7 +91,7 @@ async def get_trade(call: Call) -> Response:
     events = await call.gateway.reads.rows(EVENTS, [trade_id])
     shown = otcview.history(rows[0], events, call.account_id)
     if form == "csv":
-        return Response(otcview.history_csv(shown), 200, media_type=CSV_TYPE)
+        return sheet_reply(otcview.history_csv(shown))
     return reply(shown)
 
 
@@ -108,7 +107,7 @@ async def list_legs(call: Call) -> Response:
     rows = await call.gateway.reads.rows(LEGS, call.account_id, states, states, asked.limit)
     shown = [otcview.leg(row) for row in rows]
     if asked.form == "csv":
-        return Response(otcview.legs_csv(shown), 200, media_type=CSV_TYPE)
+        return sheet_reply(otcview.legs_csv(shown))
     return reply(a.Legs(shown))
 
 

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from services.gateway import otcview
 from tests.unit.day import ACCOUNTS, DAY_US, PAIRS, Day
 from tests.unit.test_journal import hledger, needs_hledger
 from truetape import api_reports as api
-from truetape import interest, journal, statement
+from truetape import api_trades, interest, journal, sheets, statement
 from truetape import messages as m
 from truetape.commands import interest as interest_command
 from truetape.commands import statement as statement_command
@@ -86,8 +87,8 @@ def test_json_is_the_apis_answer_and_csv_adds_up() -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "@x", "-cmd", "\t=1"])
 def test_others_words_are_no_formulas(cell: str) -> None:
-    assert statement.guarded(cell) == "'" + cell
-    assert statement.guarded("-12.5") == "-12.5" and statement.guarded("wire 7") == "wire 7"
+    assert sheets.guarded(cell) == "'" + cell
+    assert sheets.guarded("-12.5") == "-12.5" and sheets.guarded("wire 7") == "wire 7"
 
 
 @needs_hledger
@@ -152,3 +153,12 @@ def test_a_position_that_is_closed_is_not_open() -> None:
     day = Day(1, 3)
     closed = msgspec.structs.replace(day.entries[-1], account_id="ann", position=flat)
     assert interest.interest(interest.held_by([closed])) == []
+
+
+def test_what_the_other_party_says_of_a_trade_is_no_formula_either() -> None:
+    told = api_trades.Trade(
+        "t", "NOVATION", '=HYPERLINK("http://x")', "ALLEGED", "ann", "ann", "bob", "BTC-USDT-PERP", "1", "-2.5",
+        ["bob"], "", "", "", "@detail", [], [],
+    )  # fmt: skip
+    [row] = csv.DictReader(io.StringIO(otcview.trades_csv([told])))
+    assert (row["reference"], row["detail"], row["price"]) == ("'" + told.reference, "'@detail", "-2.5")

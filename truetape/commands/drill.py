@@ -1,6 +1,5 @@
 """`truetape drill`: exercises on recorded data. Nothing is written."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from truetape.errors import MoneyError, SetupError
 from truetape.happenings import Log, Part
 from truetape.money import from_e8, to_e8
 from truetape.restore import accepted
+from truetape.sheets import sheet
 from truetape.tape import Reader
 from truetape.topics import MARKET_MARKS, REFERENCE_EVENTS, Topic
 
@@ -66,9 +66,7 @@ def default(
     elif form == "json":
         print(json.dumps(drill.plain(found)))
     else:
-        table = csv.writer(sys.stdout, lineterminator="\r\n")
-        table.writerow(drill.COLUMNS)
-        table.writerows(drill.rows(found))
+        sys.stdout.write(sheet(drill.COLUMNS, drill.rows(found)))
 
 
 def number(name: str, text: str) -> int:

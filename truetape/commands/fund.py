@@ -1,6 +1,5 @@
 """`truetape fund`: the clearing fund and the house's capital: pay in and out, list, size. Needs Kafka alone."""
 
-import csv
 import json
 import sys
 from typing import Annotated, Any, Final
@@ -17,6 +16,7 @@ from truetape.default import drill
 from truetape.money import from_e8, to_e8
 from truetape.operator import operator
 from truetape.settings import settings
+from truetape.sheets import sheet
 
 app = typer.Typer(help="The clearing fund: pay in and out, list, size.", no_args_is_help=True)
 CAPITAL: Final = "house:capital"
@@ -98,9 +98,7 @@ def size(
     found = drill.run(books, known, prices, setting)
     rows = _sized(found)
     if form == "csv":
-        table = csv.writer(sys.stdout, lineterminator="\r\n")
-        table.writerow(COLUMNS)
-        table.writerows(rows)
+        sys.stdout.write(sheet(COLUMNS, rows))
     elif form == "json":
         members = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         print(

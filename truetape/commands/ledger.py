@@ -1,6 +1,5 @@
 """`truetape ledger`: the journal for other programs."""
 
-import csv
 import json
 import sys
 from contextlib import closing, nullcontext
@@ -19,7 +18,7 @@ from truetape.lots import first_in_first_out, moves
 from truetape.money import from_e8
 from truetape.restore import accepted
 from truetape.settings import Settings
-from truetape.statement import guarded
+from truetape.sheets import sheet
 from truetape.tape import Reader
 from truetape.telemetry import configure_logging
 from truetape.topics import ALL, CLEARING_ENTRIES
@@ -93,8 +92,7 @@ def sides(
     if form == "json":
         print(json.dumps([dict(zip(SIDES, row, strict=True)) for row in rows]))
     elif form == "csv":
-        table = csv.writer(sys.stdout, lineterminator="\r\n")
-        table.writerows([SIDES, *([guarded(cell) for cell in row] for row in rows)])
+        sys.stdout.write(sheet(SIDES, rows))
     else:
         shown = Table(*SIDES, box=None, pad_edge=False)
         for row in rows:

@@ -1,6 +1,5 @@
 """`truetape trades`: trades of two accounts, give-ups, allocations and legs, with access to Kafka alone."""
 
-import csv
 import getpass
 import json
 import sys
@@ -20,6 +19,7 @@ from truetape.errors import SetupError
 from truetape.money import from_e8, to_e8
 from truetape.operator import OtcCommand, operator
 from truetape.settings import settings
+from truetape.sheets import sheet
 
 app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting: list, move, accept, compress, net.")
 
@@ -186,9 +186,7 @@ def show(names: tuple[str, ...], rows: list[dict[str, Any]], form: str, nothing:
     if form == "json":
         print(json.dumps(rows))
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(_cells(names, rows))
+        sys.stdout.write(sheet(names, _cells(names, rows)))
     else:
         table = Table(*(name.removesuffix("_at_us") for name in names), box=None, pad_edge=False)
         for cells in _cells(names, rows):

@@ -1,7 +1,5 @@
 """The margin report: per settlement asset what an account has and needs, by which model, and each position's part."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -14,7 +12,8 @@ from truetape.margin.published import Published
 from truetape.margin.quoted import payoff
 from truetape.messages import EntryBooked
 from truetape.money import from_e8
-from truetape.statement import guarded, moment
+from truetape.sheets import sheet
+from truetape.statement import moment
 
 COLUMNS: Final = ("settlement_asset", "row", "name", "amount", "detail")
 """Of the CSV: one row for each number of the report."""
@@ -119,8 +118,4 @@ def rows(found: Iterable[AssetMargin]) -> Iterator[tuple[str, ...]]:
 
 def as_csv(found: Iterable[AssetMargin]) -> str:
     """One row per number."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\r\n")
-    table.writerow(COLUMNS)
-    table.writerows([guarded(cell) for cell in row] for row in rows(found))
-    return out.getvalue()
+    return sheet(COLUMNS, rows(found))
