@@ -20,9 +20,9 @@ Auction, default: `AuctionChanged` and `ParcelAnswered`, what of an account is s
 declaration to what comes back; `RoundOpened` to `RoundConfirmed`, what all partitions are asked for and book.
 
 Where: books in core, ledger, positions, contracts, trades, facts, volume, sides, parked; margin in marginrun, margin,
-standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; defaults in default, waterfalls,
-fund, rounds, kind, roundbook; trades of two in affirmation, bilateral, legs, moves, novation, pursuit, offsets,
-compression; what has to be paid in payments, netting.
+standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; defaults in default,
+waterfalls, fund, rounds, kind, roundbook; trades of two in affirmation, bilateral, legs, moves, novation, pursuit,
+offsets, compression; what has to be paid in payments, netting.
 
 Invariants:
 - the lines of every entry sum to zero per asset and per contract, and so do all balances of a partition;
