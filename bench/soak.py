@@ -1,9 +1,11 @@
 """Minutes of trading at a steady rate: does memory grow, do file descriptors leak, does the answer get slower?
 
-The rate is half of the highest that the same run found to be held, unless --rate says another. Memory is resident
-memory of each service, its slope by least squares after a fifth of the time (caches fill at first), in percent of its
-mean per ten minutes. The baseline is the p99 of answers in the first five minutes (a third of the run, when that is
-shorter); ratio is the last five's / the first's.
+The rate is half of the highest that the same run found to be held, unless --rate says another. Services remember the
+orders that ended last (`services/risk/account.py: CLOSED_ORDERS_KEPT`, `services/router/core.py: RETAINED_ORDERS`), so
+that memory grows until that many have ended: orders are traded for it beforehand, unless --fill says fewer. Memory is
+resident memory of each service, its slope by least squares after a fifth of the time (caches fill at first), in percent
+of its mean per ten minutes. The baseline is the p99 of answers in the first five minutes (a third of the run, when
+that is shorter); ratio is the last five's / the first's.
 """
 
 import argparse
@@ -14,16 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.load import Run, drive, introduce, ours
+from bench.load import ACCOUNTS, Run, drive, introduce, ours
 from bench.order_path import highest_held
 from bench.stage import publish, quantile, say, stage
+from services.risk.account import CLOSED_ORDERS_KEPT
+from services.router.core import RETAINED_ORDERS
 from truetape.commands.demo import gateway_url
 from truetape.dev import Stack
 from truetape.dev.services import SERVICES
+from truetape.topics import PARTITIONS
 
 SAMPLE_SECONDS = 5.0
 WINDOW_SECONDS = 300.0
 WARM_UP_SHARE = 0.2
+FILL_RATE = 200.0
 PAGE_BYTES = 4096
 
 
@@ -77,15 +83,21 @@ def windows(run: Run, begin: float, seconds: float) -> tuple[float, float]:
     return quantile(first, 0.99), quantile(last, 0.99)
 
 
-async def soak(stack: Stack, minutes: float, rate: float) -> None:
-    """Find the rate, trade, publish."""
+def remembered() -> int:
+    """Orders that must have ended before no service remembers more: of all accounts, and of all partitions."""
+    return max(len(ACCOUNTS) * CLOSED_ORDERS_KEPT, PARTITIONS * RETAINED_ORDERS)
+
+
+async def soak(stack: Stack, minutes: float, rate: float, fill: int) -> None:
+    """Find the rate, fill what is remembered, trade, publish."""
     keys = introduce(stack)
     urls, seconds = [gateway_url(stack.environment())], minutes * 60
     await drive(100, 5.0, ours(urls, keys))
     rate = rate or await highest_held(stack, urls, keys, 5.0) / 2
     if not rate:
         raise RuntimeError("this machine holds no rate: it has something else to do; try --rate")
-    say(f"{rate:g}/s for {minutes:g} minutes")
+    say(f"{fill} orders beforehand, then {rate:g}/s for {minutes:g} minutes")
+    await drive(FILL_RATE, fill / FILL_RATE, ours(urls, keys))
     samples = {service.name: Samples() for service in SERVICES}
     watching, begin = asyncio.create_task(watch(stack, samples)), time.time()
     run = await drive(rate, seconds, ours(urls, keys))
@@ -94,8 +106,9 @@ async def soak(stack: Stack, minutes: float, rate: float) -> None:
     found: dict[str, Any] = {name: rows.figures() for name, rows in samples.items()}
     grown = max(found[name]["percent_per_10_minutes"] for name in found)
     figures = {
-        "minutes": minutes, "rate_per_second": rate, "answered": len(run.answered), "failed": run.failed,
-        "p99_last_ms": round(last * 1e3, 1), "worst_percent_per_10_minutes": grown, "services": found,
+        "orders_before": fill, "minutes": minutes, "rate_per_second": rate, "answered": len(run.answered),
+        "failed": run.failed, "p99_last_ms": round(last * 1e3, 1), "worst_percent_per_10_minutes": grown,
+        "services": found,
     }  # fmt: skip
     publish("soak", figures, {"p99_first_ms": round(first * 1e3, 1)}, round(last / first, 2))
 
@@ -106,9 +119,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one minute")
     parser.add_argument("--minutes", type=float, default=0.0, help="how long (default 15, quick 1)")
     parser.add_argument("--rate", type=float, default=0.0, help="orders per second (default half the highest held)")
+    parser.add_argument("--fill", type=int, help="orders beforehand (default as many as are remembered, quick none)")
     options = parser.parse_args()
+    fill = options.fill if options.fill is not None else 0 if options.quick else remembered()
     with stage() as stack:
-        asyncio.run(soak(stack, options.minutes or (1.0 if options.quick else 15.0), options.rate))
+        asyncio.run(soak(stack, options.minutes or (1.0 if options.quick else 15.0), options.rate, fill))
 
 
 if __name__ == "__main__":

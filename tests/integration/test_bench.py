@@ -27,7 +27,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
             marks=LONGER,
         ),
         pytest.param(
-            "soak", ("--minutes", "0.2", "--rate", "10"), {"answered", "services", "p99_last_ms"}, marks=LONGER
+            "soak",
+            ("--minutes", "0.2", "--rate", "10", "--fill", "20"),
+            {"answered", "services", "p99_last_ms"},
+            marks=LONGER,
         ),
     ],
 )
