@@ -418,6 +418,8 @@ class TradeTerms(Struct, frozen=True, gc=False):
     """Price."""
     traded_on: str
     """Day of the trade, ISO 8601."""
+    clearing: str = "HOUSE"
+    """HOUSE: the clearing house is asked to step between; BILATERAL: it stays between the two."""
 
 
 class TellTrade(Struct, frozen=True, gc=False):
@@ -448,6 +450,23 @@ class EndTrade(Struct, frozen=True, gc=False):
     """Made of the trade's identifier and its two accounts."""
     action: TradeAction
     """Which of both."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class EndBilateral(Struct, frozen=True, gc=False):
+    """One party wants to end a bilateral trade before its time; it ends when the other one says so too."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    party_id: str
+    """The account that asks."""
+    trade_id: str
+    """The trade."""
     reason: str
     """Why."""
     requested_by: str
@@ -618,6 +637,42 @@ class CompressLegs(Struct, frozen=True, gc=False):
     """Who asks: an operator or an API key's id."""
 
 
+class StartCompression(Struct, frozen=True, gc=False):
+    """Propose to compress bilateral trades of a contract."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of all runs."""
+    instrument_id: str
+    """The contract."""
+    participants: tuple[str, ...]
+    """Only trades between these accounts; empty for all."""
+    answer_within_us: int
+    """How long participants have to accept."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class AnswerCompression(Struct, frozen=True, gc=False):
+    """A participant accepts a proposed compression, or declines it, and then all of it falls."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """Home of all runs."""
+    run_id: str
+    """The run."""
+    party_id: str
+    """The account that answers."""
+    accepted: bool
+    """Whether it accepts."""
+    reason: str
+    """Why not."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
 class NetPayments(Struct, frozen=True, gc=False):
     """Net what an account and the clearing house owe each other of a day that is over."""
 
@@ -710,6 +765,8 @@ class RoundHolding(Struct, frozen=True, gc=False):
     """Asset or instrument."""
     numbers: dict[str, int]
     """Numbers of the round's kind."""
+    ids: dict[str, str] = {}
+    """Names of the round's kind."""
 
 
 class RoundLeg(Struct, frozen=True, gc=False):
@@ -729,6 +786,8 @@ class RoundLeg(Struct, frozen=True, gc=False):
     """Numbers of its kind."""
     partition: int
     """Where it is booked."""
+    ids: dict[str, str] = {}
+    """Names of its kind."""
 
 
 class OpenRound(Struct, frozen=True, gc=False):
@@ -1167,6 +1226,31 @@ class TradeDifference(Struct, frozen=True, gc=False):
     """What the other side says."""
 
 
+class BilateralTrade(Struct, frozen=True, gc=False):
+    """A trade of two accounts that the clearing house does not stand between."""
+
+    trade_id: str
+    """The trade."""
+    home_id: str
+    """Whichever of its two accounts comes first by name."""
+    buyer_id: str
+    """Account that has bought."""
+    seller_id: str
+    """Account that has sold."""
+    instrument_id: str
+    """The contract."""
+    quantity_e8: int
+    """Contracts; positive."""
+    price_e8: int
+    """Price; of what a compression left the average, rounded."""
+    cost_e8: int
+    """What the buyer pays in all, in the settlement asset; signed."""
+    reference: str
+    """Identifier that both sides know; the run's for what a compression left."""
+    origin: str
+    """BILATERAL as both asked for, REFUSED by the clearing house, or COMPRESSION."""
+
+
 class TradeLeg(Struct, frozen=True, gc=False):
     """One open trade of an account with the clearing house."""
 
@@ -1219,6 +1303,8 @@ class TradeChanged(Struct, frozen=True, gc=False):
     """Who asked: an operator or an API key's id; empty for the clock."""
     reason: str = ""
     """Of REFUSED: name of what is against it; empty otherwise."""
+    bilateral: BilateralTrade | None = None
+    """The trade that is open between the two from here on; none otherwise."""
 
 
 class LegConfirmed(Struct, frozen=True, gc=False):
@@ -1374,6 +1460,79 @@ class LegsCompressed(Struct, frozen=True, gc=False):
     """Signed cost, before and after."""
     ended_cost_e8: int
     """Part of the cost that no leg carries any more: legs that offset; it is profit or loss of the position already."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class BilateralChanged(Struct, frozen=True, gc=False):
+    """A bilateral trade: one party wants to end it, or both do."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command."""
+    account_id: str
+    """Home of the trade: whichever of its two accounts comes first by name."""
+    trade: BilateralTrade
+    """The trade."""
+    state: str
+    """TERMINATING: one party wants it; TERMINATED: both did."""
+    party_id: str
+    """The account that asked."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """Who asks: an operator or an API key's id."""
+
+
+class CompressionPayment(Struct, frozen=True, gc=False):
+    """What a participant gets for cost that ends without contracts."""
+
+    account_id: str
+    """The participant."""
+    amount_e8: int
+    """Positive: gets; negative: pays."""
+    instruction_id: str
+    """Id of the payment, made of run and participant."""
+
+
+class CompressionChanged(Struct, frozen=True, gc=False):
+    """A run of multilateral compression as it is after this."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command; empty for the clock and for what follows by itself."""
+    account_id: str
+    """Home of all runs."""
+    run_id: str
+    """The run."""
+    instrument_id: str
+    """The contract."""
+    settlement_asset: str
+    """What is paid."""
+    state: str
+    """GATHERING, PROPOSED, COMPRESSED, DECLINED, EXPIRED or NOTHING."""
+    participants: tuple[str, ...]
+    """Of GATHERING: between whom, empty for all; then the accounts that have to accept."""
+    accepted: tuple[str, ...]
+    """Those that have."""
+    ended: tuple[BilateralTrade, ...]
+    """Trades that end."""
+    left: tuple[BilateralTrade, ...]
+    """Trades that stand in their place."""
+    payments: tuple[CompressionPayment, ...]
+    """They sum to zero."""
+    gross_before_e8: int
+    """Contracts of the trades that end."""
+    gross_after_e8: int
+    """Contracts of those in their place."""
+    expires_at_us: int
+    """Until when participants may accept."""
+    actor: str
+    """Who acted: a participant, house or clock."""
+    detail: str
+    """Why; empty where nothing is to be said."""
     requested_by: str
     """Who asks: an operator or an API key's id."""
 
@@ -2004,6 +2163,8 @@ class OrderTerms(Struct, frozen=True, gc=False):
     """Quantity of the base asset."""
     price_e8: int | None = None
     """Limit price; null for market."""
+    position_effect: str = ""
+    """OPEN or CLOSE a side of a position in contracts; CLOSE only reduces; empty where it is not said."""
 
 
 class TransferTerms(Struct, frozen=True, gc=False):
@@ -2222,6 +2383,10 @@ class ContractHeld(Struct, frozen=True, gc=False):
     """Signed cost of what is open, in the settlement asset."""
     unpaid_e8: int
     """Realised profit that variation margin has not paid yet."""
+    long_e8: int = 0
+    """Contracts of the long side, of an account that keeps both."""
+    short_e8: int = 0
+    """Contracts of the short side, negative."""
 
 
 class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
@@ -2513,6 +2678,8 @@ class OrderFilled(Struct, frozen=True, gc=False):
     """The venue's time."""
     source: str
     """Where the fill was first seen: reply, stream or query."""
+    position_effect: str = ""
+    """As its order says."""
 
 
 class OrderCancelled(Struct, frozen=True, gc=False):
@@ -3321,6 +3488,7 @@ ROOTS: tuple[type[Struct], ...] = (
     CorrectEntry,
     TellTrade,
     EndTrade,
+    EndBilateral,
     ConfirmLeg,
     AskLeg,
     AnswerLeg,
@@ -3330,6 +3498,8 @@ ROOTS: tuple[type[Struct], ...] = (
     EndMove,
     AgreeMoves,
     CompressLegs,
+    StartCompression,
+    AnswerCompression,
     NetPayments,
     ReviewMargin,
     ActOnCall,
@@ -3361,6 +3531,8 @@ ROOTS: tuple[type[Struct], ...] = (
     MoveChanged,
     MovesAgreed,
     LegsCompressed,
+    BilateralChanged,
+    CompressionChanged,
     PaymentsNetted,
     MarginRun,
     MarginReviewed,

@@ -115,14 +115,14 @@ def test_lock_releases_a_compatible_change_under_the_next_id(tmp_path: Path) -> 
     _edit(folder, "orders.executions", "OrderFilled", lambda record: record["fields"].append(
         {"name": "desk", "type": ["null", "string"], "default": None, "doc": "Desk"}))  # fmt: skip
     before = len(schema.history(folder))
-    assert schema.lock(folder) == [f"truetape.OrderFilled v2 = id {before + 1}"]
+    assert schema.lock(folder) == [f"truetape.OrderFilled v3 = id {before + 1}"]
     assert schema.lock(folder) == []
 
 
 def test_lock_writes_nothing_when_the_gate_refuses(tmp_path: Path) -> None:
     folder = tmp_path / "schemas"
     shutil.copytree(schema.SCHEMAS, folder)
-    _edit(folder, "orders.executions", "OrderFilled", lambda record: record["fields"].pop())
+    _edit(folder, "orders.executions", "OrderFilled", lambda record: record["fields"].pop(-2))
     before = (folder / "schemas.lock").read_text()
     with pytest.raises(IncompatibleSchema, match="new name"):
         schema.lock(folder)

@@ -202,7 +202,18 @@ def read_OrderTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     if v11:
         v12, at = p.read_long(data, at)
         v10 = v12
-    return m.OrderTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+    return m.OrderTerms(
+        order_id=v1,
+        account_id=v2,
+        client_order_id=v3,
+        instrument_id=v4,
+        side=v5,
+        order_type=v6,
+        time_in_force=v7,
+        post_only=v8,
+        quantity_e8=v9,
+        price_e8=v10,
+    ), at
 
 
 def read_SubmitOrder(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -762,7 +773,28 @@ def read_OrderFilled(data: bytes, at: i64) -> tuple[Any, i64]:
     v21, at = p.read_long(data, at)
     v22, at = p.read_string(data, at)
     return m.OrderFilled(
-        v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v18, v19, v20, v21, v22
+        meta=v1,
+        order_id=v2,
+        account_id=v3,
+        leg=v4,
+        venue=v5,
+        instrument_id=v6,
+        base=v7,
+        quote=v8,
+        side=v9,
+        execution_id=v10,
+        venue_order_id=v11,
+        quantity_e8=v12,
+        price_e8=v13,
+        quote_amount_e8=v14,
+        cumulative_quantity_e8=v15,
+        leaves_quantity_e8=v16,
+        fee_asset=v17,
+        fee_e8=v18,
+        liquidity=v19,
+        status=v20,
+        transacted_at_us=v21,
+        source=v22,
     ), at
 
 
@@ -2266,7 +2298,7 @@ def read_ContractHeld(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.ContractHeld(v1, v2, v3, v4), at
+    return m.ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4), at
 
 
 def read_CreditUpdated_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2325,7 +2357,9 @@ def read_TradeTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
-    return m.TradeTerms(v1, v2, v3, v4, v5, v6, v7), at
+    return m.TradeTerms(
+        reference=v1, buyer_id=v2, seller_id=v3, instrument_id=v4, quantity_e8=v5, price_e8=v6, traded_on=v7
+    ), at
 
 
 def read_TellTrade(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3177,7 +3211,22 @@ def read_TradeChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v22, at = p.read_string(data, at)
     v23, at = p.read_string(data, at)
     v24, at = p.read_string(data, at)
-    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23, v24), at
+    return m.TradeChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        trade_id=v4,
+        first_id=v5,
+        actor=v6,
+        state=v7,
+        views=v8,
+        differences=v13,
+        expires_at_us=v17,
+        legs=v18,
+        detail=v22,
+        requested_by=v23,
+        reason=v24,
+    ), at
 
 
 def decode_95(data: bytes) -> Any:
@@ -3940,7 +3989,7 @@ def read_RoundHolding(data: bytes, at: i64) -> tuple[Any, i64]:
         if v4 == 0:
             v4, at = p.read_count(data, at)
     v3 = v5
-    return m.RoundHolding(v1, v2, v3), at
+    return m.RoundHolding(account_id=v1, asset=v2, numbers=v3), at
 
 
 def read_TellRound(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3984,7 +4033,7 @@ def read_RoundLeg(data: bytes, at: i64) -> tuple[Any, i64]:
             v7, at = p.read_count(data, at)
     v6 = v8
     v11, at = p.read_long(data, at)
-    return m.RoundLeg(v1, v2, v3, v4, v5, v6, v11), at
+    return m.RoundLeg(leg_id=v1, account_id=v2, event=v3, asset=v4, amount_e8=v5, numbers=v6, partition=v11), at
 
 
 def read_SettleRound(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4664,6 +4713,784 @@ def decode_149(data: bytes) -> Any:
     return message
 
 
+def read_TradeTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    return m.TradeTerms(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def read_TellTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_TradeTerms_2(data, at)
+    v5, at = p.read_string(data, at)
+    return m.TellTrade(v1, v2, v3, v4, v5), at
+
+
+def decode_150(data: bytes) -> Any:
+    message, at = read_TellTrade_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_EndBilateral(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.EndBilateral(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_151(data: bytes) -> Any:
+    message, at = read_EndBilateral(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_StartCompression(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_string(data, at)
+    return m.StartCompression(v1, v2, v3, v4, v8, v9), at
+
+
+def decode_152(data: bytes) -> Any:
+    message, at = read_StartCompression(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AnswerCompression(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_boolean(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.AnswerCompression(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_153(data: bytes) -> Any:
+    message, at = read_AnswerCompression(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundHolding_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v5: dict[str, Any] = {}
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = p.read_string(data, at)
+        v7, at = p.read_long(data, at)
+        v5[v6] = v7
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = v5
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_string(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    return m.RoundHolding(v1, v2, v3, v8), at
+
+
+def read_TellRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_RoundHolding_2(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    return m.TellRound(v1, v2, v3, v4, v5), at
+
+
+def decode_154(data: bytes) -> Any:
+    message, at = read_TellRound_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v8: dict[str, Any] = {}
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = p.read_string(data, at)
+        v10, at = p.read_long(data, at)
+        v8[v9] = v10
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = v8
+    v11, at = p.read_long(data, at)
+    v14: dict[str, Any] = {}
+    v13, at = p.read_count(data, at)
+    while v13 > 0:
+        v15, at = p.read_string(data, at)
+        v16, at = p.read_string(data, at)
+        v14[v15] = v16
+        v13 -= 1
+        if v13 == 0:
+            v13, at = p.read_count(data, at)
+    v12 = v14
+    return m.RoundLeg(v1, v2, v3, v4, v5, v6, v11, v12), at
+
+
+def read_SettleRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_RoundTerms(data, at)
+    v2, at = p.read_long(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_RoundLeg_2(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    v9: dict[str, Any] = {}
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = p.read_string(data, at)
+        v11, at = p.read_long(data, at)
+        v9[v10] = v11
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = v9
+    return m.SettleRound(v1, v2, v3, v7), at
+
+
+def decode_155(data: bytes) -> Any:
+    message, at = read_SettleRound_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RunRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg_2(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.RunRound(v1, v2, v3, v4), at
+
+
+def decode_156(data: bytes) -> Any:
+    message, at = read_RunRound_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_BilateralTrade(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    return m.BilateralTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+
+
+def read_TradeChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_symbol(data, at, symbols_TradeState)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = read_TradeTerms_2(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v15: list[Any] = []
+    v14, at = p.read_count(data, at)
+    while v14 > 0:
+        v16, at = read_TradeDifference(data, at)
+        v15.append(v16)
+        v14 -= 1
+        if v14 == 0:
+            v14, at = p.read_count(data, at)
+    v13 = tuple(v15)
+    v17, at = p.read_long(data, at)
+    v20: list[Any] = []
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = read_TradeLeg_2(data, at)
+        v20.append(v21)
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = tuple(v20)
+    v22, at = p.read_string(data, at)
+    v23, at = p.read_string(data, at)
+    v24, at = p.read_string(data, at)
+    v25: Any = None
+    v26, at = p.read_branch(data, at)
+    if v26:
+        v27, at = read_BilateralTrade(data, at)
+        v25 = v27
+    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23, v24, v25), at
+
+
+def decode_157(data: bytes) -> Any:
+    message, at = read_TradeChanged_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_BilateralChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_BilateralTrade(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    return m.BilateralChanged(v1, v2, v3, v4, v5, v6, v7, v8), at
+
+
+def decode_158(data: bytes) -> Any:
+    message, at = read_BilateralChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CompressionPayment(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_string(data, at)
+    return m.CompressionPayment(v1, v2, v3), at
+
+
+def read_CompressionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v10: list[Any] = []
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v10.append(v11)
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = tuple(v10)
+    v14: list[Any] = []
+    v13, at = p.read_count(data, at)
+    while v13 > 0:
+        v15, at = p.read_string(data, at)
+        v14.append(v15)
+        v13 -= 1
+        if v13 == 0:
+            v13, at = p.read_count(data, at)
+    v12 = tuple(v14)
+    v18: list[Any] = []
+    v17, at = p.read_count(data, at)
+    while v17 > 0:
+        v19, at = read_BilateralTrade(data, at)
+        v18.append(v19)
+        v17 -= 1
+        if v17 == 0:
+            v17, at = p.read_count(data, at)
+    v16 = tuple(v18)
+    v22: list[Any] = []
+    v21, at = p.read_count(data, at)
+    while v21 > 0:
+        v23, at = read_BilateralTrade(data, at)
+        v22.append(v23)
+        v21 -= 1
+        if v21 == 0:
+            v21, at = p.read_count(data, at)
+    v20 = tuple(v22)
+    v26: list[Any] = []
+    v25, at = p.read_count(data, at)
+    while v25 > 0:
+        v27, at = read_CompressionPayment(data, at)
+        v26.append(v27)
+        v25 -= 1
+        if v25 == 0:
+            v25, at = p.read_count(data, at)
+    v24 = tuple(v26)
+    v28, at = p.read_long(data, at)
+    v29, at = p.read_long(data, at)
+    v30, at = p.read_long(data, at)
+    v31, at = p.read_string(data, at)
+    v32, at = p.read_string(data, at)
+    v33, at = p.read_string(data, at)
+    return m.CompressionChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v16, v20, v24, v28, v29, v30, v31, v32, v33), at
+
+
+def decode_159(data: bytes) -> Any:
+    message, at = read_CompressionChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_symbol(data, at, symbols_Side)
+    v6, at = p.read_symbol(data, at, symbols_OrderType)
+    v7, at = p.read_symbol(data, at, symbols_TimeInForce)
+    v8, at = p.read_boolean(data, at)
+    v9, at = p.read_long(data, at)
+    v10: Any = None
+    v11, at = p.read_branch(data, at)
+    if v11:
+        v12, at = p.read_long(data, at)
+        v10 = v12
+    v13, at = p.read_string(data, at)
+    return m.OrderTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v13), at
+
+
+def read_LiquidationChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8: Any = None
+    v9, at = p.read_branch(data, at)
+    if v9:
+        v10, at = read_OrderTerms_2(data, at)
+        v8 = v10
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_string(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_MarginSeen(data, at)
+        v15 = v17
+    return m.LiquidationChanged(
+        meta=v1,
+        account_id=v2,
+        liquidation_id=v3,
+        asset=v4,
+        state=v5,
+        step=v6,
+        attempt=v7,
+        order=v8,
+        bankruptcy_price_e8=v11,
+        excess_e8=v12,
+        planned_e8=v13,
+        detail=v14,
+        seen=v15,
+    ), at
+
+
+def decode_160(data: bytes) -> Any:
+    message, at = read_LiquidationChanged_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundAnswered_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundHolding_2(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    return m.RoundAnswered(v1, v2, v3, v4), at
+
+
+def decode_161(data: bytes) -> Any:
+    message, at = read_RoundAnswered_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundGathered_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_RoundHolding_2(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v9, at = p.read_long(data, at)
+    return m.RoundGathered(v1, v2, v3, v4, v5, v9), at
+
+
+def decode_162(data: bytes) -> Any:
+    message, at = read_RoundGathered_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundDecided_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_RoundTerms(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg_2(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    v13, at = p.read_string(data, at)
+    return m.RoundDecided(v1, v2, v3, v4, v8, v13), at
+
+
+def decode_163(data: bytes) -> Any:
+    message, at = read_RoundDecided_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundSettling_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_RoundTerms(data, at)
+    v3, at = p.read_long(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = read_RoundLeg_2(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v10: dict[str, Any] = {}
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v12, at = p.read_long(data, at)
+        v10[v11] = v12
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = v10
+    return m.RoundSettling(v1, v2, v3, v4, v8), at
+
+
+def decode_164(data: bytes) -> Any:
+    message, at = read_RoundSettling_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SubmitOrder_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_OrderTerms_2(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    return m.SubmitOrder(v1, v2, v3), at
+
+
+def decode_165(data: bytes) -> Any:
+    message, at = read_SubmitOrder_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderAccepted_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms_2(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7: Any = None
+    v8, at = p.read_branch(data, at)
+    if v8:
+        v9, at = read_MarkSeen(data, at)
+        v7 = v9
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12: Any = None
+    v13, at = p.read_branch(data, at)
+    if v13:
+        v14, at = read_OrderMargin_2(data, at)
+        v12 = v14
+    return m.OrderAccepted(
+        meta=v1,
+        order=v2,
+        limit_price_e8=v3,
+        reserved_asset=v4,
+        reserved_e8=v5,
+        fee_rate_e8=v6,
+        mark=v7,
+        reference_offset=v10,
+        send_before_us=v11,
+        margin=v12,
+    ), at
+
+
+def decode_166(data: bytes) -> Any:
+    message, at = read_OrderAccepted_4(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderRejected_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms_2(data, at)
+    v3, at = p.read_symbol(data, at, symbols_RejectReason)
+    v6: dict[str, Any] = {}
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v8, at = p.read_long(data, at)
+        v6[v7] = v8
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = v6
+    v9: Any = None
+    v10, at = p.read_branch(data, at)
+    if v10:
+        v11, at = read_MarkSeen(data, at)
+        v9 = v11
+    v12, at = p.read_long(data, at)
+    return m.OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
+
+
+def decode_167(data: bytes) -> Any:
+    message, at = read_OrderRejected_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractHeld_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    return m.ContractHeld(v1, v2, v3, v4, v5, v6), at
+
+
+def read_CreditUpdated_5(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_boolean(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractHeld_2(data, at)
+        v15 = v17
+    v18, at = p.read_string(data, at)
+    return m.CreditUpdated(
+        meta=v1,
+        account_id=v2,
+        entry_id=v3,
+        order_id=v4,
+        changes=v7,
+        released_asset=v11,
+        released_e8=v12,
+        filled_e8=v13,
+        reopens_account=v14,
+        contract=v15,
+        quiet_for=v18,
+    ), at
+
+
+def decode_168(data: bytes) -> Any:
+    message, at = read_CreditUpdated_5(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderRouted_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = read_OrderTerms_2(data, at)
+    v5: list[Any] = []
+    v4, at = p.read_count(data, at)
+    while v4 > 0:
+        v6, at = read_RoutedLeg(data, at)
+        v5.append(v6)
+        v4 -= 1
+        if v4 == 0:
+            v4, at = p.read_count(data, at)
+    v3 = tuple(v5)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_BookSeen(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    return m.OrderRouted(v1, v2, v3, v7), at
+
+
+def decode_169(data: bytes) -> Any:
+    message, at = read_OrderRouted_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_OrderFilled_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_symbol(data, at, symbols_Side)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_long(data, at)
+    v19, at = p.read_symbol(data, at, symbols_Liquidity)
+    v20, at = p.read_symbol(data, at, symbols_OrderStatus)
+    v21, at = p.read_long(data, at)
+    v22, at = p.read_string(data, at)
+    v23, at = p.read_string(data, at)
+    return m.OrderFilled(
+        v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v18, v19, v20, v21, v22, v23
+    ), at
+
+
+def decode_170(data: bytes) -> Any:
+    message, at = read_OrderFilled_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -4856,6 +5683,7 @@ def write_OrderTerms(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         p.write_long(out, v1)
+    p.write_string(out, value.position_effect)
 
 
 def write_SubmitOrder(out: list[bytes], value: Any) -> None:
@@ -4864,8 +5692,8 @@ def write_SubmitOrder(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.received_at_us)
 
 
-def encode_5(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x05"]
+def encode_165(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa5"]
     write_SubmitOrder(out, message)
     return b"".join(out)
 
@@ -4963,8 +5791,8 @@ def write_OrderAccepted(out: list[bytes], value: Any) -> None:
         write_OrderMargin(out, v2)
 
 
-def encode_72(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00H"]
+def encode_166(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa6"]
     write_OrderAccepted(out, message)
     return b"".join(out)
 
@@ -4989,8 +5817,8 @@ def write_OrderRejected(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.reference_offset)
 
 
-def encode_10(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\n"]
+def encode_167(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa7"]
     write_OrderRejected(out, message)
     return b"".join(out)
 
@@ -5073,6 +5901,8 @@ def write_ContractHeld(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.quantity_e8)
     p.write_long(out, value.cost_e8)
     p.write_long(out, value.unpaid_e8)
+    p.write_long(out, value.long_e8)
+    p.write_long(out, value.short_e8)
 
 
 def write_CreditUpdated(out: list[bytes], value: Any) -> None:
@@ -5104,8 +5934,8 @@ def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.quiet_for)
 
 
-def encode_112(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00p"]
+def encode_168(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa8"]
     write_CreditUpdated(out, message)
     return b"".join(out)
 
@@ -5210,8 +6040,8 @@ def write_OrderRouted(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_18(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x12"]
+def encode_169(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa9"]
     write_OrderRouted(out, message)
     return b"".join(out)
 
@@ -5274,10 +6104,11 @@ def write_OrderFilled(out: list[bytes], value: Any) -> None:
     out.append(symbols_OrderStatus_written[value.status])
     p.write_long(out, value.transacted_at_us)
     p.write_string(out, value.source)
+    p.write_string(out, value.position_effect)
 
 
-def encode_21(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x15"]
+def encode_170(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xaa"]
     write_OrderFilled(out, message)
     return b"".join(out)
 
@@ -6059,6 +6890,7 @@ def write_TradeTerms(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.quantity_e8)
     p.write_long(out, value.price_e8)
     p.write_string(out, value.traded_on)
+    p.write_string(out, value.clearing)
 
 
 def write_TellTrade(out: list[bytes], value: Any) -> None:
@@ -6069,8 +6901,8 @@ def write_TellTrade(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
 
 
-def encode_66(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00B"]
+def encode_150(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x96"]
     write_TellTrade(out, message)
     return b"".join(out)
 
@@ -6126,6 +6958,19 @@ def write_TradeLeg(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.closes)
 
 
+def write_BilateralTrade(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.home_id)
+    p.write_string(out, value.buyer_id)
+    p.write_string(out, value.seller_id)
+    p.write_string(out, value.instrument_id)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.cost_e8)
+    p.write_string(out, value.reference)
+    p.write_string(out, value.origin)
+
+
 def write_TradeChanged(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.command_id)
@@ -6157,10 +7002,16 @@ def write_TradeChanged(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.detail)
     p.write_string(out, value.requested_by)
     p.write_string(out, value.reason)
+    v8 = value.bilateral
+    if v8 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_BilateralTrade(out, v8)
 
 
-def encode_95(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00_"]
+def encode_157(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9d"]
     write_TradeChanged(out, message)
     return b"".join(out)
 
@@ -6848,8 +7699,8 @@ def write_LiquidationChanged(out: list[bytes], value: Any) -> None:
         write_MarginSeen(out, v2)
 
 
-def encode_109(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00m"]
+def encode_160(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa0"]
     write_LiquidationChanged(out, message)
     return b"".join(out)
 
@@ -7043,6 +7894,13 @@ def write_RoundHolding(out: list[bytes], value: Any) -> None:
             p.write_string(out, v3)
             p.write_long(out, v2)
     out.append(b"\x00")
+    v4 = value.ids
+    if v4:
+        p.write_long(out, len(v4))
+        for v6, v5 in v4.items():
+            p.write_string(out, v6)
+            p.write_string(out, v5)
+    out.append(b"\x00")
 
 
 def write_TellRound(out: list[bytes], value: Any) -> None:
@@ -7058,8 +7916,8 @@ def write_TellRound(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_123(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00{"]
+def encode_154(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9a"]
     write_TellRound(out, message)
     return b"".join(out)
 
@@ -7078,6 +7936,13 @@ def write_RoundLeg(out: list[bytes], value: Any) -> None:
             p.write_long(out, v2)
     out.append(b"\x00")
     p.write_long(out, value.partition)
+    v4 = value.ids
+    if v4:
+        p.write_long(out, len(v4))
+        for v6, v5 in v4.items():
+            p.write_string(out, v6)
+            p.write_string(out, v5)
+    out.append(b"\x00")
 
 
 def write_SettleRound(out: list[bytes], value: Any) -> None:
@@ -7098,8 +7963,8 @@ def write_SettleRound(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_124(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00|"]
+def encode_155(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9b"]
     write_SettleRound(out, message)
     return b"".join(out)
 
@@ -7129,8 +7994,8 @@ def write_RunRound(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_126(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00~"]
+def encode_156(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9c"]
     write_RunRound(out, message)
     return b"".join(out)
 
@@ -7190,8 +8055,8 @@ def write_RoundAnswered(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_130(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x82"]
+def encode_161(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa1"]
     write_RoundAnswered(out, message)
     return b"".join(out)
 
@@ -7210,8 +8075,8 @@ def write_RoundGathered(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.left)
 
 
-def encode_131(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x83"]
+def encode_162(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa2"]
     write_RoundGathered(out, message)
     return b"".join(out)
 
@@ -7236,8 +8101,8 @@ def write_RoundDecided(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.detail)
 
 
-def encode_132(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x84"]
+def encode_163(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa3"]
     write_RoundDecided(out, message)
     return b"".join(out)
 
@@ -7261,8 +8126,8 @@ def write_RoundSettling(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_133(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x85"]
+def encode_164(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xa4"]
     write_RoundSettling(out, message)
     return b"".join(out)
 
@@ -7626,6 +8491,132 @@ def encode_149(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_EndBilateral(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.party_id)
+    p.write_string(out, value.trade_id)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_151(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x97"]
+    write_EndBilateral(out, message)
+    return b"".join(out)
+
+
+def write_StartCompression(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.instrument_id)
+    v1 = value.participants
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    p.write_long(out, value.answer_within_us)
+    p.write_string(out, value.requested_by)
+
+
+def encode_152(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x98"]
+    write_StartCompression(out, message)
+    return b"".join(out)
+
+
+def write_AnswerCompression(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.run_id)
+    p.write_string(out, value.party_id)
+    p.write_boolean(out, value.accepted)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_153(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x99"]
+    write_AnswerCompression(out, message)
+    return b"".join(out)
+
+
+def write_BilateralChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    write_BilateralTrade(out, value.trade)
+    p.write_string(out, value.state)
+    p.write_string(out, value.party_id)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_158(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9e"]
+    write_BilateralChanged(out, message)
+    return b"".join(out)
+
+
+def write_CompressionPayment(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.amount_e8)
+    p.write_string(out, value.instruction_id)
+
+
+def write_CompressionChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.run_id)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.settlement_asset)
+    p.write_string(out, value.state)
+    v1 = value.participants
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    v3 = value.accepted
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            p.write_string(out, v4)
+    out.append(b"\x00")
+    v5 = value.ended
+    if v5:
+        p.write_long(out, len(v5))
+        for v6 in v5:
+            write_BilateralTrade(out, v6)
+    out.append(b"\x00")
+    v7 = value.left
+    if v7:
+        p.write_long(out, len(v7))
+        for v8 in v7:
+            write_BilateralTrade(out, v8)
+    out.append(b"\x00")
+    v9 = value.payments
+    if v9:
+        p.write_long(out, len(v9))
+        for v10 in v9:
+            write_CompressionPayment(out, v10)
+    out.append(b"\x00")
+    p.write_long(out, value.gross_before_e8)
+    p.write_long(out, value.gross_after_e8)
+    p.write_long(out, value.expires_at_us)
+    p.write_string(out, value.actor)
+    p.write_string(out, value.detail)
+    p.write_string(out, value.requested_by)
+
+
+def encode_159(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\x9f"]
+    write_CompressionChanged(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -7776,29 +8767,50 @@ DECODERS: dict[int, Any] = {
     147: decode_147,
     148: decode_148,
     149: decode_149,
+    150: decode_150,
+    151: decode_151,
+    152: decode_152,
+    153: decode_153,
+    154: decode_154,
+    155: decode_155,
+    156: decode_156,
+    157: decode_157,
+    158: decode_158,
+    159: decode_159,
+    160: decode_160,
+    161: decode_161,
+    162: decode_162,
+    163: decode_163,
+    164: decode_164,
+    165: decode_165,
+    166: decode_166,
+    167: decode_167,
+    168: decode_168,
+    169: decode_169,
+    170: decode_170,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
     m.InputParked: encode_2,
     m.EntryBooked: encode_59,
     m.MarkPublished: encode_4,
-    m.SubmitOrder: encode_5,
+    m.SubmitOrder: encode_165,
     m.CancelOrder: encode_6,
     m.CancelAllOrders: encode_7,
     m.RequestTransfer: encode_8,
-    m.OrderAccepted: encode_72,
-    m.OrderRejected: encode_10,
+    m.OrderAccepted: encode_166,
+    m.OrderRejected: encode_167,
     m.DecisionRepeated: encode_11,
     m.CancelRequested: encode_111,
     m.CancelRefused: encode_13,
-    m.CreditUpdated: encode_112,
+    m.CreditUpdated: encode_168,
     m.ReservationReleased: encode_113,
     m.TransferApproved: encode_16,
     m.TransferRejected: encode_17,
-    m.OrderRouted: encode_18,
+    m.OrderRouted: encode_169,
     m.OrderNotRouted: encode_19,
     m.OrderAcknowledged: encode_20,
-    m.OrderFilled: encode_21,
+    m.OrderFilled: encode_170,
     m.OrderCancelled: encode_22,
     m.OrderExpired: encode_23,
     m.OrderRejectedByVenue: encode_24,
@@ -7836,10 +8848,10 @@ ENCODERS: dict[Any, Any] = {
     m.CorrectEntry: encode_58,
     m.ContractFactTaken: encode_60,
     m.ClearingRefused: encode_61,
-    m.TellTrade: encode_66,
+    m.TellTrade: encode_150,
     m.EndTrade: encode_67,
     m.ConfirmLeg: encode_68,
-    m.TradeChanged: encode_95,
+    m.TradeChanged: encode_157,
     m.LegConfirmed: encode_70,
     m.LegsAskedAgain: encode_71,
     m.SetMarginClass: encode_73,
@@ -7872,7 +8884,7 @@ ENCODERS: dict[Any, Any] = {
     m.MarginRun: encode_106,
     m.MarginReviewed: encode_107,
     m.MarginCallChanged: encode_108,
-    m.LiquidationChanged: encode_109,
+    m.LiquidationChanged: encode_160,
     m.LiquidationEnded: encode_110,
     m.RestrictionEnded: encode_114,
     m.SetCallTerms: encode_115,
@@ -7883,17 +8895,17 @@ ENCODERS: dict[Any, Any] = {
     m.AccountTermsSet: encode_120,
     m.OpenRound: encode_121,
     m.AskRound: encode_122,
-    m.TellRound: encode_123,
-    m.SettleRound: encode_124,
+    m.TellRound: encode_154,
+    m.SettleRound: encode_155,
     m.ConfirmRound: encode_125,
-    m.RunRound: encode_126,
+    m.RunRound: encode_156,
     m.MoveFund: encode_127,
     m.DeclareDefault: encode_128,
     m.RoundOpened: encode_129,
-    m.RoundAnswered: encode_130,
-    m.RoundGathered: encode_131,
-    m.RoundDecided: encode_132,
-    m.RoundSettling: encode_133,
+    m.RoundAnswered: encode_161,
+    m.RoundGathered: encode_162,
+    m.RoundDecided: encode_163,
+    m.RoundSettling: encode_164,
     m.RoundSettled: encode_134,
     m.RoundConfirmed: encode_135,
     m.RoundAskedAgain: encode_136,
@@ -7910,4 +8922,9 @@ ENCODERS: dict[Any, Any] = {
     m.AuctionChanged: encode_147,
     m.SetMember: encode_148,
     m.MemberSet: encode_149,
+    m.EndBilateral: encode_151,
+    m.StartCompression: encode_152,
+    m.AnswerCompression: encode_153,
+    m.BilateralChanged: encode_158,
+    m.CompressionChanged: encode_159,
 }
