@@ -7,10 +7,14 @@ are taken, at the defaulter's bankruptcy price. Sums are exact to the unit: what
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Final
 
 import msgspec
 
-from truetape.money import ONE_E8, apportion, divide
+from truetape.contracts import Contract, value
+from truetape.money import ONE_E8, apportion
+
+LINEAR: Final = Contract("LINEAR", ONE_E8)
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -119,9 +123,9 @@ def close_at(
     quantity_e8: int,
     price_e8: int,
     candidates: Sequence[Candidate],
-    multiplier_e8: int = ONE_E8,
+    of: Contract = LINEAR,
 ) -> Report:
-    """Deleverage a bankrupt position (signed quantity) of a linear contract, with the money at its bankruptcy price.
+    """Deleverage a bankrupt position (signed quantity) of a contract, with the money at its bankruptcy price.
 
     Amounts are rounded once per part and booked on both sides, so that they cancel out.
     """
@@ -129,8 +133,7 @@ def close_at(
     closed, left_e8 = deleverage(quantity_e8, candidates)
     parts = tuple(
         Part(
-            one.account_id, place, one.quantity_e8,
-            -divide(one.quantity_e8 * multiplier_e8 * price_e8, ONE_E8**2, "half_even")[0],
+            one.account_id, place, one.quantity_e8, -value(of, one.quantity_e8, price_e8, "half_even"),
         )
         for place, one in enumerate(closed, 1)
     )  # fmt: skip

@@ -916,7 +916,9 @@ class ParcelLeg(Struct, frozen=True, gc=False):
     other: str
     """Ledger account on the other side: house:clearing or house:insurance."""
     event: str
-    """What the entry books: AUCTION_TRANSFER, AUTO_DELEVERAGING or INSURANCE_FUND."""
+    """What the entry books: AUCTION_TRANSFER, AUTO_DELEVERAGING, TEAR_UP or INSURANCE_FUND."""
+    numbers: dict[str, int] = {}
+    """What its entry tells beside: of a deleveraging the holder's rank and what gave it."""
 
 
 class Parcel(Struct, frozen=True, gc=False):
@@ -929,7 +931,7 @@ class Parcel(Struct, frozen=True, gc=False):
     home_id: str
     """Account whose partition has decided."""
     kind: str
-    """AUCTION or DELEVERAGING."""
+    """AUCTION, DELEVERAGING or PARTIAL_TEAR_UP."""
     forced: bool
     """Whether it is taken without a look at margin, and as far as the position reaches."""
     expires_at_us: int
@@ -980,7 +982,7 @@ class BookLeg(Struct, frozen=True, gc=False):
     home_id: str
     """Account whose partition has decided."""
     kind: str
-    """AUCTION or DELEVERAGING."""
+    """AUCTION, DELEVERAGING or PARTIAL_TEAR_UP."""
     number: int
     """Place of the leg in its parcel."""
     leg: ParcelLeg
@@ -2048,6 +2050,70 @@ class AuctionChanged(Struct, frozen=True, gc=False, kw_only=True):
     """Who asked: an operator or an API key's id; empty for the clock."""
     bid: AuctionBid | None = None
     """The bid that this is about; null for none."""
+
+
+class DeleveragingPart(Struct, frozen=True, gc=False):
+    """One holder's part of a deleveraging."""
+
+    parcel_id: str
+    """His parcel."""
+    account_id: str
+    """The holder."""
+    rank: int
+    """1 for whoever was asked first."""
+    quantity_e8: int
+    """Signed change of his position: toward zero."""
+    paid_e8: int
+    """Signed: what these contracts are worth to him at the price."""
+    numbers: dict[str, int]
+    """What he was ranked by: position, profit, cost, notional, equity, rate."""
+
+
+class DeleveragingChanged(Struct, frozen=True, gc=False):
+    """A position that nobody buys is closed against holders of the other side: it began, was decided, closed a part or ended."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    account_id: str
+    """The account whose position is closed."""
+    deleveraging_id: str
+    """The deleveraging."""
+    liquidation_id: str
+    """The liquidation that could not sell it."""
+    asset: str
+    """Settlement asset."""
+    instrument_id: str
+    """The contract."""
+    method: str
+    """DELEVERAGING: holders in profit, by rank, at the bankruptcy price. PARTIAL_TEAR_UP: all holders, pro rata, at the mark."""
+    state: str
+    """RANKING, CLOSING or ENDED."""
+    change: str
+    """BEGUN, ASKED, DECIDED, TAKEN, REFUSED, AGAIN, CLOSED or LEFT."""
+    price_e8: int
+    """Price at which it is closed."""
+    mark_e8: int
+    """Mark that it was decided by."""
+    quantity_e8: int
+    """Signed position when these holders were asked for."""
+    left_e8: int
+    """Signed part of it that nobody has taken."""
+    round_id: str
+    """The round that ranks holders."""
+    turn: int
+    """Which ranking: 1, 2, 3 ...."""
+    attempt: int
+    """How often the same was asked again."""
+    parts: tuple[DeleveragingPart, ...]
+    """Of DECIDED: all, the first rank first; of TAKEN and REFUSED: the one."""
+    legs: tuple[ParcelLeg, ...]
+    """What the account gives by this; its entries follow at once."""
+    detail: str
+    """Why, in words."""
+    numbers: dict[str, int]
+    """What the decision saw, by name with its unit."""
+    ids: dict[str, str]
+    """Names that the decision saw: the mark with its place on the tape."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -3553,6 +3619,7 @@ ROOTS: tuple[type[Struct], ...] = (
     ParcelAnswered,
     ParcelsAskedAgain,
     AuctionChanged,
+    DeleveragingChanged,
     MarkPublished,
     FixingsDue,
     ContractFixed,

@@ -126,7 +126,7 @@ CLEARING_ENTRIES = Topic(
         m.BilateralChanged, m.CompressionChanged,
         m.RoundOpened, m.RoundAnswered, m.RoundGathered, m.RoundDecided, m.RoundSettling, m.RoundSettled,
         m.RoundConfirmed, m.RoundAskedAgain, m.RoundRepeated, m.DefaultChanged,
-        m.AuctionChanged, m.ParcelAnswered, m.ParcelsAskedAgain,
+        m.AuctionChanged, m.ParcelAnswered, m.ParcelsAskedAgain, m.DeleveragingChanged,
     ),
     PARTITIONS,
     key="account_id",

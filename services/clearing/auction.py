@@ -102,6 +102,12 @@ def unfit(state: State, account_id: str, asset: str) -> tuple[ClearingRefusal, s
     return None
 
 
+def anybody(given: Input, account_id: str) -> bool:
+    """Whether somebody else may bid for an account."""
+    reference = given.tables.reference
+    return any(name != account_id and reference.trading_state_of(name) == "ACTIVE" for name in reference.accounts)
+
+
 def running(state: State, account_id: str, asset: str) -> AuctionChanged | None:
     """The auction of an account in an asset that goes on; None without one."""
     return next((one for one in state.auctions.values() if (one.account_id, one.asset) == (account_id, asset)), None)
@@ -217,11 +223,6 @@ def _bid(command: BidAuction, known: AuctionChanged, stands: Standing, found: Pr
     )  # fmt: skip
 
 
-def answered(state: State, given: Input, command: TellParcel) -> AuctionChanged | None:
-    """A partition has answered a parcel; nothing when that is known."""
-    return told(state, given, command) if command.parcel_id in state.parcels.asked else None
-
-
 def told(state: State, given: Input, command: TellParcel) -> AuctionChanged:
     """The bidder's partition has answered: the account gives what he took, or the auction goes on without him."""
     known = state.auctions[state.parcels.asked[command.parcel_id].subject_id]
@@ -286,6 +287,8 @@ def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged]:
     for account_id, failed in sorted(state.watch.handed_over.items()):
         name = ids.auction_id(account_id, failed.liquidation_id)
         if name in state.auctions or name in state.auctioned.ids or unfit(state, account_id, failed.asset) is not None:
+            continue
+        if not anybody(given, account_id):
             continue
         fund_e8 = max(state.balances.get(INSURANCE, {}).get(failed.asset, 0), 0)
         try:
@@ -394,7 +397,6 @@ RULES: Final[dict[type, Callable[[State, Input, Any], Any]]] = {
     BidAuction: bid,
     EndAuction: end,
     TakeParcel: parcels.take,
-    TellParcel: answered,
     BookLeg: parcels.book_next,
 }
 """Which command leads to which record."""

@@ -178,20 +178,35 @@ def _prices(
     terms, name = instrument.contract, instrument.instrument_id
     assert terms is not None, "it is a contract"
     mark_e8 = books.seen.mark_e8(name, terms)
-    edge_e8 = _collar_e8(books.limits, held.quantity_e8, mark_e8, instrument.tick_e8)
     if books.defaulted:  # Down to the collar, and without a fee: what the account cannot pay, others do.
-        return mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER // instrument.tick_e8 * (
-            instrument.tick_e8
-        ), mark_e8
+        return stepped_e8(books.limits, held.quantity_e8, mark_e8, instrument.tick_e8, attempt), mark_e8
     most_e8, least_e8 = slacks_e8(found, books.fund_e8, terms, held, mark_e8, maintenance_e8)
     if most_e8 < 0:
         return None
     slack_e8 = least_e8 + (most_e8 - least_e8) * min(attempt, LADDER - 1) // (LADDER - 1)
     limit_e8 = price_e8(terms, held.quantity_e8, mark_e8, slack_e8, instrument.tick_e8)
+    edge_e8 = _collar_e8(books.limits, held.quantity_e8, mark_e8, instrument.tick_e8)
     bounded_e8 = max(limit_e8, edge_e8) if held.quantity_e8 > 0 else min(limit_e8, edge_e8)
     if bounded_e8 <= 0 and not terms.signed_price:
         bounded_e8 = instrument.tick_e8
     return bounded_e8, price_e8(terms, held.quantity_e8, mark_e8, most_e8, instrument.tick_e8)
+
+
+def stepped_e8(limits: Limits, quantity_e8: int, mark_e8: int, tick_e8: int, attempt: int) -> int:
+    """The limit at this rung for what must go whatever it brings: in four steps from the mark down to the collar."""
+    edge_e8 = _collar_e8(limits, quantity_e8, mark_e8, tick_e8)
+    return mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER // tick_e8 * tick_e8
+
+
+def bankruptcy_price_e8(books: Books, found: AssetMargin, name: str) -> int:
+    """The price at which closing all of a position uses up its share of what account and insurance fund have; to the
+    last unit, since no venue's tick bounds it. Raises MarginError."""
+    held, terms = books.held[name], books.seen.terms_of(name)
+    assert terms is not None, "it is a contract"
+    mark_e8 = books.seen.mark_e8(name, terms)
+    share_e8 = _maintenance_e8(books, name, held, found)
+    most_e8, _ = slacks_e8(found, books.fund_e8, terms, held, mark_e8, share_e8)
+    return price_e8(terms, held.quantity_e8, mark_e8, most_e8, 1)
 
 
 def slacks_e8(

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgspec import to_builtins
 from msgspec.structs import replace
 
 from services.clearing import (
     auction,
     bilateral,
+    books,
     default,
+    deleveraging,
     facts,
     fund,
     ledger,
@@ -23,6 +24,7 @@ from services.clearing import (
     payments,
     positions,
     rounds,
+    seizure,
     sides,
     trades,
     volume,
@@ -92,41 +94,6 @@ from truetape.messages import (
 )
 from truetape.service import DUE, Input, Service, Tick
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
-
-
-def accounts(state: State) -> dict[str, Any]:
-    """The books cut by account: clients with balances, positions, what is parked of them, trades that they are the
-    home of and what is watched of their margin, then the others."""
-    found: dict[str, Any] = {
-        account_id: {
-            "balances": state.balances.get(ledger.client(account_id), {}),
-            "positions": state.accounts.get(account_id, UNKNOWN).positions,
-            "parked": [one.shown() for one in state.halted.get(account_id, ())],
-        }
-        for account_id in sorted(state.accounts.keys() | state.halted.keys())
-    }
-    for one in state.trades.values():
-        found.setdefault(one.home_id, {}).setdefault("trades", []).append(bilateral.shown(one))
-    for move in state.moves.values():
-        found.setdefault(move.home_id, {}).setdefault("trades", []).append(moves.shown_move(move))
-    for leg_id, leg in sorted(state.legs.asked.items()):
-        found.setdefault(leg.account_id, {}).setdefault("asked", {})[leg_id] = legs.shown(leg)
-    for account_id, opened in state.legs.open.items():
-        found.setdefault(account_id, {})["legs"] = opened
-    for account_id, name, content in marginrun.shown(state):
-        found.setdefault(account_id, {}).setdefault(name, []).append(to_builtins(content))
-    for account_id, owed in state.payments.items():
-        found.setdefault(account_id, {})["payments"] = owed
-    for known in state.rounds.homed.values():
-        found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(rounds.shown(known))
-    for account_id, declared in state.defaults.items():
-        found.setdefault(account_id, {})["default"] = default.shown(declared)
-    for sold in state.auctions.values():
-        found.setdefault(sold.account_id, {}).setdefault("auctions", []).append(auction.shown(sold))
-    others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
-    for name, assets in others.items():
-        found.setdefault(name, {})["balances"] = assets
-    return found
 
 
 def decide(state: State, given: Input) -> Message | None:
@@ -272,6 +239,7 @@ def _tick(state: State, given: Input, tick: Tick) -> Message | None:
         or bilateral.tick(state, given, tick)
         or rounds.tick(state, given)
         or default.tick(state, given)
+        or deleveraging.tick(state, given)
         or auction.tick(state, given)
     )
 
@@ -316,6 +284,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     DeclareDefault: default.declare,
     **rounds.RULES,
     **auction.RULES,
+    **deleveraging.RULES,
 }
 
 
@@ -358,6 +327,7 @@ def _answer_due(state: State, event: Any) -> None:
 def _settling(state: State, event: RoundSettling) -> None:
     rounds.settling(state, event)
     default.heard(state, event)
+    deleveraging.heard(state, event)
 
 
 _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
@@ -379,6 +349,7 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     **rounds.FOLDS,
     RoundSettling: _settling,
     **auction.FOLDS,
+    **deleveraging.FOLDS,
 }
 
 
@@ -413,6 +384,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
         account.fills.add(entry.entry_id, FILLS_KEPT)
     elif entry.kind != "TRANSFER":
         account.transfers.add(entry.entry_id, TRANSFERS_KEPT)
+    seizure.booked(state, entry)
     liquidations.booked(state, entry)
     margincalls.booked(state, entry)
 
@@ -443,5 +415,5 @@ SERVICE: Final[Service[State]] = Service(
     halts_account=True,
     tick_seconds=1.0,
     due=due,
-    accounts=accounts,
+    accounts=books.accounts,
 )

@@ -10,17 +10,18 @@ The newest record of a default is its state. It lives in the partition of its ac
 (waterfalls.HOME), so that two defaults never count on the same share.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, get_args
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from services.clearing import ledger, pursuit, trades
+from services.clearing import ledger, pursuit, seizure, trades
 from services.clearing.state import FACTS_KEPT, UNKNOWN, State
 from services.clearing.waterfalls import HOME, LOST, UNCOVERED, in_default, numbers_of, outcome_of, terms_of, unpaid
 from truetape import ids
 from truetape.default.waterfall import Outcome, Step
+from truetape.margin.account import AssetMargin
 from truetape.messages import (
     CancelAllOrders,
     ClearingRefusal,
@@ -38,6 +39,8 @@ DefaultState = Literal["DECLARED", "LOSS_FIXED", "COVERED", "UNCOVERED", "RECOVE
 STATES: Final[tuple[DefaultState, ...]] = get_args(DefaultState)
 RUNNING: Final = ("LOSS_FIXED", "RECOVERING")
 """States in which a round is out."""
+FOLLOWS: Final = {"WATERFALL": "HAIRCUT", "HAIRCUT": "TEAR_UP"}
+"""The round that bears what one has left."""
 CLEARING: Final = "clearing"
 """Who declares a default when nobody asked for it, and who cancels the orders."""
 
@@ -116,11 +119,23 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
     left_e8 = cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
     if left_e8 >= 0:
         return _changed(given, known, state="ENDED", detail="its own cash was enough")
-    steps = (DefaultStep("DEFAULTER_MARGIN", account_id, known.margin_e8),) if known.margin_e8 else ()
+    if collateral_left(state, given, known, {}):
+        return None
+    margin_e8 = known.margin_e8 + state.seized.get(account_id, 0)
+    steps = (DefaultStep("DEFAULTER_MARGIN", account_id, margin_e8),) if margin_e8 else ()
     return _changed(
-        given, known, state="LOSS_FIXED", loss_e8=known.margin_e8 - left_e8, steps=steps, uncovered_e8=-left_e8,
-        round_id=_round_id(known, "WATERFALL", given), detail="",
+        given, known, state="LOSS_FIXED", margin_e8=margin_e8, loss_e8=margin_e8 - left_e8, steps=steps,
+        uncovered_e8=-left_e8, round_id=_round_id(known, "WATERFALL", given), detail="",
     )  # fmt: skip
+
+
+def collateral_left(state: State, given: Input, known: DefaultChanged, margins: Mapping[str, AssetMargin]) -> bool:
+    """Whether an account in default owes something and has collateral for it that was not turned into cash yet."""
+    balances = state.balances.get(ledger.client(known.account_id), {})
+    unpaid_e8 = sum(amount_e8 for _, amount_e8 in unpaid(state, known.account_id, known.asset, given))
+    if balances.get(known.asset, 0) + unpaid_e8 >= 0:
+        return False
+    return bool(seizure.posted(balances, known.asset, given.tables.reference.collateral, margins))
 
 
 def _heard(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | None:
@@ -131,12 +146,12 @@ def _heard(state: State, given: Input, known: DefaultChanged) -> DefaultChanged 
     borne = outcome_of(numbers)
     if known.state == "RECOVERING":
         return _repaid(given, known, borne)
-    first = kind_of(known.round_id) == "WATERFALL"
-    own = () if first else known.steps
+    kind = kind_of(known.round_id)
+    own = () if kind == "WATERFALL" else known.steps
     steps = (*own, *(DefaultStep(one.layer, one.payer_id, one.amount_e8) for one in borne.steps))
     left_e8 = borne.uncovered_e8
-    if left_e8 and first:
-        round_id = _round_id(known, "HAIRCUT", given)
+    if left_e8 and (following := FOLLOWS.get(kind)):
+        round_id = _round_id(known, following, given)
         return _changed(given, known, steps=steps, uncovered_e8=left_e8, round_id=round_id)
     state_now: DefaultState = "UNCOVERED" if left_e8 else "COVERED"
     detail = f"{left_e8}e-8 {known.asset} is borne by nobody" if left_e8 else ""
@@ -202,6 +217,8 @@ def changed(state: State, event: DefaultChanged) -> None:
     if before is not None and before.round_id != event.round_id:
         state.outcomes.pop(before.round_id, None)
     state.defaults[event.account_id] = event
+    if before is None or event.default_id != before.default_id or event.state != "DECLARED":
+        state.seized.pop(event.account_id, None)
     if event.command_id:
         state.facts.add(event.command_id, FACTS_KEPT)
 
@@ -235,7 +252,7 @@ def _numbers(event: DefaultChanged) -> dict[str, int]:
     if event.state == "RECOVERING":
         steps = tuple(Step(one.layer, one.payer_id, one.amount_e8) for one in event.steps)  # type: ignore[arg-type]
         return numbers_of(Outcome(event.loss_e8, steps, event.uncovered_e8))
-    if kind_of(event.round_id) == "HAIRCUT":
+    if kind_of(event.round_id) in FOLLOWS.values():
         return {"loss_e8": event.uncovered_e8}
     return {"loss_e8": event.loss_e8, "margin_e8": event.margin_e8, "shortfall_e8": event.uncovered_e8}
 

@@ -10,9 +10,10 @@ order whose outcome at a venue is UNKNOWN holds the liquidation, and nothing is 
 liquidation and the step: one that is sent again, after a crash or because nobody answered, is the same order.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-from services.clearing import closing, contracts, ledger, margin
+from services.clearing import auction, closing, contracts, deleveraging, ledger, margin, seizure
 from services.clearing.closing import Books
 from services.clearing.contracts import ContractRefused
 from services.clearing.state import State
@@ -26,6 +27,7 @@ from truetape.messages import (
     CancelRequested,
     ContractBooking,
     CreditUpdated,
+    DeleveragingChanged,
     EntryBooked,
     Line,
     LiquidationChanged,
@@ -50,11 +52,15 @@ Quiet = CancelRequested | CreditUpdated | ReservationReleased
 def begins(state: State, account_id: str, found: AssetMargin, at_us: int) -> bool:
     """Whether an account has to be liquidated: below maintenance, or in default and holding something; not already, and
     not given up just now."""
-    if any(sold.account_id == account_id for sold in state.auctions.values()):
+    defaulted = closes(state, account_id, found.asset)
+    return (found.maintenance_excess_e8 < 0 or defaulted) and may_begin(state, account_id, at_us, defaulted)
+
+
+def may_begin(state: State, account_id: str, at_us: int, defaulted: bool) -> bool:
+    """Whether nothing else closes the account, and what was given up was not given up just now."""
+    watch = state.watch
+    if account_id in watch.liquidations or any(sold.account_id == account_id for sold in state.auctions.values()):
         return False  # It is being auctioned: one of both at a time.
-    watch, defaulted = state.watch, closes(state, account_id, found.asset)
-    if (found.maintenance_excess_e8 >= 0 and not defaulted) or account_id in watch.liquidations:
-        return False
     given_up = watch.handed_over.get(account_id)
     if given_up is None or at_us >= given_up.at_us + RETRY_US:
         return True
@@ -95,27 +101,64 @@ def ask_again(state: State, given: Input, asked: ReviewMargin) -> LiquidationCha
 
 
 def step(
-    state: State, given: Input, asked: ReviewMargin, found: AssetMargin | None
-) -> LiquidationChanged | LiquidationEnded | EntryBooked | None:
-    """The next order, or the end. `found` is None where the account holds nothing in the asset any more."""
-    one = state.watch.liquidations.get(asked.account_id)
-    if one is None or one.state != "WAITING":
+    state: State, given: Input, asked: ReviewMargin, margins: Mapping[str, AssetMargin]
+) -> LiquidationChanged | LiquidationEnded | DeleveragingChanged | EntryBooked | None:
+    """The next order, or the end; instead of an end without result what nobody buys is deleveraged."""
+    one, found = state.watch.liquidations.get(asked.account_id), margins.get(asked.asset)
+    if one is None or one.state != "WAITING" or asked.account_id in state.deleveragings.running:
         return None
     books = _books(state, given, one)
     equity_e8 = found.equity_e8 if found is not None else books.balances.get(one.asset, 0)
     if not closing.sellable(books):
-        return _all_sold(state, given, one, found, equity_e8)
+        seized = _collateral_of(given, one, books, margins) if books.defaulted else None
+        return seized or _all_sold(state, given, one, found, equity_e8)
     assert found is not None, "something is held"
     if found.maintenance_excess_e8 >= 0 and not books.defaulted:
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
+    planned = closing.next_order(books, found, one.attempt) if one.attempt < closing.LADDER else None
+    if planned is not None:
+        return _ordered(given, one, found, planned)
+    tried = one.auctioned or not auction.anybody(given, one.account_id)
+    taken = deleveraging.begun(state, given, one, books, found) if tried else None
+    return taken or _unsold(given, one, found, books)
+
+
+def _unsold(given: Input, one: Liquidation, found: AssetMargin, books: Books) -> LiquidationEnded:
+    """What neither a venue nor a holder of the other side has taken."""
     if one.attempt >= closing.LADDER:
-        return _ended(given, one, "UNSOLD", found, equity_e8, "no venue takes it down to the bankruptcy price")
-    planned = closing.next_order(books, found, one.attempt)
-    if planned is None:
-        bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted
-        outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
-        return _ended(given, one, outcome, found, equity_e8, "for auction and default")
-    return _ordered(given, one, found, planned)
+        return _ended(given, one, "UNSOLD", found, found.equity_e8, "no venue takes it down to the bankruptcy price")
+    bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted
+    outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
+    return _ended(given, one, outcome, found, found.equity_e8, "for auction and default")
+
+
+def _collateral_of(
+    given: Input, one: Liquidation, books: Books, margins: Mapping[str, AssetMargin]
+) -> LiquidationChanged | LiquidationEnded | EntryBooked | None:
+    """The next order for collateral of an account in default, or the house takes it; None when nothing is missing."""
+    missing_e8 = seizure.short_e8(books, found := margins.get(one.asset))
+    have = seizure.posted(books.balances, one.asset, given.tables.reference.collateral, margins) if missing_e8 else []
+    for terms, free_e8 in have:
+        offered = seizure.offer(books, one, terms, free_e8, missing_e8)
+        if offered is not None:
+            return _offered(given, one, offered, missing_e8)
+        taken = seizure.seized(given, books, one, terms, free_e8, missing_e8)
+        if taken is not None:
+            return taken
+    if not have:
+        return None
+    names = ", ".join(terms.asset for terms, _ in have)
+    return _ended(given, one, "UNSELLABLE", found, -missing_e8, f"no fresh mark of its collateral: {names}")
+
+
+def _offered(given: Input, one: Liquidation, offered: seizure.Offer, missing_e8: int) -> LiquidationChanged:
+    name = f"{CLIENT_ORDER_PREFIX}{one.liquidation_id}-{one.step + 1}"
+    order = plan.order(one.account_id, name, offered.holding, offered.quantity_e8)
+    return LiquidationChanged(
+        meta=given.meta(one.liquidation_id), account_id=one.account_id, liquidation_id=one.liquidation_id,
+        asset=one.asset, state="SELLING", step=one.step + 1, attempt=offered.attempt, order=order,
+        bankruptcy_price_e8=0, excess_e8=-missing_e8, planned_e8=0, detail="collateral", seen=None,
+    )  # fmt: skip
 
 
 def _ordered(given: Input, one: Liquidation, found: AssetMargin, planned: closing.Next) -> LiquidationChanged:
@@ -258,7 +301,10 @@ def changed(state: State, event: LiquidationChanged) -> None:
         one = watch.liquidations[event.account_id] = Liquidation(
             event.liquidation_id, event.account_id, event.asset, event.state, meta.decided_at_us
         )
-        watch.handed_over.pop(event.account_id, None)
+        failed = watch.handed_over.pop(event.account_id, None)
+        one.auctioned = failed is not None and (
+            ids.auction_id(event.account_id, failed.liquidation_id) in state.auctioned.ids
+        )
         return
     again = event.state == one.state and event.step == one.step
     one.asked, one.at_us = (one.asked + 1 if again else 0), meta.decided_at_us
@@ -285,15 +331,16 @@ def ended(state: State, event: LiquidationEnded) -> None:
 
 
 def booked(state: State, entry: EntryBooked) -> None:
-    """A fill of the order that is out, or money between the account and the fund."""
+    """A fill of the order that is out, or money between the account and the fund. Collateral pays no fee."""
     one = state.watch.liquidations.get(entry.account_id)
-    if one is None or entry.contract is None:
+    if one is None:
         return
     if one.order is not None and entry.order_id == one.order.order_id and entry.kind == "TRADE":
-        numbers = entry.contract.numbers
-        one.fills.append((numbers["quantity_e8"], numbers["price_e8"]))
         one.sold_e8 += entry.filled_e8
-    elif entry.contract.ids.get("liquidation_id") == one.liquidation_id:
+        if entry.contract is not None:
+            numbers = entry.contract.numbers
+            one.fills.append((numbers["quantity_e8"], numbers["price_e8"]))
+    elif entry.contract is not None and entry.contract.ids.get("liquidation_id") == one.liquidation_id:
         if entry.contract.event == "LIQUIDATION_FEE":
             one.fees_e8 += -entry.lines[0].amount_e8
             one.fills = []

@@ -8,7 +8,9 @@ run: then there may be nothing to do any more, and the record says so.
 from collections.abc import Iterator
 from typing import Final, assert_never, get_args
 
-from services.clearing import default, liquidations, margin, margincalls, trades, waterfalls
+from msgspec.structs import replace
+
+from services.clearing import auction, default, liquidations, margin, margincalls, trades, waterfalls
 from services.clearing.state import State
 from services.clearing.watch import Action, ask
 from truetape import ids
@@ -29,7 +31,7 @@ def run(state: State, given: Input, _: Tick) -> MarginRun | None:
     known = state.accounts.keys()
     short = margin.narrowed(state, given, doubtful)
     looked_at = sorted({*short, *(name for name in margin.needs_look(state) if name in known)})
-    listed = [*_timed(state, given.at_us)]
+    listed = [*_timed(state, given)]
     for account_id in looked_at:
         listed += _account(state, given, account_id)
         if len(listed) >= LISTED_MAX:
@@ -37,8 +39,9 @@ def run(state: State, given: Input, _: Tick) -> MarginRun | None:
     return MarginRun(given.meta(""), margined, tuple(listed)) if listed else None
 
 
-def _timed(state: State, at_us: int) -> Iterator[MarginListed]:
+def _timed(state: State, given: Input) -> Iterator[MarginListed]:
     """What time alone makes due, whatever the marks are."""
+    at_us = given.at_us
     for call, action in margincalls.time_due(state, at_us):
         yield MarginListed(call.account_id, call.asset, action, call.call_id, 0, 0, 0)
     for account_id, one in sorted(state.watch.liquidations.items()):
@@ -46,6 +49,7 @@ def _timed(state: State, at_us: int) -> Iterator[MarginListed]:
             yield MarginListed(account_id, one.asset, "ASK", one.state, 0, 0, 0)
     for account_id, failed in sorted(state.watch.handed_over.items()):
         auctioned = ids.auction_id(account_id, failed.liquidation_id) in state.auctioned.ids
+        auctioned = auctioned or not auction.anybody(given, account_id)
         if auctioned and failed.outcome == "BANKRUPT" and not waterfalls.in_default(state, account_id):
             reason = f"nobody took what liquidation {failed.liquidation_id} had left"
             yield MarginListed(account_id, failed.asset, "DEFAULT", reason, 0, 0, 0)
@@ -61,7 +65,7 @@ def _account(state: State, given: Input, account_id: str) -> Iterator[MarginList
     if told is not None or _recovered(state, account_id, found):
         yield MarginListed(account_id, "", "TRUST", told or "margin is there again", 0, 0, 0)
     one = state.watch.liquidations.get(account_id)
-    if one is not None and one.state == "WAITING":
+    if one is not None and one.state == "WAITING" and account_id not in state.deleveragings.running:
         yield _listed(account_id, found.get(one.asset, NOTHING), "STEP", one.asset)
     liquidated = False
     for asset, standing in sorted(found.items()):
@@ -73,6 +77,17 @@ def _account(state: State, given: Input, account_id: str) -> Iterator[MarginList
         if not liquidated and liquidations.begins(state, account_id, standing, given.at_us):
             liquidated = True  # One at a time: another asset's comes after it.
             yield _listed(account_id, standing, "LIQUIDATE", asset)
+    if not liquidated and (asset := _posted(state, given, account_id, found)):
+        yield _listed(account_id, NOTHING, "LIQUIDATE", asset)
+
+
+def _posted(state: State, given: Input, account_id: str, found: dict[str, AssetMargin]) -> str:
+    """The asset that an account in default owes while it holds nothing but collateral; empty when that is not so."""
+    known = state.defaults.get(account_id)
+    if known is None or known.state != "DECLARED" or known.asset in found:
+        return ""
+    waits = default.collateral_left(state, given, known, found)
+    return known.asset if waits and liquidations.may_begin(state, account_id, given.at_us, True) else ""
 
 
 def _recovered(state: State, account_id: str, found: dict[str, AssetMargin]) -> bool:
@@ -115,9 +130,10 @@ def _decided(
         case "PAY":
             return margincalls.pay(state, given, asked)
         case "LIQUIDATE":
-            return liquidations.begin(state, given, asked, known) if known is not None else None
+            known = known or replace(NOTHING, asset=asked.asset)
+            return None if isinstance(found, str) else liquidations.begin(state, given, asked, known)
         case "STEP":
-            return None if isinstance(found, str) else liquidations.step(state, given, asked, known)
+            return None if isinstance(found, str) else liquidations.step(state, given, asked, found)
         case "ASK":
             return liquidations.ask_again(state, given, asked)
         case "FEE":

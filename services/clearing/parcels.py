@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.clearing import contracts, ledger, standing, trades
+from services.clearing import contracts, ledger, ranking, standing, trades
 from services.clearing.contracts import HOUSE, Draft
 from services.clearing.margin import seen_by
 from services.clearing.state import (
@@ -57,10 +57,11 @@ REFUSED: Final = "REFUSED"
 _EVENTS: Final[dict[str, ContractEvent]] = {
     "AUCTION_TRANSFER": "AUCTION_TRANSFER",
     "AUTO_DELEVERAGING": "AUTO_DELEVERAGING",
+    "TEAR_UP": "TEAR_UP",
     "INSURANCE_FUND": "INSURANCE_FUND",
 }
-_RULES: Final = {"AUCTION": "auction", "DELEVERAGING": "ADL"}
-_PURPOSES: Final = {"AUCTION": "auction", "DELEVERAGING": "deleveraging"}
+_RULES: Final = {"AUCTION": "auction", "DELEVERAGING": "ADL", "PARTIAL_TEAR_UP": "torn up pro rata"}
+_PURPOSES: Final = {"AUCTION": "auction", "DELEVERAGING": "deleveraging", "PARTIAL_TEAR_UP": "tear_up"}
 
 
 def contract_leg(instrument_id: str, asset: str, quantity_e8: int, price_e8: int, event: ContractEvent) -> ParcelLeg:
@@ -114,6 +115,8 @@ def _objection(state: State, given: Input, parcel: Parcel) -> tuple[str, str]:
         return "ACCOUNT_HALTED", f"see `truetape parked --account {who}`"
     if given.at_us > parcel.expires_at_us:
         return "DEADLINE_PASSED", f"it could be had until {parcel.expires_at_us}"
+    if parcel.forced and (why := ranking.busy(state, who)):
+        return "ACCOUNT_BUSY", why
     if reference.trading_state_of(who) != "ACTIVE" and not parcel.forced:
         return "ACCOUNT_HALTED", f"account {who} may not trade now"
     for leg in parcel.legs:
@@ -214,6 +217,7 @@ def book(state: State, given: Input, asked: BookLeg) -> EntryBooked:
     made = trades.draft_of(state, asked.account_id, leg.instrument_id, instrument.contract, index_e18)
     contracts.trade(made, leg.quantity_e8, leg.price_e8, HOUSE)
     made.ids |= names
+    made.numbers |= leg.numbers
     entry = contracts.entry(
         made, given.meta(asked.parcel_id), entry_id(asked), _EVENTS[leg.event], "TRANSFER", _RULES[asked.kind],
         asked.decided_at_us, external_reference=asked.parcel_id,

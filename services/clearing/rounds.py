@@ -13,7 +13,7 @@ What a round is about is its kind's business (kind.py): KINDS lists them.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from services.clearing import pursuit, trades, waterfalls
+from services.clearing import pursuit, ranking, tearing, trades, waterfalls
 from services.clearing.kind import Kind
 from services.clearing.ledger import AccountHalted, LedgerError
 from services.clearing.roundbook import Here, Homed
@@ -46,7 +46,7 @@ from truetape.messages import (
 from truetape.service import DUE, Input
 from truetape.topics import PARTITIONS
 
-KINDS: Final[Mapping[str, Kind]] = waterfalls.KINDS
+KINDS: Final[Mapping[str, Kind]] = {**waterfalls.KINDS, **tearing.KINDS, **ranking.KINDS}
 DUE_PREFIX: Final = "round/"
 """How the ids begin of what a round makes due."""
 ROUNDS_MAX: Final = 256

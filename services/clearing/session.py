@@ -8,7 +8,7 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import auction, bilateral, default, liquidations, parcels, rounds
+from services.clearing import auction, bilateral, default, deleveraging, liquidations, parcels, rounds
 from services.clearing.pursuit import Sent as Command
 from services.clearing.pursuit import told_home
 from services.clearing.state import State
@@ -20,6 +20,7 @@ from truetape.messages import (
     CancelAllOrders,
     ClearingRefused,
     DefaultChanged,
+    DeleveragingChanged,
     EntryBooked,
     LegChanged,
     LegsAskedAgain,
@@ -62,8 +63,12 @@ class Session:
             case AuctionChanged() if event.change == "OFFERED":
                 parcel = auction.offered(event)
                 self._send([parcels.asked(parcel, parcel.parcel_id)])
+            case DeleveragingChanged():
+                self._deleverage(deleveraging.commands_after(event))
             case ParcelAnswered():
                 self._send([parcels.told(event)])
+                if (cancelled := deleveraging.cancelled(event)) is not None:
+                    self._to(ORDERS_COMMANDS, cancelled.account_id, cancelled)
             case ParcelsAskedAgain():
                 self._send(parcels.asked_of(self._waiting[partition], event.subject_id))
             case _:
@@ -79,6 +84,7 @@ class Session:
         self._default(default.commands_left(state))
         for number, command in rounds.commands_left(state):
             self._write(CLEARING_COMMANDS, number, b"", command)
+        self._deleverage(deleveraging.commands_left(state))
         self._send(parcels.asked_of(state))
 
     def release(self, partition: int) -> None:
@@ -97,6 +103,10 @@ class Session:
         for command in found:
             topic = ORDERS_COMMANDS if isinstance(command, CancelAllOrders) else CLEARING_COMMANDS
             self._to(topic, command.account_id, command)
+
+    def _deleverage(self, found: Iterable[OpenRound | parcels.Sent]) -> None:
+        for one in found:
+            self._to(CLEARING_COMMANDS, one.account_id, one if isinstance(one, OpenRound) else one.command)
 
     def _to(self, topic: Topic, account_id: str, command: Message) -> None:
         self._write(topic, ids.partition_of(account_id, topic.partitions), account_id.encode(), command)

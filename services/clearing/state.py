@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from services.clearing.affirmation import Trade
 from services.clearing.contracts import START, Held
+from services.clearing.deleverbook import Deleveragings
 from services.clearing.ledger import Balances
 from services.clearing.netting import Payments
 from services.clearing.parked import Parked, Resolved
@@ -252,6 +253,9 @@ class State(Struct):
     """What rounds of defaults have come to, by round id, until the default says so."""
     assessed: dict[str, list[tuple[int, int]]] = {}
     """By ledger account and asset, when a member was assessed for how much, within the period."""
+    deleveragings: Deleveragings = field(default_factory=Deleveragings)
+    seized: dict[str, int] = {}
+    """By account, what the collateral of one whose default is declared has brought."""
 
 
 UNKNOWN: Final = Account()

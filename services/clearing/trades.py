@@ -101,6 +101,8 @@ def book(state: State, given: Input, command: BookTrade) -> EntryBooked | Cleari
         return no("ACCOUNT_UNKNOWN", "open the account first")
     if command.account_id in state.halted:
         return no("ACCOUNT_HALTED", f"see `truetape parked --account {command.account_id}`")
+    if command.account_id in state.deleveragings.running:
+        return no("STATE_WRONG", "its positions are being deleveraged: holders were asked for all of them")
     if instrument is None:
         return no("INSTRUMENT_UNKNOWN", "define it first")
     if (terms := instrument.contract) is None:
@@ -185,6 +187,8 @@ def correct(state: State, given: Input, command: CorrectEntry) -> EntryBooked | 
         return no("ENTRY_UNKNOWN", "it is none of the entries that are remembered of the account")
     if command.account_id in state.halted:
         return no("ACCOUNT_HALTED", f"see `truetape parked --account {command.account_id}`")
+    if command.account_id in state.deleveragings.running:
+        return no("STATE_WRONG", "its positions are being deleveraged: correct it after that")
     try:
         entry = decode(command.entry)
     except SchemaError as error:

@@ -67,6 +67,10 @@ class Liquidation(Struct):
     """What the order sold."""
     fees_e8: int = 0
     covered_e8: int = 0
+    auctioned: bool = False
+    """Whether what an earlier one could not sell was auctioned, and that is over: what is left now is deleveraged."""
+    deleveraged: list[str] = []
+    """How and what was deleveraged: METHOD/instrument."""
 
 
 class HandedOver(Struct, frozen=True):

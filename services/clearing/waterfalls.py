@@ -125,7 +125,7 @@ def _gains(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHoldi
             of, kept = terms_of(given, name), account.contracts.get(name)
             if of is None or kept is None or of.settlement_asset != terms.asset or of.kind == "OPTION":
                 continue
-            price_e8 = _mark_e8(given, name, of) if position.quantity_e8 else 0
+            price_e8 = mark_e8_of(given, name, of) if position.quantity_e8 else 0
             worth_e8 = value(contracts.contract(of), position.quantity_e8, price_e8, "down") if price_e8 else 0
             gain_e8 = position.realised_e8 + worth_e8 - position.cost_e8 - kept.settled_e8
             if gain_e8 > 0:
@@ -133,7 +133,8 @@ def _gains(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHoldi
     return found
 
 
-def _mark_e8(given: Input, instrument_id: str, terms: ContractTerms) -> int:
+def mark_e8_of(given: Input, instrument_id: str, terms: ContractTerms) -> int:
+    """A contract's mark. Raises MarkMissing where it is too old."""
     mark = given.tables.marks.newest.get(instrument_id)
     if mark is None or given.at_us - mark.observed_at_us > terms.mark_max_age_us:
         raise MarkMissing(f"{instrument_id} has no mark that is fresh enough: no gain is cut without one")
@@ -158,7 +159,7 @@ def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     members, fund_e8, capital_e8, legs = list[Member](), 0, 0, list[RoundLeg]()
     for partition, one in stated:
         if "unpaid_e8" in one.numbers:
-            legs.append(_leg(terms, "CLOSE_OUT", defaulter, one.asset, 0, partition))
+            legs.append(leg_of(terms, "CLOSE_OUT", defaulter, one.asset, 0, partition))
         elif not one.account_id:
             capital_e8 += one.numbers["capital_e8"]
         elif one.account_id == defaulter:
@@ -167,9 +168,9 @@ def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
             members.append(Member(one.account_id, one.numbers["fund_e8"], one.numbers["assessment_max_e8"]))
     resources = Resources(defaulter, terms.numbers["margin_e8"], fund_e8, capital_e8, tuple(members))
     outcome = waterfall.absorb(loss_e8, resources)
-    legs.append(_leg(terms, EVENTS["DEFAULTER_MARGIN"], defaulter, terms.asset, terms.numbers["shortfall_e8"]))
+    legs.append(leg_of(terms, EVENTS["DEFAULTER_MARGIN"], defaulter, terms.asset, terms.numbers["shortfall_e8"]))
     legs += [
-        _leg(terms, EVENTS[step.layer], step.payer_id, terms.asset, step.amount_e8)
+        leg_of(terms, EVENTS[step.layer], step.payer_id, terms.asset, step.amount_e8)
         for step in outcome.steps
         if step.layer != "DEFAULTER_MARGIN"
     ]
@@ -186,7 +187,7 @@ def _haircut(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     for step in outcome.steps:
         one = by_name[step.payer_id]
         numbers = {"price_e8": one.numbers["price_e8"]}
-        legs.append(_leg(terms, EVENTS["HAIRCUT"], one.account_id, one.asset, step.amount_e8, numbers=numbers))
+        legs.append(leg_of(terms, EVENTS["HAIRCUT"], one.account_id, one.asset, step.amount_e8, numbers=numbers))
     cut = tuple(Step("HAIRCUT", by_name[step.payer_id].account_id, step.amount_e8) for step in outcome.steps)
     return Decision(legs, numbers_of(Outcome(loss_e8, cut, outcome.uncovered_e8)))
 
@@ -199,8 +200,8 @@ def _recovery(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     repaid, rest_e8 = waterfall.recover(outcome, amount_e8)
     assert rest_e8 == 0, "no more is taken than was lost"
     taken = amount_e8 - sum(step.amount_e8 for step in repaid)
-    legs = [_leg(terms, "HOUSE_TRANSFER", terms.ids["account_id"], terms.asset, amount_e8)] if amount_e8 else []
-    legs += [_leg(terms, EVENTS[step.layer], step.payer_id, terms.asset, -step.amount_e8) for step in repaid]
+    legs = [leg_of(terms, "HOUSE_TRANSFER", terms.ids["account_id"], terms.asset, amount_e8)] if amount_e8 else []
+    legs += [leg_of(terms, EVENTS[step.layer], step.payer_id, terms.asset, -step.amount_e8) for step in repaid]
     return Decision(legs, numbers_of(Outcome(amount_e8, tuple(repaid), taken)))
 
 
@@ -224,10 +225,11 @@ def outcome_of(numbers: Mapping[str, int]) -> Outcome:
     return Outcome(sum(step.amount_e8 for step in steps) + uncovered_e8, tuple(steps), uncovered_e8)
 
 
-def _leg(
+def leg_of(
     terms: RoundTerms, event: str, payer: str, asset: str, amount_e8: int, partition: int | None = None,
     numbers: dict[str, int] | None = None,
 ) -> RoundLeg:  # fmt: skip
+    """A payment of a layer, in the partition of who pays."""
     house = payer == HOUSE
     key, account_id = (CAPITAL, "") if house else (payer, payer)
     where = ids.partition_of(key, PARTITIONS) if partition is None else partition
@@ -241,7 +243,7 @@ def _leg(
 def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
     """Money between an account's side and `house:default`; a leg about a contract settles it first."""
     if leg.asset == terms.asset:
-        return _booked(given, terms, leg, tuple(_lines(state, terms.asset, leg)))
+        return booked(given, terms, leg, tuple(_lines(state, terms.asset, leg)))
     return _settled(state, given, terms, leg)
 
 
@@ -276,7 +278,8 @@ _PAYERS: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
-def _booked(given: Input, terms: RoundTerms, leg: RoundLeg, lines: tuple[Line, ...]) -> EntryBooked:
+def booked(given: Input, terms: RoundTerms, leg: RoundLeg, lines: tuple[Line, ...]) -> EntryBooked:
+    """The entry of a leg about money alone."""
     booking = ContractBooking(
         event=_event(leg.event), instrument_id="", settlement_asset=terms.asset, counterparty=HOME, fact_id="",
         quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START,
@@ -295,7 +298,7 @@ def _settled(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> En
     cut = [Line(ledger.client(leg.account_id), terms.asset, -leg.amount_e8, "haircut")] if leg.amount_e8 else []
     cut += [Line(HOME, terms.asset, leg.amount_e8, "haircut")] if leg.amount_e8 else []
     if of is None or state.contracts.get(leg.asset, UNLISTED).ended is not None:
-        return _booked(given, terms, leg, tuple(cut))
+        return booked(given, terms, leg, tuple(cut))
     made = trades.draft_of(state, leg.account_id, leg.asset, of, trades.index_of(state, leg.asset))
     if price_e8 or not made.position.quantity_e8:
         contracts.settle(made, price_e8 or ONE_E8)  # What no contract is held at is worth nothing at any price.

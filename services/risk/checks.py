@@ -185,9 +185,12 @@ def liquidated(one: Asked) -> Numbers | None:
     order, running = one.order, bool(one.account.liquidation_id)
     if not one.house:
         return {"liquidation": 1} if running else None
-    held_e8 = margin.reducible_e8(one.account, order.instrument_id, order.side) if running else 0
-    contract = one.instrument.contract is not None
-    return None if contract and order.quantity_e8 <= held_e8 else {"quantity_e8": order.quantity_e8, "held_e8": held_e8}
+    held_e8 = 0
+    if running and one.instrument.contract is not None:
+        held_e8 = margin.reducible_e8(one.account, order.instrument_id, order.side)
+    elif running and order.side == "SELL":  # Collateral of an account in default.
+        held_e8 = credit.available_e8(one.account, one.instrument.base)
+    return None if order.quantity_e8 <= held_e8 else {"quantity_e8": order.quantity_e8, "held_e8": held_e8}
 
 
 def trading_reducing(one: Asked) -> Numbers | None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from services.clearing import bilateral, pursuit
 from services.clearing.bilateral import AFFIRM_WITHIN_US
-from services.clearing.core import accounts
+from services.clearing.books import accounts
 from tests.unit.contract_desk import E8, instrument, terms
 from tests.unit.otc_desk import TRADE, OtcDesk, World, tell
 from truetape import ids

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.clearing import ledger
-from services.clearing.core import SERVICE, accounts
+from services.clearing.books import accounts
+from services.clearing.core import SERVICE
 from services.clearing.ledger import AccountHalted, EntryRepeated, NotCorrectable, QuoteContradicted
 from services.clearing.state import FILLS_KEPT, State
 from tests.unit.desk import ANN, BOB, Desk, approved, fill, rows, some_meta, submit, tables, terms, transfer

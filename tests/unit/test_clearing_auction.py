@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing import parcels, quote
-from services.clearing.core import SERVICE, accounts
+from services.clearing.books import accounts
+from services.clearing.core import SERVICE
 from services.clearing.parcels import INSURANCE
 from services.clearing.standing import Standing, standing
 from tests.unit.contract_desk import E8, instrument, option, terms

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.clearing.core import accounts
+from services.clearing.books import accounts
 from services.clearing.waterfalls import HOME
 from tests.unit.rounds_stage import Stage, members
 from truetape.cli import build

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.unit.desk import LAW
 from truetape.deleveraging import Candidate, Closed, Haircut, close_at, deleverage, queue, socialise
-from truetape.money import ONE_E8, to_e8
+from truetape.money import to_e8
 
 #   account quantity profit cost notional equity
 BOOK = """
@@ -105,7 +105,7 @@ holders = st.lists(
 @LAW
 @given(holders, st.integers(1, 10**13), st.integers(0, 10**13))
 def test_quantities_and_payments_sum_to_zero(candidates: list[Candidate], short_e8: int, price_e8: int) -> None:
-    report = close_at("X", "dan", -short_e8, price_e8, candidates, ONE_E8)
+    report = close_at("X", "dan", -short_e8, price_e8, candidates)
     assert report.quantity_e8 + sum(part.quantity_e8 for part in report.parts) == 0
     assert report.paid_e8 + sum(part.paid_e8 for part in report.parts) == 0
     held = {one.account_id: one.quantity_e8 for one in candidates if one.profit_e8 > 0}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing import moves, novation
-from services.clearing.core import accounts
+from services.clearing.books import accounts
 from services.clearing.moves import GIVER, RECEIVER, TRANSITIONS
 from tests.unit.contract_desk import E8, instrument, terms
 from tests.unit.desk import LAW

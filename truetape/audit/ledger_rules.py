@@ -68,6 +68,8 @@ class LedgerRules:
                 self._parcels.taken(f"{given.part}@{given.offset}", answered)
             case m.AuctionChanged() as changed:
                 self._parcels.decided(f"{given.part}@{given.offset}", changed)
+            case m.DeleveragingChanged() as closed:
+                self._parcels.deleveraged(f"{given.part}@{given.offset}", closed)
             case m.ParkedDismissed() as dismissed:
                 self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)
 

@@ -37,6 +37,29 @@ class ParcelRules:
             )
         self._begin(where, name, event.account_id, event.legs)
 
+    def deleveraged(self, where: str, event: m.DeleveragingChanged) -> None:
+        """What a home decides of holders, and what it books of its own when one of them has closed his part."""
+        account = event.account_id
+        if event.change == "DECIDED":
+            ranks, wanted = [part.rank for part in event.parts], list(range(1, len(event.parts) + 1))
+            self._expect(ranks == wanted, "holders are asked in order", where, account, wanted, ranks)
+            rates = [part.numbers.get("rate_e8", 0) for part in event.parts]
+            falling = rates == sorted(rates, reverse=True)
+            self._expect(falling, "the highest rank comes first", where, account, "falling rates", rates)
+            asked_e8 = sum(part.quantity_e8 for part in event.parts)
+            some = 0 < abs(asked_e8) <= abs(event.quantity_e8) and asked_e8 * event.quantity_e8 > 0
+            self._expect(some, "no more is closed than is held", where, account, event.quantity_e8, asked_e8)
+            for part in event.parts:
+                held_e8 = part.numbers["held_e8"]
+                only = abs(part.quantity_e8) <= abs(held_e8) and part.quantity_e8 * held_e8 < 0
+                self._expect(only, "a holder only closes", where, part.account_id, held_e8, part.quantity_e8)
+        if event.change == "TAKEN":
+            (part,) = event.parts
+            sums = {part.account_id: part.quantity_e8, account: sum(leg.quantity_e8 for leg in event.legs)}
+            flat = not sum(sums.values())
+            self._expect(flat, "the two sides of a deleveraging cancel out", where, account, "0 contracts", sums)
+            self._begin(where, f"{part.parcel_id}:home", account, event.legs)
+
     def _begin(self, where: str, name: str, account: str, legs: tuple[m.ParcelLeg, ...]) -> None:
         self._expect(
             not self._waiting, "a parcel is booked at once, leg by leg", where, account, "nothing", self._waiting[:1]

@@ -12,7 +12,7 @@ DUE: Final = "due"
 ROUND: Final = "round/"
 """How the ids of decisions begin that a round makes due."""
 HOUSE: Final = "house:default"
-BEARS: Final = ("WATERFALL", "HAIRCUT")
+BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
 
 

@@ -4385,7 +4385,9 @@ def read_ParcelLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.ParcelLeg(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return m.ParcelLeg(
+        instrument_id=v1, asset=v2, quantity_e8=v3, price_e8=v4, amount_e8=v5, ledger=v6, other=v7, event=v8
+    ), at
 
 
 def read_Parcel(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5486,6 +5488,338 @@ def read_OrderFilled_2(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_170(data: bytes) -> Any:
     message, at = read_OrderFilled_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ParcelLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v11: dict[str, Any] = {}
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = p.read_string(data, at)
+        v13, at = p.read_long(data, at)
+        v11[v12] = v13
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = v11
+    return m.ParcelLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+
+
+def read_Parcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_boolean(data, at)
+    v6, at = p.read_long(data, at)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_ParcelLeg_2(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    return m.Parcel(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def read_TakeParcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Parcel_2(data, at)
+    return m.TakeParcel(v1, v2, v3), at
+
+
+def decode_171(data: bytes) -> Any:
+    message, at = read_TakeParcel_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_TellParcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v8: list[Any] = []
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = read_ParcelLeg_2(data, at)
+        v8.append(v9)
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = tuple(v8)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_string(data, at)
+    return m.TellParcel(v1, v2, v3, v4, v5, v6, v10, v11), at
+
+
+def decode_172(data: bytes) -> Any:
+    message, at = read_TellParcel_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_BookLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = read_ParcelLeg_2(data, at)
+    v7, at = p.read_long(data, at)
+    return m.BookLeg(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_173(data: bytes) -> Any:
+    message, at = read_BookLeg_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ParcelAnswered_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Parcel_2(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_boolean(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v11: dict[str, Any] = {}
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = p.read_string(data, at)
+        v13, at = p.read_long(data, at)
+        v11[v12] = v13
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = v11
+    v16: dict[str, Any] = {}
+    v15, at = p.read_count(data, at)
+    while v15 > 0:
+        v17, at = p.read_string(data, at)
+        v18, at = p.read_string(data, at)
+        v16[v17] = v18
+        v15 -= 1
+        if v15 == 0:
+            v15, at = p.read_count(data, at)
+    v14 = v16
+    return m.ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
+
+
+def decode_174(data: bytes) -> Any:
+    message, at = read_ParcelAnswered_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_AuctionBid_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_ParcelLeg_2(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    return m.AuctionBid(v1, v2, v3, v4, v5, v6, v7, v11), at
+
+
+def read_AuctionChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_boolean(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v17: Any = None
+    v18, at = p.read_branch(data, at)
+    if v18:
+        v19, at = read_AuctionBid_2(data, at)
+        v17 = v19
+    v22: list[Any] = []
+    v21, at = p.read_count(data, at)
+    while v21 > 0:
+        v23, at = read_ParcelLeg_2(data, at)
+        v22.append(v23)
+        v21 -= 1
+        if v21 == 0:
+            v21, at = p.read_count(data, at)
+    v20 = tuple(v22)
+    v24, at = p.read_string(data, at)
+    v27: dict[str, Any] = {}
+    v26, at = p.read_count(data, at)
+    while v26 > 0:
+        v28, at = p.read_string(data, at)
+        v29, at = p.read_long(data, at)
+        v27[v28] = v29
+        v26 -= 1
+        if v26 == 0:
+            v26, at = p.read_count(data, at)
+    v25 = v27
+    v32: dict[str, Any] = {}
+    v31, at = p.read_count(data, at)
+    while v31 > 0:
+        v33, at = p.read_string(data, at)
+        v34, at = p.read_string(data, at)
+        v32[v33] = v34
+        v31 -= 1
+        if v31 == 0:
+            v31, at = p.read_count(data, at)
+    v30 = v32
+    v35, at = p.read_string(data, at)
+    return m.AuctionChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        auction_id=v4,
+        asset=v5,
+        state=v6,
+        change=v7,
+        actor=v8,
+        kind=v9,
+        forced=v10,
+        begun_at_us=v11,
+        fee_e8=v12,
+        lowest_e8=v13,
+        reserved_e8=v14,
+        left_e18=v15,
+        insurance_e8=v16,
+        bid=v17,
+        legs=v20,
+        detail=v24,
+        numbers=v25,
+        ids=v30,
+        requested_by=v35,
+    ), at
+
+
+def decode_175(data: bytes) -> Any:
+    message, at = read_AuctionChanged_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DeleveragingPart(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v8: dict[str, Any] = {}
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = p.read_string(data, at)
+        v10, at = p.read_long(data, at)
+        v8[v9] = v10
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = v8
+    return m.DeleveragingPart(v1, v2, v3, v4, v5, v6), at
+
+
+def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_string(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v19: list[Any] = []
+    v18, at = p.read_count(data, at)
+    while v18 > 0:
+        v20, at = read_DeleveragingPart(data, at)
+        v19.append(v20)
+        v18 -= 1
+        if v18 == 0:
+            v18, at = p.read_count(data, at)
+    v17 = tuple(v19)
+    v23: list[Any] = []
+    v22, at = p.read_count(data, at)
+    while v22 > 0:
+        v24, at = read_ParcelLeg_2(data, at)
+        v23.append(v24)
+        v22 -= 1
+        if v22 == 0:
+            v22, at = p.read_count(data, at)
+    v21 = tuple(v23)
+    v25, at = p.read_string(data, at)
+    v28: dict[str, Any] = {}
+    v27, at = p.read_count(data, at)
+    while v27 > 0:
+        v29, at = p.read_string(data, at)
+        v30, at = p.read_long(data, at)
+        v28[v29] = v30
+        v27 -= 1
+        if v27 == 0:
+            v27, at = p.read_count(data, at)
+    v26 = v28
+    v33: dict[str, Any] = {}
+    v32, at = p.read_count(data, at)
+    while v32 > 0:
+        v34, at = p.read_string(data, at)
+        v35, at = p.read_string(data, at)
+        v33[v34] = v35
+        v32 -= 1
+        if v32 == 0:
+            v32, at = p.read_count(data, at)
+    v31 = v33
+    return m.DeleveragingChanged(
+        v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v21, v25, v26, v31
+    ), at
+
+
+def decode_176(data: bytes) -> Any:
+    message, at = read_DeleveragingChanged(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -8233,6 +8567,13 @@ def write_ParcelLeg(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.ledger)
     p.write_string(out, value.other)
     p.write_string(out, value.event)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
 
 
 def write_Parcel(out: list[bytes], value: Any) -> None:
@@ -8256,8 +8597,8 @@ def write_TakeParcel(out: list[bytes], value: Any) -> None:
     write_Parcel(out, value.parcel)
 
 
-def encode_139(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x8b"]
+def encode_171(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xab"]
     write_TakeParcel(out, message)
     return b"".join(out)
 
@@ -8278,8 +8619,8 @@ def write_TellParcel(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.detail)
 
 
-def encode_140(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x8c"]
+def encode_172(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xac"]
     write_TellParcel(out, message)
     return b"".join(out)
 
@@ -8294,8 +8635,8 @@ def write_BookLeg(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.decided_at_us)
 
 
-def encode_141(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x8d"]
+def encode_173(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xad"]
     write_BookLeg(out, message)
     return b"".join(out)
 
@@ -8376,8 +8717,8 @@ def write_ParcelAnswered(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
 
 
-def encode_145(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x91"]
+def encode_174(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xae"]
     write_ParcelAnswered(out, message)
     return b"".join(out)
 
@@ -8458,8 +8799,8 @@ def write_AuctionChanged(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
 
 
-def encode_147(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x93"]
+def encode_175(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xaf"]
     write_AuctionChanged(out, message)
     return b"".join(out)
 
@@ -8614,6 +8955,73 @@ def write_CompressionChanged(out: list[bytes], value: Any) -> None:
 def encode_159(message: Any) -> bytes:
     out: list[bytes] = [b"\x00\x00\x00\x00\x9f"]
     write_CompressionChanged(out, message)
+    return b"".join(out)
+
+
+def write_DeleveragingPart(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.parcel_id)
+    p.write_string(out, value.account_id)
+    p.write_long(out, value.rank)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.paid_e8)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+
+
+def write_DeleveragingChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.deleveraging_id)
+    p.write_string(out, value.liquidation_id)
+    p.write_string(out, value.asset)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.method)
+    p.write_string(out, value.state)
+    p.write_string(out, value.change)
+    p.write_long(out, value.price_e8)
+    p.write_long(out, value.mark_e8)
+    p.write_long(out, value.quantity_e8)
+    p.write_long(out, value.left_e8)
+    p.write_string(out, value.round_id)
+    p.write_long(out, value.turn)
+    p.write_long(out, value.attempt)
+    v1 = value.parts
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_DeleveragingPart(out, v2)
+    out.append(b"\x00")
+    v3 = value.legs
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            write_ParcelLeg(out, v4)
+    out.append(b"\x00")
+    p.write_string(out, value.detail)
+    v5 = value.numbers
+    if v5:
+        p.write_long(out, len(v5))
+        for v7, v6 in v5.items():
+            p.write_string(out, v7)
+            p.write_long(out, v6)
+    out.append(b"\x00")
+    v8 = value.ids
+    if v8:
+        p.write_long(out, len(v8))
+        for v10, v9 in v8.items():
+            p.write_string(out, v10)
+            p.write_string(out, v9)
+    out.append(b"\x00")
+
+
+def encode_176(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb0"]
+    write_DeleveragingChanged(out, message)
     return b"".join(out)
 
 
@@ -8788,6 +9196,12 @@ DECODERS: dict[int, Any] = {
     168: decode_168,
     169: decode_169,
     170: decode_170,
+    171: decode_171,
+    172: decode_172,
+    173: decode_173,
+    174: decode_174,
+    175: decode_175,
+    176: decode_176,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -8911,15 +9325,15 @@ ENCODERS: dict[Any, Any] = {
     m.RoundAskedAgain: encode_136,
     m.RoundRepeated: encode_137,
     m.DefaultChanged: encode_138,
-    m.TakeParcel: encode_139,
-    m.TellParcel: encode_140,
-    m.BookLeg: encode_141,
+    m.TakeParcel: encode_171,
+    m.TellParcel: encode_172,
+    m.BookLeg: encode_173,
     m.StartAuction: encode_142,
     m.BidAuction: encode_143,
     m.EndAuction: encode_144,
-    m.ParcelAnswered: encode_145,
+    m.ParcelAnswered: encode_174,
     m.ParcelsAskedAgain: encode_146,
-    m.AuctionChanged: encode_147,
+    m.AuctionChanged: encode_175,
     m.SetMember: encode_148,
     m.MemberSet: encode_149,
     m.EndBilateral: encode_151,
@@ -8927,4 +9341,5 @@ ENCODERS: dict[Any, Any] = {
     m.AnswerCompression: encode_153,
     m.BilateralChanged: encode_158,
     m.CompressionChanged: encode_159,
+    m.DeleveragingChanged: encode_176,
 }
