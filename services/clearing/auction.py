@@ -304,7 +304,7 @@ def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged
     """The end of an auction, or its turn to one that pays takers; nothing while it goes on or a mark is missing."""
     try:
         stands = standing.standing(state, given, known.account_id, known.asset)
-    except MarginError:
+    except TruetapeError:
         return None
     seconds = elapsed(known, given.at_us)
     if stands is None or not stands.holdings:

@@ -16,7 +16,7 @@ from services.clearing import affirmation, contracts, moves, novation, pursuit, 
 from services.clearing.affirmation import Trade, capture, home_id, trade_id
 from services.clearing.pursuit import Sent, Stage
 from services.clearing.state import TRADES_KEPT, UNLISTED, Captured, Move, State
-from truetape.contracts import notional
+from truetape.contracts import Contract, notional
 from truetape.errors import TruetapeError
 from truetape.messages import (
     ClearingRefused,
@@ -68,7 +68,7 @@ def _affirmed(state: State, given: Input, told: Trade) -> tuple[Trade, tuple[Tra
     """What is asked of the accounts of an affirmed trade; or it stays bilateral, with the reason."""
     if wrong := next(_objections(state, given.tables, told.terms, given.at_us), None):
         return affirmation.end(told, "refuse", HOUSE, given.at_us, wrong[1]), (), wrong[0]
-    split = novation.novate(told.terms, _multiplier_e8(given.tables, told.terms))
+    split = novation.novate(told.terms, _contract(given.tables, told.terms))
     legs = tuple(
         TradeLeg(
             leg.leg_id, leg.account_id, leg.instrument_id, "BUY" if leg.quantity_e8 > 0 else "SELL",
@@ -79,10 +79,10 @@ def _affirmed(state: State, given: Input, told: Trade) -> tuple[Trade, tuple[Tra
     return replace(told, expires_at_us=given.at_us + AFFIRM_WITHIN_US), legs, ""
 
 
-def _multiplier_e8(tables: Tables, terms: TradeTerms) -> int:
+def _contract(tables: Tables, terms: TradeTerms) -> Contract:
     contract = tables.reference.instruments[terms.instrument_id].contract
     assert contract is not None, "checked"
-    return contract.multiplier_e8
+    return contracts.contract(contract)
 
 
 def _objections(state: State, tables: Tables, terms: TradeTerms, at_us: int) -> Iterator[Wrong]:

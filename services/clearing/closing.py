@@ -193,9 +193,12 @@ def _prices(
 
 
 def stepped_e8(limits: Limits, quantity_e8: int, mark_e8: int, tick_e8: int, attempt: int) -> int:
-    """The limit at this rung for what must go whatever it brings: in four steps from the mark down to the collar."""
+    """The limit at this rung for what must go whatever it brings: in four steps from the mark down to the collar, each on
+    a tick inside."""
     edge_e8 = _collar_e8(limits, quantity_e8, mark_e8, tick_e8)
-    return mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER // tick_e8 * tick_e8
+    exact = Fraction(mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER)
+    found_e8 = _on_tick_e8(quantity_e8 > 0, exact, tick_e8)
+    return max(found_e8, tick_e8) if mark_e8 > 0 else found_e8
 
 
 def bankruptcy_price_e8(books: Books, found: AssetMargin, name: str) -> int:
@@ -229,14 +232,18 @@ def slacks_e8(
 def price_e8(terms: ContractTerms, quantity_e8: int, mark_e8: int, slack_e8: int, tick_e8: int) -> int:
     """The price at which closing all of a position costs a slack against its mark, on the tick that costs less."""
     of = contracts.contract(terms)
-    sells = quantity_e8 > 0
     if of.payoff == "INVERSE":
         exact = _inverse(of, quantity_e8, mark_e8, slack_e8)
     else:
         exact = mark_e8 - Fraction(slack_e8 * ONE_E8 * ONE_E8, quantity_e8 * of.multiplier_e8)
+    found_e8 = _on_tick_e8(quantity_e8 > 0, exact, tick_e8)
+    return found_e8 if terms.signed_price else max(found_e8, tick_e8)
+
+
+def _on_tick_e8(sells: bool, exact: Fraction, tick_e8: int) -> int:
+    """The tick next to a price that costs less: above it for a sale, below it for a purchase."""
     ticks = exact / tick_e8
-    on_tick_e8 = (-(-ticks // 1) if sells else ticks // 1) * tick_e8
-    return on_tick_e8 if terms.signed_price else max(on_tick_e8, tick_e8)
+    return (-(-ticks // 1) if sells else ticks // 1) * tick_e8
 
 
 def _inverse(of: Contract, quantity_e8: int, mark_e8: int, slack_e8: int) -> Fraction:

@@ -231,8 +231,9 @@ def sell_back(made: Draft, price_e8: int) -> None:
 def move_in(made: Draft, quantity_e8: int, cost_e8: int, purpose: str) -> None:
     """Contracts that another contract's position became, at that position's cost."""
     made.counterparty = HOUSE
-    _hand_over(made, quantity_e8, purpose)
-    _change(made, quantity_e8, cost_e8)
+    if quantity_e8:
+        _hand_over(made, quantity_e8, purpose)
+        _change(made, quantity_e8, cost_e8)
 
 
 def move_out(made: Draft, purpose: str) -> None:

@@ -9,6 +9,7 @@ from services.clearing import (
     auction,
     bilateral,
     books,
+    clock,
     default,
     deleveraging,
     facts,
@@ -232,18 +233,6 @@ def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked |
     return trades.book(state, given, command)
 
 
-def _tick(state: State, given: Input, tick: Tick) -> Message | None:
-    """Margin first; a tick that finds nothing there is the trades', then the rounds', defaults' and auctions'."""
-    return (
-        marginrun.run(state, given, tick)
-        or bilateral.tick(state, given, tick)
-        or rounds.tick(state, given)
-        or default.tick(state, given)
-        or deleveraging.tick(state, given)
-        or auction.tick(state, given)
-    )
-
-
 def due(state: State) -> tuple[str, Message] | None:
     """What the state itself asks for next: parts of a fact, legs of parcels, legs and decisions of rounds, then
     decisions about margin."""
@@ -271,7 +260,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     MoveLeg: moves.move,
     EndMove: moves.end,
     AgreeMoves: legs.agree,
-    Tick: _tick,
+    Tick: clock.tick,
     ReviewMargin: marginrun.review,
     ActOnCall: margincalls.act,
     OrderRejected: liquidations.refused,

@@ -35,6 +35,8 @@ from truetape.service import DUE, Input
 
 MOVES: Final = frozenset({"RENAME", "CONTRACT_SIZE"})
 """Facts that move positions to another contract: an entry into the new one, then one out of the old."""
+RESERVED: Final = ("parcel:", "round/", "margin/")
+"""How the ids of other things begin that the state asks for."""
 E10: Final = 10**10
 Wrong = tuple[ClearingRefusal, str]
 
@@ -55,6 +57,8 @@ def take(state: State, given: Input, command: TakeContractFact) -> ContractFactT
         index_e18 = _index_after(fact, terms, listed)
     except TruetapeError as error:
         return trades.refused(given, fact.fact_id, "", command, "RATE_OUT_OF_RANGE", str(error))
+    if overlap := _overlap(fact, listed):
+        return trades.refused(given, fact.fact_id, "", command, "OUT_OF_ORDER", overlap)
     accounts = tuple(_concerned(state, fact))
     return ContractFactTaken(given.meta(fact.fact_id), fact, terms.multiplier_e8, str(index_e18), accounts)
 
@@ -64,6 +68,8 @@ def _wrong(
 ) -> Wrong | None:
     if fact.fact_id in state.facts.ids:
         return "COMMAND_REPEATED", "this partition has taken the fact already"
+    if fact.fact_id.startswith(RESERVED):
+        return "NUMBERS_WRONG", f"the ids of other things begin with {', '.join(RESERVED)}: choose another fact_id"
     if instrument is None:
         return "INSTRUMENT_UNKNOWN", "define it first"
     if instrument.contract is None:
@@ -103,6 +109,14 @@ def _funding_wrong(_: Input, fact: ContractFact, instrument: Instrument, listed:
     if fact.effective_at_us <= listed.funded_at_us and _gap(listed, fact) is None:
         return "OUT_OF_ORDER", "a later funding step is there already, and no gap that this one would fill"
     return None
+
+
+def _overlap(fact: ContractFact, listed: Listed) -> str:
+    """Why a funding step may not be taken, whose beginning another one covers; empty when it may."""
+    until_us = fact.effective_at_us
+    if fact.kind != "FUNDING" or not until_us - fact.numbers["elapsed_us"] < listed.funded_at_us < until_us:
+        return ""
+    return f"funding is there until {listed.funded_at_us}: {until_us - listed.funded_at_us} us are left to charge"
 
 
 def _gap(listed: Listed, fact: ContractFact) -> tuple[int, int] | None:

@@ -278,13 +278,16 @@ def _moved(
         Line(INSURANCE, one.asset, -amount_e8, purpose),
     )
     ledger.assert_balanced(lines)
+    name = f"{one.liquidation_id}/{one.step}/{purpose}"
+    if event == "INSURANCE_FUND" and one.covered_e8:  # The fund had too little, and has got more since.
+        name += f"/{one.covered_e8}"
     booking = ContractBooking(
         event="LIQUIDATION_FEE" if event == "LIQUIDATION_FEE" else "INSURANCE_FUND", instrument_id="",
         settlement_asset=one.asset, counterparty="", fact_id="", quantity_e8=0, paid_e8=0, settled_e8=0,
         funding_index_e18=contracts.START, numbers=numbers, ids={"liquidation_id": one.liquidation_id},
     )  # fmt: skip
     return EntryBooked(
-        meta=given.meta(one.liquidation_id), entry_id=f"{one.liquidation_id}/{one.step}/{purpose}",
+        meta=given.meta(one.liquidation_id), entry_id=name,
         account_id=one.account_id, kind="TRANSFER", rule=rule, lines=lines, realised_e8=0, filled_e8=0,
         transacted_at_us=given.at_us, contract=booking,
     )  # fmt: skip

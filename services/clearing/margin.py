@@ -19,7 +19,7 @@ from truetape.margin.account import Account as Margined
 from truetape.margin.account import AssetMargin, Held, assess, assess_all
 from truetape.margin.published import Published
 from truetape.messages import CallTerms, MarginSeen, MarkSeen
-from truetape.money import ONE_E8, divide
+from truetape.money import ONE_E8, divide, fits
 from truetape.service import Input
 
 ERROR_RATE: Final = 1e-9
@@ -53,6 +53,8 @@ def margins_of(state: State, given: Input, account_id: str) -> dict[str, AssetMa
     held = held_by(state, state.accounts.get(account_id, UNKNOWN))
     try:
         found = assess(state.balances.get(ledger.client(account_id), {}), held, seen_by(given))
+        for one in found.values():  # Records hold 64 bits.
+            fits(max(abs(one.equity_e8), one.initial_e8, abs(one.gains_e8)))
     except TruetapeError as error:
         return _without_age(error)
     stale = sorted({used.instrument_id for one in found.values() for used in one.marks if used.stale})
@@ -175,7 +177,10 @@ def narrowed(state: State, given: Input, names: list[str]) -> list[str]:
         name: Margined(state.balances.get(ledger.client(name), {}), held_by(state, state.accounts[name]))
         for name in names
     }
-    found = assess_all(accounts, seen_by(given)) if accounts else {}
+    try:
+        found = assess_all(accounts, seen_by(given)) if accounts else {}
+    except TruetapeError:  # A number that fits nowhere: each is looked at by itself, so that it concerns no other.
+        return names
     return [name for name in names if not _sound(found[name])]
 
 

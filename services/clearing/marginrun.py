@@ -162,8 +162,8 @@ def ran(state: State, event: MarginRun) -> None:
         if one.action == "DOUBT":
             watch.doubts[one.account_id] = one.reason
         elif one.action == "TRUST":
-            watch.doubts.pop(one.account_id, None)
-            watch.handed_over.pop(one.account_id, None)
+            if watch.doubts.pop(one.account_id, None) is None:  # No doubt has ended: margin is there again.
+                watch.handed_over.pop(one.account_id, None)
         else:
             ask(watch, run_id, one.account_id, one.asset, _ACTIONS[one.action], one.reason)
 

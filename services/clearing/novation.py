@@ -9,14 +9,19 @@ so that booking a leg again books nothing.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from services.clearing.affirmation import trade_id
 from truetape import ids
+from truetape.contracts import Contract, value
 from truetape.messages import TradeTerms
-from truetape.money import ONE_E8, apportion, divide, fits
+from truetape.money import ONE_E8, apportion
 from truetape.transitions import NotLegal
+
+ONE_UNIT: Final = Contract("LINEAR", ONE_E8)
+"""A contract of one unit of the underlying."""
 
 
 class Leg(Struct, frozen=True):
@@ -49,11 +54,11 @@ class Split(Struct, frozen=True):
         return [*undone, *self.opens]
 
 
-def novate(terms: TradeTerms, multiplier_e8: int = ONE_E8) -> Split:
+def novate(terms: TradeTerms, of: Contract = ONE_UNIT) -> Split:
     """Two legs for an affirmed trade: the buyer's and the seller's, at the traded price. The cost is rounded once and
     negated for the other side. The bilateral trade is closed by this, and has no leg. Raises MoneyError.
     """
-    cost_e8 = fits(divide(terms.quantity_e8 * multiplier_e8 * terms.price_e8, ONE_E8**2, "half_even")[0])
+    cost_e8 = value(of, terms.quantity_e8, terms.price_e8, "half_even")
     closed = trade_id(terms)
     buyer = Leg(ids.leg_id(closed, "BUYER"), closed, terms.buyer_id, terms.instrument_id, terms.quantity_e8, cost_e8)
     seller = Leg(

@@ -26,6 +26,7 @@ from services.clearing.state import (
     Pursued,
     State,
 )
+from services.clearing.waterfalls import in_default
 from truetape import ids
 from truetape.errors import MarginError, TruetapeError
 from truetape.messages import (
@@ -119,6 +120,8 @@ def _objection(state: State, given: Input, parcel: Parcel) -> tuple[str, str]:
         return "ACCOUNT_BUSY", why
     if reference.trading_state_of(who) != "ACTIVE" and not parcel.forced:
         return "ACCOUNT_HALTED", f"account {who} may not trade now"
+    if not parcel.forced and (who in state.watch.liquidations or in_default(state, who)):
+        return "ACCOUNT_HALTED", f"account {who} is being liquidated or in default, and takes no new risk"
     for leg in parcel.legs:
         instrument = reference.instruments.get(leg.instrument_id) if leg.instrument_id else None
         if leg.instrument_id and (instrument is None or instrument.contract is None):

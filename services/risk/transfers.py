@@ -3,7 +3,7 @@
 from services.risk import margin
 from services.risk.account import Account
 from services.risk.refusal import Refusal, unmargined, unmarked
-from truetape.errors import MarginError, MarkWanted
+from truetape.errors import ContractError, MarginError, MarkWanted, MoneyError
 from truetape.ids import MIRRORS
 from truetape.margin.published import Published
 from truetape.messages import TransferTerms
@@ -42,6 +42,8 @@ def _examine_withdrawal(terms: TransferTerms, account: Account, given: Input) ->
         return unmarked(wanted, max_age_us)
     except MarginError as error:
         return unmargined(error)
+    except (MoneyError, ContractError):
+        return Refusal("NUMBER_TOO_LARGE", {"amount_e8": terms.amount_e8})
     if -terms.amount_e8 > available_e8 or not backed:
         numbers = {"needed_e8": -terms.amount_e8, "available_e8": available_e8}
         return Refusal("INSUFFICIENT_FUNDS", numbers | {"reserved_e8": account.reserved.get(terms.asset, 0)})

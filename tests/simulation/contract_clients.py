@@ -65,6 +65,8 @@ class Operator:
         self.ends: dict[str, m.ContractFact] = {}
         """The fact that ends a contract, once it was published."""
         self._count = 0
+        self._funded_us = 0
+        """Until when funding was asked for."""
 
     def commands(self, kind: type[Any]) -> list[Any]:
         """What was asked for, by kind; what came twice is in it twice."""
@@ -162,6 +164,9 @@ class Operator:
         now_us, numbers = self._system.broker.wall_us() + self._next(), dict[str, int]()
         if kind == "FUNDING":
             numbers = {"rate_e18": self._chance.randint(-(10**15), 10**15), "elapsed_us": HOUR_US}
+            if self._funded_us:
+                numbers["elapsed_us"] = min(max(now_us - self._funded_us, 1), HOUR_US)
+            self._funded_us = now_us
         at_us = now_us - BACK_US * (self._chance.random() < BACKDATED)
         mark_e8 = self._system.contract_mark_e8(name)
         self._publish(m.ContractFact(f"f-{self._count}", kind, name, at_us, at_us, "simulated", mark_e8, numbers))

@@ -125,7 +125,7 @@ class Desk:
     def fact(self, kind: m.ContractFactKind, name: str, price_e8: int | None, **changes: Any) -> list[Any]:
         """A fact about a contract, and all that it leads to."""
         self._numbers += 1
-        self.now_us += 1
+        self.now_us += changes.get("numbers", {}).get("elapsed_us", 1) if kind == "FUNDING" else 1
         fact = m.ContractFact(f"f-{self._numbers}", kind, name, self.now_us, self.now_us, "desk", price_e8)
         before = len(self.events)
         self.command(m.TakeContractFact(msgspec.structs.replace(fact, **changes)))

@@ -12,6 +12,7 @@ from services.clearing.books import accounts
 from services.clearing.core import SERVICE
 from services.clearing.parcels import INSURANCE
 from services.clearing.standing import Standing, standing
+from services.clearing.watch import Liquidation
 from tests.unit.contract_desk import E8, instrument, option, terms
 from tests.unit.contract_desk import Desk as ContractDesk
 from tests.unit.desk import some_meta
@@ -419,3 +420,14 @@ def test_the_audit_finds_a_leg_that_is_left_out_doubled_or_changed() -> None:
     legs[0] = replace(legs[0], quantity_e8=legs[0].quantity_e8 - E8)
     found = _audited([*sound[:taken], replace(sound[taken], legs=tuple(legs)), *sound[taken + 1 :]])
     assert {"the two sides of a bid cancel out", "an entry books its leg"} <= set(found)
+
+
+def test_who_is_liquidated_or_in_default_takes_nothing_though_money_would_do() -> None:
+    made = below()
+    made.start()
+    made.state.watch.liquidations["bob"] = Liquidation("L1", "bob", "USDT", "WAITING", made.now_us)
+    assert "ACCOUNT_HALTED" in made.bid("bob", "0.1").detail
+    del made.state.watch.liquidations["bob"]
+    made.command(m.DeclareDefault("d", "bob", "USDT", "did not pay", "desk"))
+    assert "ACCOUNT_HALTED" in made.bid("bob", "0.1", 2).detail
+    assert made.bid("cat", "0.1").change == "TAKEN"

@@ -79,7 +79,7 @@ def stage() -> Iterator[ContractStage]:
     found.perpetual()
     found.contract_order(ANN, "SELL", "2", "59999")
     found.settle()
-    found.fact("FUNDING", "60000", rate_e18=-(10**14), elapsed_us=HOUR_US)
+    found.fact("FUNDING", "60000", rate_e18=-(10**14), elapsed_us=1_000)
     found.perpetual(tradable=False)
     found.fact("DELISTING", "61000")
     found.keep_snapshots()

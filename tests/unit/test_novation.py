@@ -12,6 +12,7 @@ from services.clearing.affirmation import FIRST, OTHER, TRANSITIONS, Trade, capt
 from services.clearing.novation import Leg, allocate, give_up, novate
 from tests.unit.desk import LAW, START_US
 from truetape import ids
+from truetape.contracts import Contract
 from truetape.errors import MoneyError
 from truetape.messages import TradeDifference, TradeTerms
 from truetape.money import to_e8
@@ -147,6 +148,13 @@ def test_a_negative_price_is_a_price() -> None:
 def test_a_trade_beyond_64_bits_is_refused_by_name() -> None:
     with pytest.raises(MoneyError, match="beyond 64 bits"):
         novate(replace(TERMS, quantity_e8=2**62, price_e8=2**62))
+
+
+def test_a_trade_costs_what_its_contract_says() -> None:
+    """10 000 000 USD of an inverse contract are 166 BTC: a number that fits, unlike quantity times price."""
+    traded = replace(TERMS, quantity_e8=to_e8("1000000"), price_e8=to_e8("60000"))
+    buyer, seller = novate(traded, Contract("INVERSE", to_e8("10"))).opens
+    assert (buyer.cost_e8, seller.cost_e8) == (-16_666_666_667, 16_666_666_667)
 
 
 def test_a_give_up_moves_the_leg_at_its_cost() -> None:

@@ -14,6 +14,7 @@ from tests.unit import contract_desk
 from tests.unit.contract_desk import E8, future, instrument, option
 from tests.unit.contract_desk import terms as perpetual
 from tests.unit.desk import ANN, LIMITS, START_US, Desk, mark, submit, terms, transfer
+from truetape import ids
 from truetape import messages as m
 from truetape.audit.archive import Seen
 from truetape.audit.findings import Findings
@@ -211,3 +212,13 @@ def test_futures_expire_and_free_their_margin() -> None:
             pair.risk.give(event)
     assert pair.free_e8() == 110 * E8 - 30_000_000
     assert pair.risk.state.accounts[ANN].contracts == {}
+
+
+def test_a_withdrawal_of_who_holds_more_than_64_bits_is_refused_by_name() -> None:
+    name = "DOGE-USD-PERP"
+    inverse = instrument(name, perpetual(style="INVERSE", settlement_asset="DOGE", multiplier_e8=10 * E8))
+    pair = Pair(inverse, mark_of=(mark("1", instrument_id=name),))
+    pair.risk.give(pair.clearing.trade(ANN, "BUY", 10**6, 1, name))
+    pair.risk.tables.marks.newest[name] = mark("0.00005", instrument_id=name)
+    asked = m.TransferTerms(ids.transfer_id(ANN, "w"), ANN, "DOGE", -1, "bank:settlement", "w")
+    assert pair.risk.give(m.RequestTransfer(asked, "key", START_US)).reason == "NUMBER_TOO_LARGE"

@@ -279,7 +279,8 @@ def assess_all(accounts: Mapping[str, Account], seen: Published) -> dict[str, di
     """Margin of every account as `assess` says it, without the evidence of models (contributions, scenarios, marks):
     ask `assess` for those that matter. Portfolio models take all accounts in one pass.
 
-    An account whose margin cannot be computed has its error; that concerns no other.
+    An account whose margin cannot be computed has its error; that concerns no other. A number that fits nowhere raises
+    MoneyError or ContractError for all: then ask `assess` for each.
     """
     whole = _Whole(accounts, seen)
     alone = whole.margins({})

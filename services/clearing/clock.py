@@ -1,0 +1,31 @@
+"""What time does in a partition: each tick is one record at most, and everybody's turn comes."""
+
+from collections.abc import Callable
+from typing import Final
+
+from services.clearing import auction, bilateral, default, deleveraging, marginrun, rounds
+from services.clearing.state import State
+from truetape.codec import Message
+from truetape.service import Input, Tick
+
+SECOND_US: Final = 1_000_000
+_OTHERS: Final[tuple[Callable[[State, Input, Tick], Message | None], ...]] = (
+    bilateral.tick,
+    lambda state, given, _: rounds.tick(state, given),
+    lambda state, given, _: default.tick(state, given),
+    lambda state, given, _: deleveraging.tick(state, given),
+    lambda state, given, _: auction.tick(state, given),
+)
+
+
+def tick(state: State, given: Input, ticked: Tick) -> Message | None:
+    """What is due of margin, or else of trades, rounds, defaults, deleveragings and auctions.
+
+    In every other second their turn is before margin's, each first in its own: in a crash, when margin has something
+    to say at every tick, defaults are still closed and auctions ended.
+    """
+    turn = given.at_us // SECOND_US
+    first = turn // 2 % len(_OTHERS)
+    others = (*_OTHERS[first:], *_OTHERS[:first])
+    rules = (*others, marginrun.run) if turn % 2 else (marginrun.run, *others)
+    return next((found for rule in rules if (found := rule(state, given, ticked)) is not None), None)
