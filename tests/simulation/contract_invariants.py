@@ -127,12 +127,7 @@ def facts_reach_every_partition_once(found: Evidence, system: "ContractSystem") 
             times = counts[fact_id, partition]
             if times > 1 or (times == 0 and (fact_id, partition) not in refused):
                 yield f"{fact_id} was taken {times} times by partition {partition}"
-    newest: Counter[tuple[int, str, str]] = Counter()
-    for event in taken:
-        key = (event.meta.cause.partition, event.fact.instrument_id, event.fact.kind)
-        if event.fact.effective_at_us <= newest[key]:
-            yield f"{event.fact.fact_id} holds from before the one that partition {key[0]} has taken already"
-        newest[key] = event.fact.effective_at_us
+    yield from out_of_order(taken)
     late = {e.entry_id for _, e in found.entries if e.meta.cause.id.count("/") > 1}
     parts = Counter(
         (e.contract.fact_id, e.account_id) for _, e in found.entries
@@ -141,6 +136,26 @@ def facts_reach_every_partition_once(found: Evidence, system: "ContractSystem") 
     due = Counter((event.fact.fact_id, account) for event in taken for account in event.due)
     if parts != due:
         yield f"due and not booked: {due - parts}, booked and not due: {parts - due}"
+
+
+def out_of_order(taken: list[m.ContractFactTaken]) -> Wrong:
+    """Facts that hold from before the last one of their kind; of funding, which fills gaps, those of a time that is
+    charged already."""
+    newest: Counter[tuple[int, str, str]] = Counter()
+    charged: defaultdict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
+    for event in taken:
+        fact, partition = event.fact, event.meta.cause.partition
+        if fact.kind == "FUNDING":
+            since_us, until_us = fact.effective_at_us - fact.numbers["elapsed_us"], fact.effective_at_us
+            spans = charged[partition, fact.instrument_id]
+            if any(since_us < end_us and start_us < until_us for start_us, end_us in spans):
+                yield f"{fact.fact_id} charges a time that partition {partition} has charged already"
+            spans.append((since_us, until_us))
+            continue
+        key = (partition, fact.instrument_id, fact.kind)
+        if fact.effective_at_us <= newest[key]:
+            yield f"{fact.fact_id} holds from before the one that partition {partition} has taken already"
+        newest[key] = fact.effective_at_us
 
 
 def what_is_due_is_made_or_missing_once(_: Evidence, system: "ContractSystem") -> Wrong:
