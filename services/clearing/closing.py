@@ -193,8 +193,8 @@ def _prices(
 
 
 def stepped_e8(limits: Limits, quantity_e8: int, mark_e8: int, tick_e8: int, attempt: int) -> int:
-    """The limit at this rung for what must go whatever it brings: in four steps from the mark down to the collar, each on
-    a tick inside."""
+    """The limit at this rung for what must go whatever it brings: in four steps from the mark to the collar, each on a
+    tick inside."""
     edge_e8 = _collar_e8(limits, quantity_e8, mark_e8, tick_e8)
     exact = Fraction(mark_e8 + (edge_e8 - mark_e8) * min(attempt + 1, LADDER) // LADDER)
     found_e8 = _on_tick_e8(quantity_e8 > 0, exact, tick_e8)
