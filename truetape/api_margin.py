@@ -66,12 +66,14 @@ class Auctions(Struct, frozen=True):
     """Auctions, newest first."""
 
     auctions: list[Auction]
+    next_cursor: str | None
 
 
 class MarginCalls(Struct, frozen=True):
     """Calls, newest first."""
 
     calls: list[MarginCall]
+    next_cursor: str | None
 
 
 class Liquidation(Struct, frozen=True):
@@ -100,3 +102,4 @@ class Liquidations(Struct, frozen=True):
     """Liquidations, newest first."""
 
     liquidations: list[Liquidation]
+    next_cursor: str | None

@@ -33,6 +33,19 @@ class StatementLine(Struct, frozen=True):
     rule: str
 
 
+class StatementSides(Struct, frozen=True):
+    """How a position in a contract is cut at the end of the day, by the account's own terms."""
+
+    instrument_id: str
+    positions: str
+    """NETTING or HEDGING."""
+    costs: str
+    """AVERAGE or FIFO."""
+    long: Decimal
+    short: Decimal
+    """Negative."""
+
+
 class Statement(Struct, frozen=True):
     """An account's day: every line that was booked in it (UTC)."""
 
@@ -40,6 +53,8 @@ class Statement(Struct, frozen=True):
     day: str
     totals: list[StatementTotal]
     lines: list[StatementLine]
+    sides: list[StatementSides] = []
+    """Of contracts that are open under terms of the account's own."""
     instructions: list[PaymentInstruction] = []
     """What the day was netted into for settlement, once it is over and was netted; empty before."""
 

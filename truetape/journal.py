@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from truetape.audit.merge import Cursor
 from truetape.errors import TapeGap
@@ -34,17 +34,23 @@ def entries(
 ) -> Iterator[tuple[Part, int, EntryBooked]]:
     """Entries that count, partition by partition, each with its place: all, or those of one account; booked before a
     time (microseconds UTC) if one is given. Raises TapeGap when records are missing."""
+    for part, offset, entry in records(log, timeout_seconds, partitions):
+        if not isinstance(entry, EntryBooked):
+            continue
+        early = until_us is None or entry.meta.decided_at_us < until_us
+        if early and account_id in (None, entry.account_id):
+            yield part, offset, entry
+
+
+def records(log: Log, timeout_seconds: float, partitions: Iterable[int]) -> Iterator[tuple[Part, int, Any]]:
+    """All records of clearing.entries that count, partition by partition. Raises TapeGap when records are missing."""
     parts = [Part(CLEARING_ENTRIES.name, partition) for partition in partitions]
     for part, span in log.ends(parts).items():
         cursor = Cursor(part, *span)
         while (given := cursor.peek(log, timeout_seconds)) is not None:
             cursor.take()
-            entry = given.message
-            if not given.accepted or not isinstance(entry, EntryBooked):
-                continue
-            early = until_us is None or entry.meta.decided_at_us < until_us
-            if early and account_id in (None, entry.account_id):
-                yield part, given.offset, entry
+            if given.accepted:
+                yield part, given.offset, given.message
         if cursor.gap:
             raise TapeGap(cursor.gap)
 

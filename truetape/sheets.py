@@ -2,7 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 
 def sheet(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -14,8 +17,22 @@ def sheet(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return out.getvalue()
 
 
+def table(kind: type[Struct], rows: Iterable[Struct]) -> str:
+    """Structs of one kind, their fields' names above; what is within a field is in one cell, separated by spaces."""
+    return sheet(kind.__struct_fields__, map(astuple, rows))
+
+
 def _cell(value: object) -> str:
-    return "" if value is None else guarded(str(value))
+    return "" if value is None else guarded(words(value))
+
+
+def words(value: object) -> str:
+    """A value in one cell: a list's members, or a map's NAME=VALUE, separated by spaces; a struct's by slashes."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={words(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(words, value))
+    return "/".join(map(words, astuple(value))) if isinstance(value, Struct) else str(value)
 
 
 def guarded(cell: str) -> str:

@@ -5,13 +5,14 @@ day and was booked on the next is on the next one's statement, with both times. 
 opening.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
+from truetape import cuts
 from truetape.errors import SetupError
 from truetape.messages import EntryBooked
 from truetape.money import from_e8
@@ -54,6 +55,17 @@ class Total(Struct, frozen=True):
     closing_e8: int
 
 
+class Sides(Struct, frozen=True):
+    """How a position in a contract is cut at the end of the day, by the account's own terms (truetape/cuts.py)."""
+
+    instrument_id: str
+    positions: str
+    costs: str
+    long_e8: int
+    short_e8: int
+    """Negative."""
+
+
 class Statement(Struct, frozen=True):
     """A day of an account."""
 
@@ -61,6 +73,8 @@ class Statement(Struct, frozen=True):
     day: str
     totals: tuple[Total, ...]
     rows: tuple[Row, ...]
+    sides: tuple[Sides, ...] = ()
+    """Of contracts that are open under terms of the account's own."""
 
 
 def span_of(day: str) -> tuple[int, int]:
@@ -84,21 +98,55 @@ def lines_of(account_id: str, entry: EntryBooked) -> Iterator[Booked]:
             )  # fmt: skip
 
 
+def from_events(account_id: str, day: str, events: Iterable[Any]) -> Statement:
+    """The statement with its sides, from all records of the account's partition of clearing.entries in their order.
+
+    Raises SetupError for what is no day.
+    """
+    span, opening, lines = span_of(day), dict[str, int](), list[Booked]()
+
+    def until_the_end() -> Iterator[Any]:
+        for event in events:
+            if isinstance(event, EntryBooked) and event.account_id == account_id:
+                _collect(opening, lines, account_id, event, span)
+            if event.meta.decided_at_us < span[1]:
+                yield event
+
+    found = cuts.folded(until_the_end(), account_id)
+    return build(account_id, day, opening, lines, sides_of(found))
+
+
+def sides_of(found: Mapping[str, cuts.Cut]) -> tuple[Sides, ...]:
+    """Cuts that are open, by contract."""
+    return tuple(
+        Sides(name, cut.positions, cut.costs, cut.long_e8, cut.short_e8)
+        for name, cut in sorted(found.items())
+        if cut.long or cut.short
+    )
+
+
 def from_entries(account_id: str, day: str, entries: Iterable[EntryBooked]) -> Statement:
     """The statement, from the account's entries in the order of the tape. Raises SetupError for what is no day."""
-    start_us, end_us = span_of(day)
-    opening: dict[str, int] = {}
-    lines: list[Booked] = []
+    span, opening, lines = span_of(day), dict[str, int](), list[Booked]()
     for entry in entries:
-        for line in lines_of(account_id, entry):
-            if line.booked_at_us < start_us:
-                opening[line.asset] = opening.get(line.asset, 0) + line.amount_e8
-            elif line.booked_at_us < end_us:
-                lines.append(line)
+        _collect(opening, lines, account_id, entry, span)
     return build(account_id, day, opening, lines)
 
 
-def build(account_id: str, day: str, opening: Mapping[str, int], lines: Iterable[Booked]) -> Statement:
+def _collect(
+    opening: dict[str, int], lines: list[Booked], account_id: str, entry: EntryBooked, span: tuple[int, int]
+) -> None:
+    """What an entry adds to the opening balances, or to the day's lines."""
+    for line in lines_of(account_id, entry):
+        if line.booked_at_us < span[0]:
+            opening[line.asset] = opening.get(line.asset, 0) + line.amount_e8
+        elif line.booked_at_us < span[1]:
+            lines.append(line)
+
+
+def build(
+    account_id: str, day: str, opening: Mapping[str, int], lines: Iterable[Booked], sides: Sequence[Sides] = ()
+) -> Statement:
     """The statement of these opening balances and lines; assets that were never touched are left out."""
     balances = dict(opening)
     rows = []
@@ -112,7 +160,7 @@ def build(account_id: str, day: str, opening: Mapping[str, int], lines: Iterable
     for total in totals:
         moved_e8 = sum(row.line.amount_e8 for row in rows if row.line.asset == total.asset)
         assert total.opening_e8 + moved_e8 == total.closing_e8, "opening and entries make the closing"
-    return Statement(account_id, day, totals, tuple(rows))
+    return Statement(account_id, day, totals, tuple(rows), tuple(sides))
 
 
 def plain(statement: Statement) -> dict[str, object]:
@@ -128,6 +176,13 @@ def plain(statement: Statement) -> dict[str, object]:
             for total in statement.totals
         ],
         "lines": [dict(zip(COLUMNS, cells(row), strict=True)) for row in statement.rows],
+        "sides": [
+            {
+                "instrument_id": one.instrument_id, "positions": one.positions, "costs": one.costs,
+                "long": from_e8(one.long_e8), "short": from_e8(one.short_e8),
+            }
+            for one in statement.sides
+        ],
     }  # fmt: skip
 
 
@@ -148,10 +203,17 @@ def moment(at_us: int) -> str:
 
 
 def as_csv(statement: Statement) -> str:
-    """One row per line between one OPENING and one CLOSING row per asset, so that a spreadsheet can add it up."""
+    """One row per line between one OPENING and one CLOSING row per asset, so that a spreadsheet can add it up; then a
+    LONG and a SHORT row for each contract that is cut by the account's own terms."""
     openings = (_bound("OPENING", total.asset, total.opening_e8) for total in statement.totals)
     closings = (_bound("CLOSING", total.asset, total.closing_e8) for total in statement.totals)
-    return sheet(COLUMNS, chain(openings, map(cells, statement.rows), closings))
+    sides = chain.from_iterable(map(_sides, statement.sides))
+    return sheet(COLUMNS, chain(openings, map(cells, statement.rows), closings, sides))
+
+
+def _sides(one: Sides) -> Iterator[list[str]]:
+    for kind, quantity_e8 in (("LONG", one.long_e8), ("SHORT", one.short_e8)):
+        yield [*_bound(kind, one.instrument_id, quantity_e8)[:-1], f"{one.positions} {one.costs}"]
 
 
 def _bound(kind: str, asset: str, balance_e8: int) -> list[str]:

@@ -9,38 +9,42 @@ from starlette.responses import Response
 from services.gateway import bids as r
 from services.gateway import rendering
 from services.gateway.administration import command_id_of
+from services.gateway.default_requests import ListQuery
 from services.gateway.ledger import carried_out
+from services.gateway.newest import newest, page
 from services.gateway.parsing import decimal, positive
-from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.routing import Call, Routes, position, reply, rows_reply
 from services.gateway.trading import SENDING
 from truetape import api_margin as a
 from truetape import messages as m
 from truetape.money import from_e8
 
 routes = Routes("auctions")
-SHOWN_MAX: Final = 1_000
 E10: Final = 10**10
 _ACTING: Final = ("auction_refused", *SENDING)
-AUCTIONS: Final = Query(
-    "auctions",
-    """
-SELECT * FROM (
-    SELECT DISTINCT ON (body->>'auction_id') body::text AS body, at_us FROM view.events
-    WHERE type = 'AuctionChanged' ORDER BY body->>'auction_id', "offset" DESC
-) newest ORDER BY at_us DESC LIMIT %s
-""",
-)
-"""Arguments: how many."""
+AUCTIONS: Final = newest("auctions", "auction_id", "AuctionChanged")
 
 
-@routes.add("GET", "/v1/auctions", "trade", answers={200: a.Auctions}, problems=("view_behind", "view_unavailable"),
-            waits=True)  # fmt: skip
+@routes.add("GET", "/v1/auctions", "trade", query=ListQuery, answers={200: a.Auctions},
+            problems=("view_behind", "view_unavailable"), waits=True)  # fmt: skip
 async def list_auctions(call: Call) -> Response:
-    """Auctions of all accounts, the one that changed last first."""
+    """Auctions of all accounts, the one that changed last first; `form=csv` gives a table instead."""
+    return await _auctions(call)
+
+
+@routes.add("GET", "/v1/admin/auctions", "admin", query=ListQuery, answers={200: a.Auctions},
+            problems=("view_behind", "view_unavailable"), waits=True)  # fmt: skip
+async def list_all_auctions(call: Call) -> Response:
+    """Auctions of all accounts, for the house; `form=csv` gives a table instead."""
+    return await _auctions(call)
+
+
+async def _auctions(call: Call) -> Response:
+    asked = call.query(ListQuery)
     await call.see_answers()
-    rows = await call.gateway.reads.rows(AUCTIONS, SHOWN_MAX)
-    return reply(a.Auctions([_shown(msgspec.json.decode(row["body"]), row["at_us"]) for row in rows]))
+    found, cursor = await page(call, AUCTIONS, "", asked)
+    shown = [_shown(*one) for one in found]
+    return rows_reply(asked.form, a.Auction, shown, a.Auctions(shown, cursor))
 
 
 @routes.add("POST", "/v1/auctions/{auction_id}/bids", "trade", body=r.BidRequest, answers={200: a.Auction},

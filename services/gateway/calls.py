@@ -8,67 +8,70 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
+from services.gateway.default_requests import ListQuery
 from services.gateway.ledger import carried_out
-from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, position, reply
+from services.gateway.newest import newest, page
+from services.gateway.routing import Call, Routes, position, reply, rows_reply
 from services.gateway.trading import SENDING
 from truetape import api_margin as a
 from truetape import messages as m
 from truetape.money import from_e8
 
 routes = Routes("margin")
-SHOWN_MAX: Final = 1_000
 _VIEWS: Final = ("view_behind", "view_unavailable")
 _ACTING: Final = ("call_refused", *SENDING)
 
-CALLS: Final = Query(
-    "margin calls",
-    """
-SELECT * FROM (
-    SELECT DISTINCT ON (body->>'call_id') body::text AS body, at_us FROM view.events
-    WHERE type = 'MarginCallChanged' AND (%s = '' OR account_id = %s)
-    ORDER BY body->>'call_id', "offset" DESC
-) newest ORDER BY at_us DESC LIMIT %s
-""",
-)
-"""Arguments: account twice (empty: all), how many."""
-LIQUIDATIONS: Final = Query(
-    "liquidations",
-    """
-SELECT * FROM (
-    SELECT DISTINCT ON (body->>'liquidation_id') body::text AS body, at_us FROM view.events
-    WHERE type IN ('LiquidationChanged', 'LiquidationEnded') AND (%s = '' OR account_id = %s)
-    ORDER BY body->>'liquidation_id', "offset" DESC
-) newest ORDER BY at_us DESC LIMIT %s
-""",
-)
-"""Arguments as of CALLS."""
+CALLS: Final = newest("margin calls", "call_id", "MarginCallChanged")
+LIQUIDATIONS: Final = newest("liquidations", "liquidation_id", "LiquidationChanged", "LiquidationEnded")
 
 
-@routes.add("GET", "/v1/calls", "read", answers={200: a.MarginCalls}, problems=_VIEWS, waits=True)
+@routes.add("GET", "/v1/calls", "read", query=ListQuery, answers={200: a.MarginCalls}, problems=_VIEWS, waits=True)
 async def list_calls(call: Call) -> Response:
-    """Margin calls of the account, newest first: how much is called for, by when, and what has become of it."""
-    await call.see_answers()
+    """Margin calls of the account, newest first: how much is called for, by when, and what has become of it.
+
+    `form=csv` gives a table instead.
+    """
     return await _calls(call, call.account_id)
 
 
-@routes.add("GET", "/v1/admin/calls", "admin", answers={200: a.MarginCalls}, problems=_VIEWS)
+@routes.add("GET", "/v1/admin/calls", "admin", query=ListQuery, answers={200: a.MarginCalls}, problems=_VIEWS,
+            waits=True)  # fmt: skip
 async def list_all_calls(call: Call) -> Response:
-    """The newest margin calls of all accounts."""
+    """Margin calls of all accounts, the one that changed last first; `form=csv` gives a table instead."""
     return await _calls(call, "")
 
 
-@routes.add("GET", "/v1/liquidations", "read", answers={200: a.Liquidations}, problems=_VIEWS, waits=True)
+@routes.add("GET", "/v1/liquidations", "read", query=ListQuery, answers={200: a.Liquidations}, problems=_VIEWS,
+            waits=True)  # fmt: skip
 async def list_liquidations(call: Call) -> Response:
-    """Liquidations of the account, newest first. Their orders are among its orders, their fees in its statement."""
-    await call.see_answers()
-    rows = await call.gateway.reads.rows(LIQUIDATIONS, call.account_id, call.account_id, SHOWN_MAX)
-    return reply(a.Liquidations([_liquidation(msgspec.json.decode(row["body"]), row["at_us"]) for row in rows]))
+    """Liquidations of the account, newest first. Their orders are among its orders, their fees in its statement.
+
+    `form=csv` gives a table instead.
+    """
+    return await _liquidations(call, call.account_id)
+
+
+@routes.add("GET", "/v1/admin/liquidations", "admin", query=ListQuery, answers={200: a.Liquidations},
+            problems=_VIEWS, waits=True)  # fmt: skip
+async def list_all_liquidations(call: Call) -> Response:
+    """Liquidations of all accounts, the one that changed last first; `form=csv` gives a table instead."""
+    return await _liquidations(call, "")
 
 
 async def _calls(call: Call, account_id: str) -> Response:
-    rows = await call.gateway.reads.rows(CALLS, account_id, account_id, SHOWN_MAX)
-    return reply(a.MarginCalls([_shown(msgspec.json.decode(row["body"]), row["at_us"]) for row in rows]))
+    asked = call.query(ListQuery)
+    await call.see_answers()
+    found, cursor = await page(call, CALLS, account_id, asked)
+    shown = [_shown(*one) for one in found]
+    return rows_reply(asked.form, a.MarginCall, shown, a.MarginCalls(shown, cursor))
+
+
+async def _liquidations(call: Call, account_id: str) -> Response:
+    asked = call.query(ListQuery)
+    await call.see_answers()
+    found, cursor = await page(call, LIQUIDATIONS, account_id, asked)
+    shown = [_liquidation(*one) for one in found]
+    return rows_reply(asked.form, a.Liquidation, shown, a.Liquidations(shown, cursor))
 
 
 @routes.add("POST", "/v1/calls/act", "trade", body=r.CallRequest, answers={200: a.MarginCall}, problems=_ACTING)

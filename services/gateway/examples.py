@@ -67,6 +67,13 @@ EXAMPLES: Final[dict[str, Any]] = {
         "account_id": "acme", "call_id": "ef23dfbff260bee38cfd062e53605197", "action": "reject_dispute",
         "reason": "the mark was right",
     },
+    "DefaultRequest": {"account_id": "acme", "asset": "USDT", "reason": "it has told us that it cannot pay"},
+    "FundPaymentRequest": {
+        "account_id": "acme", "asset": "USDT", "amount": "250000", "location": "bank:main", "reason": "it joins",
+    },
+    "FundWithdrawalRequest": {
+        "account_id": "acme", "asset": "USDT", "amount": "50000", "location": "bank:main", "reason": "it holds less",
+    },
     "CallTermsRequest": {
         "account_id": "*", "notice_seconds": 3600, "grace_seconds": 3600, "level_rate": "0.5", "least": "1",
     },

@@ -10,12 +10,12 @@ from truetape import messages as m
 from truetape.topics import CLEARING_COMMANDS
 
 NOBODYS = ""
-"""The account of records that are nobody's."""
+"""The account of records that are nobody's, such as what moves the house's capital."""
 
 LedgerCommand = (
     m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.MoveLeg | m.EndMove | m.AnswerLeg
     | m.AgreeMoves | m.CompressLegs | m.NetPayments | m.CloseOut | m.ActOnCall
-    | m.StartAuction | m.BidAuction | m.EndAuction
+    | m.StartAuction | m.BidAuction | m.EndAuction | m.DeclareDefault | m.MoveFund
 )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ async def ask_ledger(call: Call, command: LedgerCommand) -> Answer:
     Raises Problem overloaded, broker_unavailable, outcome_unknown, or command_set_aside when it was parked.
     """
     bus = call.gateway.bus
-    with bus.tail.awaiting(command.account_id):
+    with bus.tail.awaiting(command.account_id), bus.tail.awaiting(NOBODYS):
         answer = await bus.answer(bus.send_to_ledger(command.command_id, command.account_id, command))
     if answer is None:
         raise unknown_outcome("the command", command_id=command.command_id)

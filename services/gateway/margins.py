@@ -12,7 +12,7 @@ from services.gateway import requests as r
 from services.gateway.administration import PROBLEMS, by, changed, command_id_of
 from services.gateway.margin_requests import CollateralRequest, MarginClassRequest
 from services.gateway.problems import Problem, field_problem
-from services.gateway.queries import CREDIT, Query
+from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api as a
 from truetape import api_reports as reports
@@ -27,17 +27,16 @@ from truetape.margin.terms import class_from, class_shown, collateral_from, coll
 
 routes = Routes("margin")
 HELD: Final = Query(
-    "positions in contracts",
+    "balances and positions in contracts",
     """
-SELECT DISTINCT ON (body->'position'->>'instrument_id') body->'position'->>'instrument_id' AS instrument_id,
-    (body->'position'->>'quantity_e8')::bigint AS quantity_e8, (body->'position'->>'cost_e8')::bigint AS cost_e8,
-    (body->'position'->>'realised_e8')::bigint - (body->'contract'->>'settled_e8')::bigint AS unpaid_e8
-FROM view.events
-WHERE account_id = %s AND type = 'EntryBooked' AND json_typeof(body->'contract') = 'object'
-    AND json_typeof(body->'position') = 'object'
-ORDER BY body->'position'->>'instrument_id', "offset" DESC
+SELECT TRUE AS cash, asset AS name, sum(amount_e8) AS quantity_e8, 0 AS cost_e8, 0 AS unpaid_e8
+FROM view.balances WHERE account = %s GROUP BY asset
+UNION ALL
+SELECT FALSE, instrument_id, quantity_e8, cost_e8, realised_e8 - settled_e8
+FROM view.positions WHERE account_id = %s AND settled_e8 IS NOT NULL
 """,
 )
+"""In one cut of the views. Arguments: the account in the ledger, the account."""
 
 
 @routes.add("GET", "/v1/margin", "read", query=r.ReportQuery, answers={200: reports.Margin},
@@ -49,11 +48,12 @@ async def get_margin(call: Call) -> Response:
     """
     form = call.query(r.ReportQuery).form
     await call.see_answers()
-    reads, account_id = call.gateway.reads, call.account_id
-    credit = await reads.rows(CREDIT, account_id)
-    held = await reads.rows(HELD, account_id)
-    balances = {row["asset"]: int(row["balance_e8"]) for row in credit}
-    positions = {row["instrument_id"]: _held(row) for row in held if row["quantity_e8"] or row["unpaid_e8"]}
+    account_id = call.account_id
+    rows = await call.gateway.reads.rows(HELD, f"client:{account_id}", account_id)
+    balances = {row["name"]: int(row["quantity_e8"]) for row in rows if row["cash"]}
+    positions = {
+        row["name"]: _held(row) for row in rows if not row["cash"] and (row["quantity_e8"] or row["unpaid_e8"])
+    }
     tables = call.gateway.bus.tables
     seen = Published(tables.marks, tables.reference, clock.now_us())
     try:
@@ -66,7 +66,7 @@ async def get_margin(call: Call) -> Response:
 
 
 def _held(row: dict[str, Any]) -> Held:
-    return Held(row["quantity_e8"], row["cost_e8"], row["unpaid_e8"])
+    return Held(int(row["quantity_e8"]), int(row["cost_e8"]), int(row["unpaid_e8"]))
 
 
 @routes.add("POST", "/v1/admin/margin-classes", "admin", body=MarginClassRequest, answers={200: a.Changed},

@@ -4,7 +4,7 @@ once for all; a handler gets a `Call` and returns a response or raises a Problem
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -19,7 +19,7 @@ from services.gateway.parsing import format_positions, parse_body, parse_positio
 from services.gateway.problems import Problem, field_problem
 from services.gateway.reads import REACH_SECONDS
 from services.gateway.requests import NoQuery
-from truetape import clock, ids
+from truetape import clock, ids, sheets
 from truetape.log import Part
 from truetape.messages import ApiKey
 from truetape.topics import REFERENCE_EVENTS
@@ -249,6 +249,11 @@ def reply(answer: Any, status: int = 200, headers: Mapping[str, str] | None = No
 def sheet_reply(text: str) -> Response:
     """A CSV answer."""
     return Response(text, 200, media_type=CSV_TYPE)
+
+
+def rows_reply(form: str, kind: type[Struct], rows: Iterable[Struct], answer: Any) -> Response:
+    """Rows as CSV when the form says so, else the answer that holds them."""
+    return sheet_reply(sheets.table(kind, rows)) if form == "csv" else reply(answer)
 
 
 def position(*places: tuple[Part, int]) -> dict[str, str]:

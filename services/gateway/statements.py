@@ -14,7 +14,7 @@ from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api_reports as a
 from truetape import interest, statement
 from truetape.errors import SetupError
-from truetape.statement import Booked
+from truetape.statement import Booked, Sides
 
 routes = Routes("reports")
 LINES_MAX: Final = 50_000
@@ -43,6 +43,23 @@ INSTRUCTIONS: Final = Query(
     "instructions of a day",
     "SELECT * FROM view.instructions WHERE account_id = %s AND value_date = %s ORDER BY asset",
 )
+SIDES: Final = Query(
+    "sides at the end of a day",
+    """
+SELECT DISTINCT ON (s.instrument_id) s.instrument_id, t.positions, t.costs, s.long_e8, s.short_e8
+FROM view.sides s JOIN LATERAL (
+    SELECT positions, costs FROM view.sides WHERE account_id = s.account_id AND instrument_id = s.instrument_id
+        AND positions IS NOT NULL AND "offset" <= s."offset" ORDER BY "offset" DESC LIMIT 1
+) t ON TRUE WHERE s.account_id = %s AND s.at_us < %s AND NOT EXISTS (
+    SELECT 1 FROM view.events e
+    WHERE e.type = 'ContractFactTaken' AND e.at_us < %s
+        AND coalesce(e.body->'fact'->>'instrument_id', e.body->>'instrument_id') = s.instrument_id
+        AND e.body->'fact'->>'kind' IN ('EXPIRY', 'DELISTING', 'RENAME', 'CONTRACT_SIZE')
+)
+ORDER BY s.instrument_id, s."offset" DESC
+""",
+)
+"""Arguments: account, the day's end twice."""
 HELD: Final = Query(
     "everybody's positions",
     "SELECT account_id, instrument_id, quantity_e8 FROM view.positions WHERE quantity_e8 <> 0 LIMIT %s",
@@ -52,7 +69,7 @@ HELD: Final = Query(
 @routes.add("GET", "/v1/statements/{day}", "read", query=r.ReportQuery, answers={200: a.Statement}, problems=_VIEWS,
             waits=True)  # fmt: skip
 async def get_statement(call: Call) -> Response:
-    """The account's day: opening balances, every line booked with the balance after it, closing balances.
+    """The account's day: opening balances, every line booked with the balance after it, closing balances, sides.
 
     The day is in UTC, such as 2026-11-26, and holds the entries booked in it. `form=csv` gives a table instead.
     """
@@ -67,7 +84,9 @@ async def get_statement(call: Call) -> Response:
     lines = await reads.rows(LINES, *whose, start_us, end_us, LINES_MAX + 1)
     _bound(len(lines), LINES_MAX, "lines; `truetape statement` has no such bound")
     opening = {row["asset"]: int(row["amount_e8"]) for row in before}
-    found = statement.build(call.account_id, day, opening, (Booked(**row) for row in lines))
+    cut = [Sides(**row) for row in await reads.rows(SIDES, call.account_id, end_us, end_us)]
+    sides = [one for one in cut if one.long_e8 or one.short_e8]
+    found = statement.build(call.account_id, day, opening, (Booked(**row) for row in lines), sides)
     netted = await reads.rows(INSTRUCTIONS, call.account_id, day)
     shown = msgspec.convert(statement.plain(found), a.Statement)
     instructions = [otcview.instruction(row) for row in netted]

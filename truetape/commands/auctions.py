@@ -1,49 +1,42 @@
 """`truetape auctions`: auctions of whole accounts: list, start, bid, end. With access to Kafka alone."""
 
-import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from truetape import ids
 from truetape import messages as m
 from truetape.commands.parked import ByOption, named, states
 from truetape.money import from_e8, to_e8
 from truetape.operator import AuctionCommand, operator
+from truetape.reports import FormOption, JsonOption, write
 from truetape.settings import settings
 
 app = typer.Typer(help="Auctions of whole accounts: list, start, bid, end.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that is sold")]
 AuctionArgument = Annotated[str, typer.Argument(help="The auction, as the list names it")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
-E10 = 10**10
+E10: Final = 10**10
+LISTED: Final = ("account_id", "asset", "kind", "forced", "state", "left", "paid", "fund_pays", "auction_id")
 
 
 @app.command(name="list")
 def list_auctions(
-    account: Annotated[str, typer.Option(help="Only of this account")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
-) -> None:
+    account: Annotated[str, typer.Option(help="Only of this account")] = "", as_json: JsonOption = False,
+    form: FormOption = "table",
+) -> None:  # fmt: skip
     """Show the auctions that go on."""
-    rows = [{"account_id": name} | one for _, name, books in states(account) for one in books.get("auctions", ())]
-    if as_json:
-        print(json.dumps(rows))
-    else:
-        show(rows, Console(highlight=False, soft_wrap=True))
+    rows = [
+        {"account_id": name} | one | _amounts(one)
+        for _, name, books in states(account)
+        for one in books.get("auctions", ())
+    ]
+    write(LISTED, rows, "json" if as_json else form, "nothing is being auctioned")
 
 
-def show(rows: list[dict[str, Any]], console: Console) -> None:
-    """For a person."""
-    table = Table("account", "asset", "kind", "state", "left", "paid", "fund pays", "auction", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(
-            row["account_id"], row["asset"], "forced " * row["forced"] + row["kind"], row["state"],
-            from_e8(row["left_e18"] // E10), from_e8(row["reserved_e8"]), from_e8(row["insurance_e8"]),
-            row["auction_id"],
-        )  # fmt: skip
-    console.print(table if rows else "nothing is being auctioned")
+def _amounts(one: dict[str, Any]) -> dict[str, str]:
+    amounts = {"left": one["left_e18"] // E10, "paid": one["reserved_e8"], "fund_pays": one["insurance_e8"]}
+    return {name: from_e8(amount_e8) for name, amount_e8 in amounts.items()}
 
 
 @app.command()

@@ -1,32 +1,30 @@
 """`truetape calls`: margin calls: list, acknowledge, dispute, judge, set the terms. With access to Kafka alone."""
 
-import json
-import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from truetape import ids
 from truetape import messages as m
 from truetape.commands.parked import ByOption, named, states
 from truetape.money import from_e8, to_e8
 from truetape.operator import BY, operator
+from truetape.reports import FormOption, JsonOption, write
 from truetape.settings import settings
 from truetape.transitions import HOUSE
 
 app = typer.Typer(help="Margin calls: list, acknowledge, dispute, judge, terms.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that is called")]
 CallArgument = Annotated[str, typer.Argument(help="The call, as the list names it")]
+LISTED: Final = ("account_id", "kind", "state", "asset", "amount", "due_at_us", "id", "detail")
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 
 
 @app.command(name="list")
 def list_calls(
-    account: Annotated[str, typer.Option(help="Only of this account")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
-) -> None:
+    account: Annotated[str, typer.Option(help="Only of this account")] = "", as_json: JsonOption = False,
+    form: FormOption = "table",
+) -> None:  # fmt: skip
     """Show what is open: calls, running liquidations, what was handed over to auction and default, doubtful marks."""
     rows = [
         {"account_id": account_id, "kind": kind} | (one if isinstance(one, dict) else {"detail": one})
@@ -34,24 +32,17 @@ def list_calls(
         for kind in ("calls", "liquidations", "handed_over", "doubts")
         for one in books.get(kind, ())
     ]
-    if as_json:
-        print(json.dumps(rows))
-    else:
-        show(rows, time.time_ns() // 1000, Console(highlight=False, soft_wrap=True))
+    nothing = "nobody is called, nothing is liquidated, no mark is in doubt"
+    write(LISTED, [row | _told(row) for row in rows], "json" if as_json else form, nothing)
 
 
-def show(rows: list[dict[str, Any]], now_us: int, console: Console) -> None:
-    """For a person."""
-    table = Table("account", "what", "state", "asset", "amount", "time left", "id", "detail", box=None, pad_edge=False)
-    for row in rows:
-        open_e8 = row["amount_e8"] - row["paid_e8"] if row["kind"] == "calls" else row.get("shortfall_e8", 0)
-        left = f"{(row['due_at_us'] - now_us) / 1e6:.0f} s" if row["kind"] == "calls" else ""
-        table.add_row(
-            row["account_id"], row["kind"].replace("_", " ").rstrip("s"), row.get("state", row.get("outcome", "")),
-            row.get("asset", ""), from_e8(open_e8) if open_e8 else "", left,
-            row.get("call_id", row.get("liquidation_id", "")), row.get("detail", ""),
-        )  # fmt: skip
-    console.print(table if rows else "nobody is called, nothing is liquidated, no mark is in doubt")
+def _told(row: dict[str, Any]) -> dict[str, str]:
+    """What all kinds of rows have: how it stands, how much is open, and its id."""
+    open_e8 = row["amount_e8"] - row["paid_e8"] if row["kind"] == "calls" else row.get("shortfall_e8", 0)
+    return {
+        "state": row.get("state", row.get("outcome", "")), "amount": from_e8(open_e8) if open_e8 else "",
+        "id": row.get("call_id", row.get("liquidation_id", "")),
+    }  # fmt: skip
 
 
 @app.command()

@@ -1,11 +1,9 @@
 """`truetape default`: declare the default of an account, and see how it stands. With access to Kafka alone."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from truetape import ids
 from truetape import messages as m
@@ -13,11 +11,12 @@ from truetape.commands.parked import ByOption, named, states
 from truetape.errors import SetupError
 from truetape.money import from_e8
 from truetape.operator import operator
+from truetape.reports import FormOption, JsonOption, require, write
 from truetape.settings import settings
 
 app = typer.Typer(help="Defaults of accounts: declare, list, show.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that cannot pay")]
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON")]
+LISTED: Final = ("account_id", "state", "asset", "loss", "uncovered", "recovered", "detail")
 
 
 @app.command()
@@ -35,35 +34,32 @@ def declare(
 
 
 @app.command(name="list")
-def list_defaults(as_json: JsonOption = False) -> None:
+def list_defaults(as_json: JsonOption = False, form: FormOption = "table") -> None:
     """Show the newest default of every account that had one."""
-    rows = defaults()
-    if as_json:
-        print(json.dumps(rows))
-        return
-    table = Table("account", "state", "asset", "loss", "uncovered", "came back", "detail", box=None, pad_edge=False)
-    for row in rows:
-        amounts = (from_e8(row[name]) for name in ("loss_e8", "uncovered_e8", "recovered_e8"))
-        table.add_row(row["account_id"], row["state"], row["asset"], *amounts, row["detail"])
-    Console(highlight=False, soft_wrap=True).print(table if rows else "nobody is or was in default")
+    rows = [row | _amounts(row) for row in defaults()]
+    write(LISTED, rows, "json" if as_json else form, "nobody is or was in default")
 
 
 @app.command()
-def show(account: AccountArgument, as_json: JsonOption = False) -> None:
+def show(account: AccountArgument, as_json: JsonOption = False, form: FormOption = "table") -> None:
     """Show one default: who bears what, less what came back."""
+    require(form)
     rows = defaults(account)
     if not rows:
         raise SetupError(f"{account} is not and was not in default; see `truetape default list`")
-    if as_json:
-        print(json.dumps(rows[0]))
+    row = rows[0]
+    if as_json or form == "json":
+        print(json.dumps(row))
         return
-    row, table = rows[0], Table("layer", "who", "amount", box=None, pad_edge=False)
-    for step in row["steps"]:
-        table.add_row(step["layer"], step["payer_id"], from_e8(step["amount_e8"]))
-    table.add_row("uncovered", "", from_e8(row["uncovered_e8"]))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{account} {row['state']} {row['asset']}, loss {from_e8(row['loss_e8'])}; {row['detail']}")
-    console.print(table)
+    steps = [step | {"amount": from_e8(step["amount_e8"])} for step in row["steps"]]
+    steps.append({"layer": "UNCOVERED", "payer_id": "", "amount": from_e8(row["uncovered_e8"])})
+    if form == "table":
+        print(f"{account} {row['state']} {row['asset']}, loss {from_e8(row['loss_e8'])}; {row['detail']}")
+    write(("layer", "payer_id", "amount"), steps, form, "")
+
+
+def _amounts(row: dict[str, Any]) -> dict[str, str]:
+    return {name: from_e8(row[f"{name}_e8"]) for name in ("loss", "uncovered", "recovered")}
 
 
 def defaults(account: str = "") -> list[dict[str, Any]]:

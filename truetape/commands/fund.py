@@ -21,7 +21,6 @@ from truetape.sheets import sheet
 app = typer.Typer(help="The clearing fund: pay in and out, list, size.", no_args_is_help=True)
 CAPITAL: Final = "house:capital"
 PREFIXES: Final = ("fund:", "assessment:", CAPITAL)
-COLUMNS: Final = ("member", "initial_margin", "beyond_margin", "share")
 AccountArgument = Annotated[str, typer.Argument(help="The member, or house:capital")]
 AmountArgument = Annotated[str, typer.Argument(help="Above zero")]
 LocationOption = Annotated[str, typer.Option("--from", "--to", help="Account of the firm outside, such as bank:main")]
@@ -65,7 +64,7 @@ def _move(account: str, amount_e8: int, location: str, reason: str, asset: str, 
 
 
 @app.command(name="list")
-def list_shares(as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False) -> None:
+def list_shares(as_json: reports.JsonOption = False, form: reports.FormOption = "table") -> None:
     """Show all shares, the house's capital, and what members still owe of assessments (negative)."""
     rows: list[dict[str, Any]] = [
         {"account": name, "asset": asset, "amount": from_e8(amount_e8)}
@@ -74,13 +73,7 @@ def list_shares(as_json: Annotated[bool, typer.Option("--json", help="One JSON a
         for asset, amount_e8 in sorted(books.get("balances", {}).items())
         if amount_e8
     ]
-    if as_json:
-        print(json.dumps(rows))
-        return
-    table = Table("account", "asset", "amount", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(row["account"], row["asset"], row["amount"])
-    Console(highlight=False, soft_wrap=True).print(table if rows else "the clearing fund is empty")
+    reports.write(("account", "asset", "amount"), rows, "json" if as_json else form, "the clearing fund is empty")
 
 
 @app.command()
@@ -88,7 +81,7 @@ def size(
     asset: Annotated[str, typer.Option(help="Settlement asset of the contracts")] = "USDT",
     shock: Annotated[list[str] | None, typer.Option(help="A move of all marks such as -0.2; may come again")] = None,
     floor: Annotated[str, typer.Option(help="Least share of a member")] = "0",
-    form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
+    form: reports.FormOption = "table",
 ) -> None:
     """How large the fund must be for the two members with the largest losses beyond their margin, and whose it is."""
     with reports.reading(form, "fund") as (log, seconds):
@@ -96,16 +89,16 @@ def size(
     shocks_e8 = tuple(drills.number("shock", one) for one in shock) if shock else drill.SHOCKS_E8
     setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=drills.number("floor", floor))
     found = drill.run(books, known, prices, setting)
-    rows = _sized(found)
+    rows = drill.sized(found)
     if form == "csv":
-        sys.stdout.write(sheet(COLUMNS, rows))
+        sys.stdout.write(sheet(drill.SIZE_COLUMNS, rows))
     elif form == "json":
-        members = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        members = [dict(zip(drill.SIZE_COLUMNS, row, strict=True)) for row in rows]
         print(
             json.dumps({"size": from_e8(found.sizing.size_e8), "scenario": found.sizing.scenario, "members": members})
         )
     else:
-        shown = Table(*COLUMNS, box=None, pad_edge=False)
+        shown = Table(*drill.SIZE_COLUMNS, box=None, pad_edge=False)
         for row in rows:
             shown.add_row(*row)
         console = Console(highlight=False)
@@ -113,12 +106,3 @@ def size(
             f"size {from_e8(found.sizing.size_e8)} {asset}, decided by {found.sizing.scenario or 'no scenario'}"
         )
         console.print(shown)
-
-
-def _sized(found: drill.Drill) -> list[tuple[str, str, str, str]]:
-    """One row per member; beyond_margin of those two that decide."""
-    beyond = dict(found.sizing.covered)
-    return [
-        (member, from_e8(margin_e8), from_e8(beyond.get(member, 0)), from_e8(found.shares_e8[member]))
-        for member, margin_e8 in sorted(found.margins_e8.items())
-    ]

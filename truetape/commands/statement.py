@@ -21,8 +21,8 @@ def command(
     """Show what an account had, every line booked on a day with the balance after it, and what it has."""
     statement.span_of(day)
     with reports.reading(form, "statement") as (log, seconds):
-        entries = journal.entries(log, seconds, account, None, [ids.partition_of(account, PARTITIONS)])
-        found = statement.from_entries(account, day, (entry for _, _, entry in entries))
+        records = journal.records(log, seconds, [ids.partition_of(account, PARTITIONS)])
+        found = statement.from_events(account, day, (event for _, _, event in records))
     if form == "table":
         show(found, Console(highlight=False))
     elif form == "json":
@@ -43,3 +43,9 @@ def show(found: Statement, console: Console) -> None:
     console.print(f"account {found.account_id}, {found.day} (UTC)")
     console.print(table if found.rows else "no entry was booked on this day")
     console.print(totals if found.totals else "the account has had nothing so far")
+    if found.sides:
+        sides = Table("contract", "long", "short", "terms", box=None, pad_edge=False)
+        for one in found.sides:
+            terms = f"{one.positions} {one.costs}"
+            sides.add_row(one.instrument_id, from_e8(one.long_e8), from_e8(one.short_e8), terms)
+        console.print(sides)

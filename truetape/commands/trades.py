@@ -1,16 +1,10 @@
 """`truetape trades`: trades of two accounts, give-ups, allocations and legs, with access to Kafka alone."""
 
 import getpass
-import json
-import sys
-import time
-from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import typer
 from msgspec import to_builtins
-from rich.console import Console
-from rich.table import Table
 
 from truetape import ids
 from truetape import messages as m
@@ -18,8 +12,9 @@ from truetape.commands.parked import states
 from truetape.errors import SetupError
 from truetape.money import from_e8, to_e8
 from truetape.operator import OtcCommand, operator
+from truetape.reports import FormOption as Form
+from truetape.reports import write
 from truetape.settings import settings
-from truetape.sheets import sheet
 
 app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting: list, move, accept, compress, net.")
 
@@ -27,7 +22,6 @@ Account = Annotated[str, typer.Argument(help="Account")]
 LegId = Annotated[str, typer.Argument(help="Leg id, as `truetape trades legs` lists it")]
 Reference = Annotated[str, typer.Option(help="The move as all sides know it")]
 By = Annotated[str, typer.Option(help="Your name; the login name when absent")]
-Form = Annotated[str, typer.Option("--format", help="table, json or csv")]
 Only = Annotated[str, typer.Option(help="Only of this account")]
 OPEN: Final = ("account_id", "trade_id", "kind", "state", "first_id", "waits_for", "stage", "differs", "expires_at_us")
 LEGS: Final = ("account_id", "leg_id", "trade_id", "state", "instrument_id", "quantity", "price", "cost", "from_id")
@@ -43,14 +37,14 @@ def command(
     """Trades of two, give-ups and allocations that are open: state, home, and whom each waits for."""
     if context.invoked_subcommand is None:
         rows = [row for _, account_id, books in states(account) for row in open_rows(account_id, books)]
-        show(OPEN, rows, "json" if as_json else form, "no trade is open, and no leg is waited for")
+        write(OPEN, rows, "json" if as_json else form, "no trade is open, and no leg is waited for")
 
 
 @app.command()
 def legs(account: Only = "", form: Form = "table") -> None:
     """Legs that are asked for, offered or reserved, and those that are open."""
     rows = [row for _, account_id, books in states(account) for row in leg_rows(account_id, books)]
-    show(LEGS, rows, form, "no leg is open or asked for")
+    write(LEGS, rows, form, "no leg is open or asked for")
 
 
 def open_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
@@ -162,7 +156,7 @@ def net(day: Annotated[str, typer.Argument(help="A day in UTC that is over, such
         for name in [account] if account else sorted(hand.reference.accounts):
             event = hand.decide(m.NetPayments(ids.random_id(), name, day, _by(by)))
             rows += [_instruction(event, one) for one in event.instructions]
-    show(("account_id", "asset", "amount", "received", "paid", "instruction_id"), rows, form, "nothing was owed")
+    write(("account_id", "asset", "amount", "received", "paid", "instruction_id"), rows, form, "nothing was owed")
 
 
 def _instruction(event: m.PaymentsNetted, one: m.Instruction) -> dict[str, Any]:
@@ -179,27 +173,3 @@ def _print(asked: OtcCommand) -> None:
 
 def _by(name: str) -> str:
     return name or getpass.getuser()
-
-
-def show(names: tuple[str, ...], rows: list[dict[str, Any]], form: str, nothing: str) -> None:
-    """Rows as a table for a person, as one JSON array, or as CSV."""
-    if form == "json":
-        print(json.dumps(rows))
-    elif form == "csv":
-        sys.stdout.write(sheet(names, _cells(names, rows)))
-    else:
-        table = Table(*(name.removesuffix("_at_us") for name in names), box=None, pad_edge=False)
-        for cells in _cells(names, rows):
-            table.add_row(*cells)
-        Console(highlight=False, soft_wrap=True).print(table if rows else nothing)
-
-
-def _cells(names: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
-    for row in rows:
-        yield [_cell(name, row.get(name, "")) for name in names]
-
-
-def _cell(name: str, value: Any) -> str:
-    if name.endswith("_at_us"):
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(value // 1_000_000))
-    return " ".join(value) if isinstance(value, list) else str(value)

@@ -25,6 +25,14 @@ SHOCKS_E8: Final = (-30_000_000, -20_000_000, -10_000_000, 10_000_000, 20_000_00
 """Moves of all marks together, in parts of 1e8: 10, 20 and 30 % down and up."""
 
 
+FEES: Final = "house:fees"
+
+
+def whose(ledger_account: str) -> str:
+    """Under which name Books keep a client's balances, or what the house has earned in fees."""
+    return waterfall.HOUSE if ledger_account == FEES else ledger_account.removeprefix("client:")
+
+
 class Held(Struct, frozen=True):
     """A position in a contract as its newest entry has it."""
 
@@ -45,9 +53,8 @@ class Books(Struct):
     def take(self, entry: EntryBooked) -> None:
         """One more entry, in the order of the tape of its account."""
         for line in entry.lines:
-            whose = waterfall.HOUSE if line.account == "house:fees" else line.account.removeprefix("client:")
-            if line.account.startswith("client:") or whose == waterfall.HOUSE:
-                assets = self.balances.setdefault(whose, {})
+            if line.account.startswith("client:") or line.account == FEES:
+                assets = self.balances.setdefault(whose(line.account), {})
                 assets[line.asset] = assets.get(line.asset, 0) + line.amount_e8
         if entry.position is not None and entry.contract is not None:
             at = entry.position
@@ -228,6 +235,16 @@ def _borne(member: str, losses_e8: Mapping[str, int], resources: Resources) -> D
 # -- shown -------------------------------------------------------------------------------------------------------------
 
 COLUMNS: Final = ("default", "member", "layer", "payer", "amount")
+SIZE_COLUMNS: Final = ("member", "initial_margin", "beyond_margin", "share")
+
+
+def sized(drill: Drill) -> list[tuple[str, str, str, str]]:
+    """What each member brings to the fund, in the order of SIZE_COLUMNS; beyond_margin of those two that decide."""
+    beyond = dict(drill.sizing.covered)
+    return [
+        (member, from_e8(margin_e8), from_e8(beyond.get(member, 0)), from_e8(drill.shares_e8[member]))
+        for member, margin_e8 in sorted(drill.margins_e8.items())
+    ]
 
 
 def rows(drill: Drill) -> list[tuple[str, ...]]:

@@ -76,3 +76,32 @@ def netted(batch: "Batch", event: m.PaymentsNetted) -> None:
     """What a day was netted into."""
     whose = {"account_id": event.account_id, "value_date": event.value_date}
     batch.instructions += [asdict(one) | whose for one in event.instructions]
+
+
+def cut(batch: "Batch", event: m.EntryBooked) -> None:
+    """Long and short side after an entry, of an account with terms of its own."""
+    booked = event.contract
+    if booked is not None and "long_e8" in booked.numbers:
+        terms, numbers = booked.ids, booked.numbers
+        _sides(
+            batch, event, booked.instrument_id, terms["positions"], terms["costs"], numbers["long_e8"],
+            numbers["short_e8"],
+        )  # fmt: skip
+
+
+def closed_out(batch: "Batch", event: m.SidesClosedOut) -> None:
+    """Long contracts were closed against short ones, under the terms of the entry before."""
+    _sides(batch, event, event.instrument_id, None, None, event.long_e8, event.short_e8)
+
+
+def _sides(
+    batch: "Batch", event: m.EntryBooked | m.SidesClosedOut, name: str, positions: str | None, costs: str | None,
+    long_e8: int, short_e8: int,
+) -> None:  # fmt: skip
+    batch.sides.append(
+        {
+            "account_id": event.account_id, "instrument_id": name, "offset": batch.offset,
+            "at_us": event.meta.decided_at_us, "positions": positions, "costs": costs, "long_e8": long_e8,
+            "short_e8": short_e8,
+        }
+    )  # fmt: skip

@@ -60,6 +60,7 @@ class Batch(Struct):
     trade_parties: dict[tuple[str, str], Row] = field(default_factory=dict)
     legs: dict[str, Row] = field(default_factory=dict)
     instructions: list[Row] = field(default_factory=list)
+    sides: list[Row] = field(default_factory=list)
     credit: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """(account, asset) -> change of [balance, reserved]."""
 
@@ -254,8 +255,10 @@ def _booked(batch: Batch, event: m.EntryBooked) -> None:
         batch.positions[event.account_id, position.instrument_id] = {
             **asdict(position),
             "account_id": event.account_id,
+            "settled_e8": event.contract.settled_e8 if event.contract is not None else None,
             "updated_at_us": event.meta.decided_at_us,
         }
+        legs.cut(batch, event)
 
 
 # -- topics with one partition -------------------------------------------------------------------------------
@@ -312,6 +315,7 @@ ROWS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     m.LegChanged: legs.leg_changed,
     m.LegsCompressed: legs.compressed,
     m.PaymentsNetted: legs.netted,
+    m.SidesClosedOut: legs.closed_out,
     m.TransferApproved: _transfer,
     m.TransferRejected: _transfer,
     m.OrderRouted: _routed,
@@ -341,7 +345,8 @@ INDEXED: Final = frozenset(
         m.OrderCancelled, m.OrderExpired, m.OrderRejectedByVenue, m.OutcomeUnknown, m.CancelRouted,
         m.TradeChanged, m.MoveChanged, m.LegChanged, m.LegAnswered, m.LegConfirmed, m.CancelRejectedByVenue,
         m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
-        m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged,
+        m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.SidesClosedOut,
+        m.DefaultChanged, m.RoundOpened, m.RoundGathered, m.RoundDecided, m.RoundConfirmed,
     }
 )  # fmt: skip
 """Types that an account's stream, an order's history, a contract's facts and margin calls show."""

@@ -43,6 +43,7 @@ _DECIDED: Final = (
     "accepted reason numbers decision_offset decision_event_id decided_at_us limit_price_e8 reserved_asset reserved_e8"
 )
 _MARK: Final = "price_e8 bid_e8 ask_e8 venue book_sequence observed_at_us age_us marked_at_us epoch sequence"
+_POSITION: Final = "quantity_e8 cost_e8 realised_e8 settled_e8 updated_at_us"
 _TRANSFER: Final = (
     "asset amount_e8 location external_reference accepted reason numbers decision_offset decision_event_id "
 ) + "decided_at_us"
@@ -78,7 +79,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
     ),
     (
-        _upsert("positions", "account_id, instrument_id", _newest("quantity_e8 cost_e8 realised_e8 updated_at_us")),
+        _upsert("positions", "account_id, instrument_id", _newest(_POSITION)),
         lambda batch: batch.positions.values(),
     ),
     (_upsert("transfers", "transfer_id", _newest(_TRANSFER)), lambda batch: batch.transfers.values()),
@@ -98,6 +99,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     (_upsert("legs", "leg_id", _known("legs", _LEG)), lambda batch: batch.legs.values()),
     (_insert("instructions"), lambda batch: batch.instructions),
+    (_insert("sides"), lambda batch: batch.sides),
     (_insert("reconciliations"), lambda batch: batch.reconciliations),
     (_upsert("breaks", "break_id", _newest(_BREAK)), lambda batch: batch.breaks.values()),
     (

@@ -171,7 +171,29 @@ _AUCTIONS: Final = """
 CREATE INDEX events_of_auction ON view.events ((body->>'auction_id'), "offset") WHERE type = 'AuctionChanged';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS)
+_DEFAULTS: Final = """
+ALTER TABLE view.positions ADD COLUMN settled_e8 bigint;
+COMMENT ON COLUMN view.positions.settled_e8 IS 'Of a contract: realised profit that is paid in cash; null of spot';
+UPDATE view.positions p SET settled_e8 = newest.settled_e8 FROM (
+    SELECT DISTINCT ON (account_id, body->'position'->>'instrument_id') account_id,
+        body->'position'->>'instrument_id' AS instrument_id, (body->'contract'->>'settled_e8')::bigint AS settled_e8
+    FROM view.events
+    WHERE type = 'EntryBooked' AND json_typeof(body->'contract') = 'object' AND json_typeof(body->'position') = 'object'
+    ORDER BY account_id, body->'position'->>'instrument_id', "offset" DESC
+) newest WHERE (p.account_id, p.instrument_id) = (newest.account_id, newest.instrument_id);
+CREATE TABLE view.sides (
+    account_id text NOT NULL, instrument_id text NOT NULL, "offset" bigint NOT NULL, at_us bigint NOT NULL,
+    positions text, costs text, long_e8 bigint NOT NULL, short_e8 bigint NOT NULL,
+    PRIMARY KEY (account_id, instrument_id, "offset")
+);
+COMMENT ON TABLE view.sides IS 'Long and short side after each change, of accounts with terms of their own';
+CREATE INDEX events_of_default ON view.events ((body->>'default_id'), "offset") WHERE type = 'DefaultChanged';
+CREATE INDEX events_of_round ON view.events (coalesce(body->'round'->>'round_id', body->>'round_id'))
+    WHERE type IN ('RoundOpened', 'RoundGathered', 'RoundDecided', 'RoundConfirmed');
+CREATE INDEX rounds_opened ON view.events (at_us) WHERE type = 'RoundOpened';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS)
 """Applied once each, in this order; a released one is never edited."""
 
 

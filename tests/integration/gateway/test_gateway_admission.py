@@ -23,6 +23,7 @@ PARAMETERS = {
     "instrument_id": "BTC-USDT",
     "trade_id": "0" * 32,
     "auction_id": "0" * 32,
+    "default_id": "0" * 32,
     "day": "2026-11-26",
     "key_id": "no-such-key",
     "id": "1",
