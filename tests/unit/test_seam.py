@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(
-    r"truetape/(clock|chance|log|process|health|client|writer|operator|demo|telemetry)\.py"
+    r"truetape/(clock|chance|log|process|health|client|connection|writer|operator|demo|telemetry)\.py"
     r"|truetape/columns\.py|services/gateway/projection/(hot)?rebuild\.py|truetape/venue/thread\.py"
     r"|truetape/(dev|commands|audit|books|rebuild|seal)/.*|venues/(process|replay)\.py|.*/__main__\.py"
 )
