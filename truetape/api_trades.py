@@ -42,6 +42,8 @@ class BilateralTrade(Struct, frozen=True):
     detail: str
     """Why it was refused or ended; else empty."""
     event_id: str
+    bilateral: str = ""
+    """OPEN where the trade stays between its two parties, by their wish or since it was refused."""
 
 
 class LegOfTrade(Struct, frozen=True):
@@ -75,7 +77,7 @@ class Trade(Struct, frozen=True):
 
     trade_id: str
     kind: str
-    """NOVATION, GIVE_UP or ALLOCATION."""
+    """NOVATION, GIVE_UP, ALLOCATION, or COMPRESSION for what a compression left."""
     reference: str
     state: str
     first_id: str
@@ -96,6 +98,10 @@ class Trade(Struct, frozen=True):
     differences: list[TradeDifference]
     legs: list[LegOfTrade]
     """Of a give-up or allocation a receiving account sees its own alone."""
+    bilateral: str = ""
+    """Of a trade that stays between its parties: OPEN, TERMINATING, TERMINATED, COMPRESSED or ENDED; else empty."""
+    ended_by: str = ""
+    """The party that wants to end it, or the compression that did."""
 
 
 class TradeHistory(Trade, frozen=True, kw_only=True):
@@ -134,6 +140,72 @@ class Legs(Struct, frozen=True):
     """Newest first."""
 
     legs: list[Leg]
+
+
+class OpenBilateral(Struct, frozen=True):
+    """A trade of two accounts that the clearing house does not stand between."""
+
+    trade_id: str
+    buyer_id: str
+    seller_id: str
+    instrument_id: str
+    quantity: Decimal
+    price: Decimal
+    """Of what a compression left the average, rounded; 0 where the cost stands for no price."""
+    cost: Decimal
+    """What the buyer pays in all; signed. 0 for an option, whose premium was paid when it was traded."""
+    reference: str
+    origin: str
+    """BILATERAL as both asked for, REFUSED by the clearing house, or COMPRESSION."""
+
+
+class Compression(Struct, frozen=True):
+    """A run of multilateral compression as one of its accounts sees it."""
+
+    run_id: str
+    instrument_id: str
+    settlement_asset: str
+    state: str
+    """PROPOSED waits for participants; COMPRESSED, DECLINED or EXPIRED is the end."""
+    waits_for: int
+    """Participants that have not accepted."""
+    accepted: bool
+    """Whether this account has."""
+    expires_at: Time
+    updated_at: Time
+    ended: list[OpenBilateral]
+    """The account's trades that end."""
+    left: list[OpenBilateral]
+    """Its trades in their place."""
+    payment: Decimal
+    """What it gets for cost that ends without contracts; negative: what it pays."""
+    net_quantity_before: Decimal
+    net_quantity_after: Decimal
+    net_cost_before: Decimal
+    net_cost_after: Decimal
+    """With the payment: the same as before."""
+    gross_before: Decimal
+    """Contracts of all trades of all participants that end."""
+    gross_after: Decimal
+    detail: str
+
+
+class Compressions(Struct, frozen=True):
+    """Newest change first."""
+
+    compressions: list[Compression]
+
+
+class CompressionStanding(Struct, frozen=True):
+    """A run after what was asked."""
+
+    run_id: str
+    instrument_id: str
+    state: str
+    waits_for: int
+    expires_at: Time
+    detail: str
+    event_id: str
 
 
 class LegAnswer(Struct, frozen=True):

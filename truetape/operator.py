@@ -41,7 +41,17 @@ class NoAnswer(TruetapeError):
     """The command is on the tape, and nobody answered it in time."""
 
 
-OtcCommand = m.MoveLeg | m.EndMove | m.AnswerLeg | m.AgreeMoves | m.CompressLegs | m.NetPayments
+OtcCommand = (
+    m.MoveLeg
+    | m.EndMove
+    | m.AnswerLeg
+    | m.AgreeMoves
+    | m.CompressLegs
+    | m.NetPayments
+    | m.EndBilateral
+    | m.StartCompression
+    | m.AnswerCompression
+)
 AuctionCommand = m.StartAuction | m.BidAuction | m.EndAuction
 LedgerCommand = (
     m.BookTrade
@@ -246,6 +256,7 @@ def clearing(event: Any) -> str:
         case (
             m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
             | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged() | m.DefaultChanged()
+            | m.BilateralChanged() | m.CompressionChanged()
         ):  # fmt: skip
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:

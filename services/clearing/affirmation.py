@@ -6,7 +6,7 @@ so that one writer compares them.
 """
 
 from collections.abc import Mapping
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -15,6 +15,8 @@ from truetape import ids
 from truetape.messages import TradeDifference, TradeState, TradeTerms
 from truetape.transitions import CLOCK, HOUSE, Action, NotLegal, Transitions
 
+Clearing = Literal["HOUSE", "BILATERAL"]
+"""Whether the house is asked to step between, or the trade stays between its parties (`TradeTerms.clearing`)."""
 FIRST: Final = "first party"
 """Who told the trade first."""
 OTHER: Final = "other party"
@@ -102,6 +104,8 @@ def require_sound(terms: TradeTerms, party_id: str) -> None:
         raise NotLegal("buyer_id, seller_id: nobody trades with himself")
     if terms.quantity_e8 <= 0:
         raise NotLegal("quantity: it must be positive; who sells says so by seller_id")
+    if terms.clearing not in get_args(Clearing):
+        raise NotLegal(f"clearing: {' or '.join(get_args(Clearing))}, not {terms.clearing!r}")
 
 
 def capture(known: Trade | None, terms: TradeTerms, party_id: str, at_us: int, timeout_us: int) -> Trade:

@@ -12,10 +12,10 @@ from typing import Final
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from services.clearing import affirmation, contracts, moves, novation, pursuit, trades
+from services.clearing import affirmation, contracts, moves, novation, pursuit, trades, uncleared
 from services.clearing.affirmation import Trade, capture, home_id, trade_id
 from services.clearing.pursuit import Sent, Stage
-from services.clearing.state import TRADES_KEPT, UNLISTED, Captured, Move, State
+from services.clearing.state import TRADES_KEPT, Captured, Move, State
 from truetape.contracts import Contract, notional
 from truetape.errors import TruetapeError
 from truetape.messages import (
@@ -61,11 +61,13 @@ def tell(state: State, given: Input, command: TellTrade) -> TradeChanged | Clear
             told, legs, reason = _affirmed(state, given, told)
     except TruetapeError as error:
         return _no(given, command, str(error))
-    return _changed(given, told, command.account_id, command.command_id, command.requested_by, legs, reason)
+    return _changed(state, given, told, command.account_id, command.command_id, command.requested_by, legs, reason)
 
 
 def _affirmed(state: State, given: Input, told: Trade) -> tuple[Trade, tuple[TradeLeg, ...], str]:
-    """What is asked of the accounts of an affirmed trade; or it stays bilateral, with the reason."""
+    """What is asked of the accounts of an affirmed trade; or it stays bilateral, as asked or with the reason."""
+    if told.terms.clearing == "BILATERAL":
+        return _kept(state, given, told)
     if wrong := next(_objections(state, given.tables, told.terms, given.at_us), None):
         return affirmation.end(told, "refuse", HOUSE, given.at_us, wrong[1]), (), wrong[0]
     split = novation.novate(told.terms, _contract(given.tables, told.terms))
@@ -79,6 +81,17 @@ def _affirmed(state: State, given: Input, told: Trade) -> tuple[Trade, tuple[Tra
     return replace(told, expires_at_us=given.at_us + AFFIRM_WITHIN_US), legs, ""
 
 
+def _kept(state: State, given: Input, told: Trade) -> tuple[Trade, tuple[TradeLeg, ...], str]:
+    """Both want it to stay bilateral. Raises MoneyError where its cost does not fit."""
+    wrong = next(uncleared.objections(state, given.tables.reference, told.terms, given.at_us), None)
+    if wrong is None and len(state.uncleared.open) >= uncleared.OPEN_MAX:
+        wrong = "TOO_MANY_TRADES", f"{uncleared.OPEN_MAX} bilateral trades are open here: compress them first"
+    if wrong is not None:
+        return affirmation.end(told, "refuse", HOUSE, given.at_us, wrong[1]), (), wrong[0]
+    uncleared.cost_of(uncleared.contract_of(given.tables.reference, told.terms), told.terms)
+    return told, (), ""
+
+
 def _contract(tables: Tables, terms: TradeTerms) -> Contract:
     contract = tables.reference.instruments[terms.instrument_id].contract
     assert contract is not None, "checked"
@@ -90,19 +103,13 @@ def _objections(state: State, tables: Tables, terms: TradeTerms, at_us: int) -> 
     book must be found here, before the trade is novated. Margin is asked of each account's partition.
     """
     reference, parties = tables.reference, (terms.buyer_id, terms.seller_id)
+    yield from uncleared.objections(state, reference, terms, at_us)
     instrument = reference.instruments.get(terms.instrument_id)
-    if unknown := [party for party in parties if party not in reference.accounts]:
-        yield "ACCOUNT_UNKNOWN", f"account {unknown[0]} is not open"
     if instrument is None or (contract := instrument.contract) is None:
-        yield "NOT_A_CONTRACT", f"{terms.instrument_id} is no contract of the reference data"
         return
-    ended = state.contracts.get(terms.instrument_id, UNLISTED).ended is not None
-    if ended or not instrument.tradable or (contract.expires_at_us is not None and at_us >= contract.expires_at_us):
+    if not instrument.tradable:
         yield "CONTRACT_EXPIRED", f"{terms.instrument_id} is not traded any more"
-    if terms.quantity_e8 % instrument.lot_e8:
-        yield "QUANTITY_OFF_LOT", f"quantity is no multiple of {instrument.lot_e8}e-8"
     if terms.price_e8 <= 0 and not contract.signed_price:
-        yield "PRICE_NOT_POSITIVE", "price must be above zero"
         return
     if halted := [party for party in parties if reference.trading_state_of(party) != "ACTIVE"]:
         yield "TRADING_HALTED", f"account {halted[0]} may not trade now"
@@ -137,7 +144,7 @@ def end(state: State, given: Input, command: EndTrade) -> TradeChanged | Clearin
         )
     except NotLegal as error:
         return _no(given, command, str(error))
-    return _changed(given, ended, command.account_id, command.command_id, command.requested_by)
+    return _changed(state, given, ended, command.account_id, command.command_id, command.requested_by)
 
 
 def tell_leg(
@@ -156,11 +163,11 @@ def tell_leg(
     if command.state != "RESERVED":
         ended = affirmation.end(known.trade, "refuse", HOUSE, given.at_us, command.detail)
         others = tuple(leg for leg in known.legs if leg.leg_id != command.leg_id)
-        return _changed(given, ended, known.home_id, legs=others, reason=command.reason or command.state)
+        return _changed(state, given, ended, known.home_id, legs=others, reason=command.reason or command.state)
     if len(known.waiting) > 1:
         return pursuit.answered(given, known, command)
     novated = affirmation.end(known.trade, "novate", HOUSE, given.at_us)
-    return _changed(given, novated, known.home_id, legs=known.legs)
+    return _changed(state, given, novated, known.home_id, legs=known.legs)
 
 
 def confirm(state: State, given: Input, command: ConfirmLeg) -> LegConfirmed | None:
@@ -174,21 +181,21 @@ def confirm(state: State, given: Input, command: ConfirmLeg) -> LegConfirmed | N
 def tick(state: State, given: Input, _: Tick) -> Decided | LegsAskedAgain | None:
     """What time does to the trades of this home, one at a time: a time-out, or asking once more for a leg."""
     for name, known in _all(state):
-        if (ended := _expired(given, known)) is not None:
+        if (ended := _expired(state, given, known)) is not None:
             return ended
         if known.impatient(given.at_us):
             return pursuit.again(given, known, name)
     return None
 
 
-def _expired(given: Input, known: Captured | Move) -> Decided | None:
+def _expired(state: State, given: Input, known: Captured | Move) -> Decided | None:
     if isinstance(known, Move):
         return moves.expire(given, known)
     if not affirmation.expired(known.trade, given.at_us):
         return None
     legs = known.legs if known.stage == "ASKING" else ()
     ended = affirmation.end(known.trade, "pass_deadline", CLOCK, given.at_us)
-    return _changed(given, ended, known.home_id, legs=legs, reason="DEADLINE_PASSED")
+    return _changed(state, given, ended, known.home_id, legs=legs, reason="DEADLINE_PASSED")
 
 
 def _all(state: State) -> list[tuple[str, Captured | Move]]:
@@ -201,12 +208,13 @@ def _pursued(state: State, name: str) -> Captured | Move | None:
 
 
 def _changed(
-    given: Input, trade: Trade, home: str, command_id: str = "", by: str = "", legs: tuple[TradeLeg, ...] = (),
-    reason: str = "",
+    state: State, given: Input, trade: Trade, home: str, command_id: str = "", by: str = "",
+    legs: tuple[TradeLeg, ...] = (), reason: str = "",
 ) -> TradeChanged:  # fmt: skip
     return TradeChanged(
         given.meta(trade.trade_id), command_id, home, trade.trade_id, trade.first_id, trade.actor, trade.state,
         dict(trade.views), trade.differences, trade.expires_at_us, legs, trade.detail, by, reason,
+        uncleared.kept(state, given, trade),
     )  # fmt: skip
 
 
@@ -219,6 +227,7 @@ def _no(given: Input, command: TellTrade | EndTrade, detail: str) -> ClearingRef
 
 def changed(state: State, event: TradeChanged) -> None:
     """A trade as it is now; what has ended and waits for nothing is remembered by its id."""
+    uncleared.captured(state, event)
     if event.state in OPEN or event.legs:
         state.trades[event.trade_id] = known_after(event)
     else:

@@ -4,7 +4,19 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from services.clearing import auction, bilateral, default, deleveraging, ledger, legs, marginrun, moves, rounds
+from services.clearing import (
+    auction,
+    bilateral,
+    default,
+    deleveraging,
+    ledger,
+    legs,
+    marginrun,
+    moves,
+    multilateral,
+    roundcommands,
+    uncleared,
+)
 from services.clearing.state import UNKNOWN, State
 
 
@@ -32,13 +44,17 @@ def accounts(state: State) -> dict[str, Any]:
     for account_id, owed in state.payments.items():
         found.setdefault(account_id, {})["payments"] = owed
     for known in state.rounds.homed.values():
-        found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(rounds.shown(known))
+        found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(roundcommands.shown(known))
     for account_id, declared in state.defaults.items():
         found.setdefault(account_id, {})["default"] = default.shown(declared)
     for sold in state.auctions.values():
         found.setdefault(sold.account_id, {}).setdefault("auctions", []).append(auction.shown(sold))
     for closed in state.deleveragings.running.values():
         found.setdefault(closed.account_id, {}).setdefault("deleveragings", []).append(deleveraging.shown(closed))
+    for home_id, kept in uncleared.shown(state):
+        found.setdefault(home_id, {}).setdefault("bilateral", []).append(kept)
+    for run in state.compressions.open.values():
+        found.setdefault(run.account_id, {}).setdefault("compressions", []).append(multilateral.shown(run))
     others = {name: assets for name, assets in state.balances.items() if not name.startswith("client:")}
     for name, assets in others.items():
         found.setdefault(name, {})["balances"] = assets

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from truetape.money import divide
 
@@ -130,6 +131,25 @@ def circular(exposures: Sequence[Exposure]) -> Compression:
             _reduce(edges, circle, paid)
         left += [edges[pair] for pair in sorted(edges)]
     return _proven(exposures, left, paid)
+
+
+def changed(made: Compression) -> Compression:
+    """Without the pairs that keep the one trade they had: nobody has to be asked about those."""
+    before: dict[tuple[str, str, str], list[Exposure]] = {}
+    for one in made.ended:
+        before.setdefault(_both(one), []).append(one)
+    same = {_both(one) for one in made.left if [replace(one, trade_id="")] == [
+        replace(had, trade_id="") for had in before[_both(one)]
+    ]}  # fmt: skip
+    ended, left = (tuple(one for one in side if _both(one) not in same) for side in (made.ended, made.left))
+    fewer = Compression(ended, left, made.payments)
+    prove(fewer)
+    return fewer
+
+
+def _both(one: Exposure) -> tuple[str, str, str]:
+    low, high = sorted((one.long_id, one.short_id))
+    return one.instrument_id, low, high
 
 
 def _reduce(edges: dict[tuple[str, str], Exposure], circle: list[Exposure], paid: dict[tuple[str, str], int]) -> None:

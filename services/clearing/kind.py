@@ -1,11 +1,17 @@
 """What a kind of round is: three pure functions, and one that says what its legs are worth keeping."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from services.clearing.state import State
-from truetape.messages import EntryBooked, RoundHolding, RoundLeg, RoundTerms
+from truetape.messages import CompressionChanged, EntryBooked, RoundHolding, RoundLeg, RoundTerms
 from truetape.service import Input
+
+Consent = Literal["PROPOSE", "WAIT", "DECIDE", "FALL"]
+"""What a round does once all have answered: say what would be decided, wait for who has to accept it, decide it, or end
+without any leg."""
+Stated = Sequence[tuple[int, RoundHolding]]
+"""What all partitions have, each holding with its partition, in order of partitions."""
 
 
 class Decision(NamedTuple):
@@ -27,3 +33,9 @@ class Kind(NamedTuple):
     """The entry of one leg, in the partition that books it."""
     by_command: bool = False
     """Whether an operator may open it; else only clearing itself does."""
+    books: bool = True
+    """Whether each leg has an entry; else the record that settles the round says all (`RoundSettling`)."""
+    consent: Callable[[State, RoundTerms], Consent] | None = None
+    """How it stands with those who have to accept it first; none where nobody has to."""
+    propose: Callable[[State, Input, RoundTerms, Stated], CompressionChanged] | None = None
+    """What they are asked to accept."""

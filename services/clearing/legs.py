@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from services.clearing import trades
+from services.clearing import trades, uncleared
 from services.clearing.pursuit import whose
 from services.clearing.state import LEGS_KEPT, UNLISTED, OpenLeg, State
 from truetape.cuts import ENDS
@@ -219,6 +219,7 @@ def booked(state: State, entry: EntryBooked) -> None:
 
 def ended(state: State, event: ContractFactTaken) -> None:
     """A contract ends, and its legs with it: what they are worth is settled with the positions."""
+    uncleared.ended(state, event)
     if event.fact.kind not in ENDS:
         return
     for known in state.legs.open.values():

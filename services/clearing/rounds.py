@@ -10,11 +10,11 @@ Rounds of one home_id run one after another, so what must not be promised twice 
 What a round is about is its kind's business (kind.py): KINDS lists them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from services.clearing import pursuit, ranking, tearing, trades, waterfalls
-from services.clearing.kind import Kind
+from services.clearing import multilateral, pursuit, ranking, tearing, trades, waterfalls
+from services.clearing.kind import Consent, Kind
 from services.clearing.ledger import AccountHalted, LedgerError
 from services.clearing.roundbook import Here, Homed
 from services.clearing.state import ROUNDS_KEPT, State
@@ -23,6 +23,7 @@ from truetape.errors import TruetapeError
 from truetape.messages import (
     AskRound,
     ClearingRefused,
+    CompressionChanged,
     ConfirmRound,
     EntryBooked,
     InputParked,
@@ -33,7 +34,6 @@ from truetape.messages import (
     RoundDecided,
     RoundGathered,
     RoundHolding,
-    RoundLeg,
     RoundOpened,
     RoundRepeated,
     RoundSettled,
@@ -46,7 +46,7 @@ from truetape.messages import (
 from truetape.service import DUE, Input
 from truetape.topics import PARTITIONS
 
-KINDS: Final[Mapping[str, Kind]] = {**waterfalls.KINDS, **tearing.KINDS, **ranking.KINDS}
+KINDS: Final[Mapping[str, Kind]] = {**waterfalls.KINDS, **tearing.KINDS, **ranking.KINDS, **multilateral.KINDS}
 DUE_PREFIX: Final = "round/"
 """How the ids begin of what a round makes due."""
 ROUNDS_MAX: Final = 256
@@ -54,6 +54,10 @@ ROUNDS_MAX: Final = 256
 LEGS_MAX: Final = 3_000
 """Legs of one round, and holdings of one answer: what one record can hold."""
 DETAIL_MAX: Final = 1_000
+
+
+Made = RoundOpened | RoundDecided | RoundSettled | EntryBooked | CompressionChanged
+"""What comes of what a round has made due."""
 
 
 class RoundTooLarge(LedgerError):
@@ -92,12 +96,32 @@ def gather(state: State, given: Input, command: TellRound) -> RoundGathered | No
     )
 
 
+def _stated(state: State, terms: RoundTerms) -> list[tuple[int, RoundHolding]]:
+    """What all partitions have, each holding with its partition."""
+    known = state.rounds.homed[terms.round_id]
+    assert known.phase == "GATHERING" and not known.waiting, "nothing is decided on a part of the answers"
+    return [(partition, one) for partition, found in sorted(known.holdings) for one in found]
+
+
+def _consent(state: State, terms: RoundTerms) -> Consent:
+    """Whether a round whose answers are all there may be decided, and how."""
+    asked = KINDS[terms.kind].consent
+    return asked(state, terms) if asked is not None else "DECIDE"
+
+
+def _propose(state: State, given: Input, terms: RoundTerms) -> CompressionChanged:
+    """What would be decided, for those who have to accept it."""
+    propose = KINDS[terms.kind].propose
+    assert propose is not None, "a kind that asks for consent proposes"
+    return propose(state, given, terms, _stated(state, terms))
+
+
 def _decide(state: State, given: Input, asked: RunRound) -> RoundDecided:
     """All have answered: one record with all legs. What its kind cannot decide books nothing, and says why."""
     terms = asked.round
-    known = state.rounds.homed[terms.round_id]
-    assert known.phase == "GATHERING" and not known.waiting, "nothing is decided on a part of the answers"
-    holdings = [(partition, one) for partition, found in sorted(known.holdings) for one in found]
+    holdings = _stated(state, terms)
+    if _consent(state, terms) == "FALL":
+        return RoundDecided(given.meta(terms.round_id), terms.home_id, terms, (), {}, "not everybody has accepted")
     try:
         legs, outcome = KINDS[terms.kind].decide(given, terms, holdings)
         _bounded("legs", len(legs))
@@ -118,14 +142,14 @@ def confirm(state: State, given: Input, command: ConfirmRound) -> RoundConfirmed
     return RoundConfirmed(meta, command.account_id, command.round_id, command.partition, left)
 
 
-def tick(state: State, given: Input) -> RoundAskedAgain | None:
-    """Ask once more whoever has not answered, one round at a time."""
+def tick(state: State, given: Input) -> RoundAskedAgain | CompressionChanged | None:
+    """Ask once more whoever has not answered, one round at a time; and what nobody accepted in time falls."""
     for name in state.rounds.queue:
         known = state.rounds.homed[name]
         if known.waiting and pursuit.overdue(known.asked_at_us, known.attempts, given.at_us):
             home = known.terms.home_id
             return RoundAskedAgain(given.meta(name), home, name, known.phase, known.attempts + 1)
-    return None
+    return multilateral.tick(state, given)
 
 
 # -- in every partition -----------------------------------------------------------------------------------------------
@@ -158,11 +182,15 @@ def settle(state: State, given: Input, command: SettleRound) -> RoundSettling | 
     return RoundSettling(given.meta(terms.round_id), terms, given.partition, command.legs, command.outcome)
 
 
-def run(state: State, given: Input, asked: RunRound) -> RoundDecided | RoundSettled | EntryBooked | ClearingRefused:
+def run(state: State, given: Input, asked: RunRound) -> Made | ClearingRefused:
     """What a round has made due."""
     if given.cause.source != DUE:
         detail = "clearing runs rounds by itself: send OpenRound"
         return trades.refused(given, asked.round.round_id, asked.account_id, asked, "UNSUPPORTED", detail)
+    if asked.step == "OPEN":
+        return RoundOpened(given.meta(asked.round.round_id), asked.round.home_id, asked.round)
+    if asked.step == "PROPOSE":
+        return _propose(state, given, asked.round)
     if asked.step == "DECIDE":
         return _decide(state, given, asked)
     if asked.step == "CLOSE":
@@ -202,7 +230,7 @@ def _bounded(what: str, count: int) -> None:
 
 
 def due(state: State) -> tuple[str, RunRound] | None:
-    """The next leg, the end of the legs, or a decision."""
+    """The next leg, the end of the legs, a round that opens, or a proposal or decision."""
     rounds = state.rounds
     if rounds.settling:
         here = rounds.here[rounds.settling]
@@ -211,9 +239,13 @@ def due(state: State) -> tuple[str, RunRound] | None:
             return f"{name}/close", RunRound(terms.home_id, terms, "CLOSE", ())
         leg = here.legs[here.done]
         return f"{name}/{leg.leg_id}", RunRound(leg.account_id, terms, "BOOK", (leg,))
-    if rounds.ready:
-        terms = rounds.homed[rounds.ready[0]].terms
-        return f"{DUE_PREFIX}{terms.round_id}/decide", RunRound(terms.home_id, terms, "DECIDE", ())
+    if (begun := multilateral.unopened(state)) is not None:
+        return f"{DUE_PREFIX}{begun.round_id}/open", RunRound(begun.home_id, begun, "OPEN", ())
+    for name in rounds.ready:
+        terms = rounds.homed[name].terms
+        if (consent := _consent(state, terms)) != "WAIT":
+            step = "PROPOSE" if consent == "PROPOSE" else "DECIDE"
+            return f"{DUE_PREFIX}{name}/{step.lower()}", RunRound(terms.home_id, terms, step, ())
     return None
 
 
@@ -237,6 +269,7 @@ def _begin(known: Homed, at_us: int) -> None:
 def answered(state: State, event: RoundAnswered) -> None:
     """What was stated is held."""
     state.rounds.here[event.round.round_id] = Here(event.round, event.holdings)
+    multilateral.stated(state, event)
 
 
 def gathered(state: State, event: RoundGathered) -> None:
@@ -255,22 +288,29 @@ def decided(state: State, event: RoundDecided) -> None:
     state.rounds.ready.remove(event.round.round_id)
     _begin(known, event.meta.decided_at_us)
     known.phase, known.holdings, known.legs, known.outcome = "DECIDED", [], event.legs, event.outcome
+    multilateral.decided(state, event)
 
 
 def settling(state: State, event: RoundSettling) -> None:
-    """The legs are due."""
+    """The legs are due; those of a kind that books no entries are what this record says."""
     assert not state.rounds.settling, "one round is settled before the next"
     state.rounds.settling = event.round.round_id
-    state.rounds.here[event.round.round_id].legs = event.legs
+    here = state.rounds.here[event.round.round_id]
+    here.legs = event.legs
+    if not KINDS[event.round.kind].books:
+        here.done = len(event.legs)
+    multilateral.settling(state, event)
 
 
 def applied(state: State, event: Any) -> None:
     """What was due is done: a leg is booked, or set aside with its account.
 
-    A decision that was set aside broke an invariant: its round waits, and is shown, but is not tried for ever.
+    A decision or proposal that was set aside broke an invariant: its round waits, and is shown, but is not tried for
+    ever.
     """
-    if isinstance(event, InputParked) and event.meta.cause.id.endswith("/decide"):
-        del state.rounds.ready[0]
+    name, _, step = event.meta.cause.id.removeprefix(DUE_PREFIX).rpartition("/")
+    if isinstance(event, InputParked) and step in ("decide", "propose"):
+        state.rounds.ready.remove(name)
     elif isinstance(event, EntryBooked | InputParked):
         here = state.rounds.here[state.rounds.settling]
         here.done += 1
@@ -311,83 +351,6 @@ def next_of(state: State, home_id: str) -> Homed | None:
     return next((rounds.homed[name] for name in rounds.queue if rounds.homed[name].terms.home_id == home_id), None)
 
 
-# -- effects: commands that follow records ----------------------------------------------------------------------------
-
-Command = AskRound | TellRound | SettleRound | ConfirmRound
-
-
-def commands_after(state: State, event: Any) -> Iterator[tuple[int, Command]]:
-    """The commands that a record in place leads to, each with the partition that it goes to.
-
-    The state may be ahead of the record: nothing is said from it but what that record, or one before it, has decided.
-    """
-    match event:
-        case RoundOpened():
-            yield from _asks(state.rounds.homed.get(event.round.round_id), "GATHERING")
-        case RoundAskedAgain():
-            yield from _asks(state.rounds.homed.get(event.round_id), event.phase)
-        case RoundAnswered():
-            yield _told(event.round, event.partition, event.holdings)
-        case RoundDecided():
-            for partition in range(PARTITIONS):
-                yield _settle(event.round, partition, event.legs, event.outcome)
-        case RoundSettled():
-            yield _confirmed(event.home_id, event.round_id, event.partition)
-        case RoundRepeated(settled=True):
-            yield _confirmed(event.home_id, event.round_id, event.partition)
-        case RoundRepeated():
-            if (here := state.rounds.here.get(event.round_id)) is not None:
-                yield _told(here.terms, event.partition, here.holdings)
-        case RoundConfirmed(left=0):
-            for name in state.rounds.queue:
-                yield from _asks(state.rounds.homed[name], "GATHERING")
-        case _:
-            pass
-
-
-def commands_left(state: State) -> Iterator[tuple[int, Command]]:
-    """What the rounds of a partition that was taken over still wait for; all of its state is in place."""
-    for name in state.rounds.queue:
-        yield from _asks(state.rounds.homed[name], state.rounds.homed[name].phase)
-
-
-def _asks(known: Homed | None, phase: str) -> Iterator[tuple[int, Command]]:
-    if known is None or known.phase != phase:
-        return
-    for partition in known.waiting:
-        if phase == "GATHERING":
-            yield partition, AskRound(known.terms, partition)
-        else:
-            yield _settle(known.terms, partition, known.legs, known.outcome)
-
-
-def _settle(
-    terms: RoundTerms, partition: int, legs: tuple[RoundLeg, ...], outcome: dict[str, int]
-) -> tuple[int, SettleRound]:
-    mine = tuple(leg for leg in legs if leg.partition == partition)
-    return partition, SettleRound(terms, partition, mine, outcome)
-
-
-def _told(terms: RoundTerms, partition: int, holdings: tuple[RoundHolding, ...]) -> tuple[int, TellRound]:
-    name = f"tell:{terms.round_id}:{partition}"
-    command = TellRound(name, terms.home_id, terms.round_id, partition, holdings)
-    return ids.partition_of(terms.home_id, PARTITIONS), command
-
-
-def _confirmed(home_id: str, round_id: str, partition: int) -> tuple[int, ConfirmRound]:
-    name = f"confirm:{round_id}:{partition}"
-    return ids.partition_of(home_id, PARTITIONS), ConfirmRound(name, home_id, round_id, partition)
-
-
-def shown(known: Homed) -> dict[str, object]:
-    """What an operator sees of a round."""
-    terms = known.terms
-    return {
-        "round_id": terms.round_id, "kind": terms.kind, "asset": terms.asset, "phase": known.phase,
-        "waiting": list(known.waiting), "attempts": known.attempts, "legs": len(known.legs),
-    }  # fmt: skip
-
-
 RULES: Final[dict[type, Any]] = {
     OpenRound: open_round,
     AskRound: answer,
@@ -395,6 +358,7 @@ RULES: Final[dict[type, Any]] = {
     SettleRound: settle,
     ConfirmRound: confirm,
     RunRound: run,
+    **multilateral.RULES,
 }
 FOLDS: Final[dict[type, Any]] = {
     RoundOpened: opened,
@@ -405,4 +369,5 @@ FOLDS: Final[dict[type, Any]] = {
     RoundSettled: settled,
     RoundConfirmed: confirmed,
     RoundAskedAgain: asked_again,
+    **multilateral.FOLDS,
 }

@@ -8,7 +8,7 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import auction, bilateral, default, deleveraging, liquidations, parcels, rounds
+from services.clearing import auction, bilateral, default, deleveraging, liquidations, parcels, roundcommands
 from services.clearing.pursuit import Sent as Command
 from services.clearing.pursuit import told_home
 from services.clearing.state import State
@@ -72,7 +72,7 @@ class Session:
             case ParcelsAskedAgain():
                 self._send(parcels.asked_of(self._waiting[partition], event.subject_id))
             case _:
-                for number, command in rounds.commands_after(self._waiting.get(partition) or State(), event):
+                for number, command in roundcommands.commands_after(self._waiting.get(partition) or State(), event):
                     self._write(CLEARING_COMMANDS, number, b"", command)
 
     def resume(self, partition: int, state: State) -> None:
@@ -82,7 +82,7 @@ class Session:
         for _, one in sorted(state.watch.liquidations.items()):
             self._submit(liquidations.order_out(one))
         self._default(default.commands_left(state))
-        for number, command in rounds.commands_left(state):
+        for number, command in roundcommands.commands_left(state):
             self._write(CLEARING_COMMANDS, number, b"", command)
         self._deleverage(deleveraging.commands_left(state))
         self._send(parcels.asked_of(state))

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from services.clearing.affirmation import Trade
+from services.clearing.bilateralbook import Runs, Uncleared
 from services.clearing.contracts import START, Held
 from services.clearing.deleverbook import Deleveragings
 from services.clearing.ledger import Balances
@@ -45,6 +46,8 @@ PARCELS_KEPT: Final = 1_024
 """Parcels whose answer is remembered."""
 AUCTIONS_KEPT: Final = 4_096
 """Bids and auctions that have ended whose ids are remembered."""
+RUNS_KEPT: Final = 1_024
+"""Runs of compression whose ids are remembered after their end."""
 TRANSFERS_KEPT: Final = 4_096
 """Transfers per account whose ids are remembered."""
 
@@ -256,6 +259,10 @@ class State(Struct):
     deleveragings: Deleveragings = field(default_factory=Deleveragings)
     seized: dict[str, int] = {}
     """By account, what the collateral of one whose default is declared has brought."""
+    uncleared: Uncleared = field(default_factory=Uncleared)
+    """Bilateral trades."""
+    compressions: Runs = field(default_factory=Runs)
+    """Runs of compression whose home this partition is."""
 
 
 UNKNOWN: Final = Account()

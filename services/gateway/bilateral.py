@@ -28,7 +28,8 @@ async def tell_trade(call: Call) -> Response:
 
     ALLEGED waits for the other side. MISMATCHED names the fields in which both differ: tell it again to mend it.
     AFFIRMED asks both accounts' margin: `GET /v1/trades/{trade_id}` says how it goes on. NOVATED has a leg with the
-    clearing house for each side. REFUSED stays between the two, and says why.
+    clearing house for each side. REFUSED stays between the two, and says why. `clearing`
+    BILATERAL keeps it between them from the start.
     """
     asked = call.body(t.TradeRequest)
     try:
@@ -38,7 +39,7 @@ async def tell_trade(call: Call) -> Response:
     buyer, seller = (call.account_id, asked.counterparty_id)[:: 1 if asked.side == "BUY" else -1]
     terms = m.TradeTerms(
         asked.reference, buyer, seller, asked.instrument_id, positive("quantity", asked.quantity),
-        decimal("price", asked.price), asked.traded_on,
+        decimal("price", asked.price), asked.traded_on, asked.clearing,
     )  # fmt: skip
     home = min(buyer, seller)
     return await _told(call, m.TellTrade(command_id_of(call), home, call.account_id, terms, call.key.key_id))
@@ -47,14 +48,29 @@ async def tell_trade(call: Call) -> Response:
 @routes.add("POST", "/v1/trades/end", "trade", body=t.EndTradeRequest, answers={200: a.BilateralTrade},
             problems=_PROBLEMS)  # fmt: skip
 async def end_trade(call: Call) -> Response:
-    """Withdraw a trade that the account told first, or reject one that the other side told."""
+    """Withdraw a trade that the account told first, reject one that the other side told, or end a bilateral one."""
     asked = call.body(t.EndTradeRequest)
     low, high = sorted((call.account_id, asked.counterparty_id))
     trade_id = ids.trade_id(asked.reference, low, high)
+    if asked.action == "TERMINATE":
+        return await _ended(
+            call, m.EndBilateral(command_id_of(call), low, call.account_id, trade_id, asked.reason, call.key.key_id)
+        )
     command = m.EndTrade(
         command_id_of(call), low, call.account_id, trade_id, asked.action, asked.reason, call.key.key_id
     )
     return await _told(call, command)
+
+
+async def _ended(call: Call, command: m.EndBilateral) -> Response:
+    answer = await carried_out(call, command, "trade_refused")
+    event: Any = answer.event
+    moment = rendering.moment(event.meta.decided_at_us)
+    shown = a.BilateralTrade(
+        event.trade.trade_id, event.trade.reference, "AFFIRMED", event.party_id, moment, [], [], event.reason,
+        event.meta.event_id, event.state,
+    )  # fmt: skip
+    return reply(shown, 200, position((answer.part, answer.offset)))
 
 
 async def _told(call: Call, command: m.TellTrade | m.EndTrade) -> Response:
@@ -71,7 +87,7 @@ def _shown(event: m.TradeChanged) -> a.BilateralTrade:
     return a.BilateralTrade(
         event.trade_id, event.views[event.first_id].reference, event.state, event.first_id,
         rendering.moment(event.expires_at_us), [_difference(one) for one in event.differences], legs, event.detail,
-        event.meta.event_id,
+        event.meta.event_id, "OPEN" if event.bilateral is not None else "",
     )  # fmt: skip
 
 

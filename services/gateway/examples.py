@@ -89,6 +89,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "EndMoveRequest": {"move_id": _ORDER_ID, "reason": "wrong account"},
     "LegAnswerRequest": {"leg_id": _ORDER_ID, "accepted": True},
     "AgreementRequest": {"from_account_id": "acme", "agreed": True},
+    "CompressionRunRequest": {"instrument_id": "BTC-USDT-PERP", "answer_within_seconds": 86_400},
+    "CompressionAnswerRequest": {"run_id": "0f4fa9f0a1b2c3d4e5f60718293a4b5c", "accepted": True},
     "CompressionRequest": {"account_id": "acme", "instrument_id": "BTC-USDT-PERP"},
     "NettingRequest": {"account_id": "acme", "value_date": "2026-11-26"},
     "EndTradeRequest": {

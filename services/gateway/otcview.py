@@ -38,6 +38,8 @@ def _of(row: Row, events: Iterable[Row]) -> list[Row]:
 
 def _fields(row: Row, events: Sequence[Row], account_id: str) -> dict[str, Any]:
     decided = [one["body"] for one in events if one["type"] in DECISIONS]
+    if not decided:
+        return _left(row, row["bilateral"])
     now, told = decided[-1], _terms(decided[-1])
     legs = _legs(decided, events)
     return {
@@ -49,7 +51,27 @@ def _fields(row: Row, events: Sequence[Row], account_id: str) -> dict[str, Any]:
         "reason": now["reason"], "detail": now["detail"],
         "differences": [_difference(one) for one in now.get("differences", ())],
         "legs": [leg for leg in legs if _mine(leg.account_id, told, account_id)],
-    }  # fmt: skip
+    } | _standing(row)  # fmt: skip
+
+
+def _standing(row: Row) -> dict[str, str]:
+    """How a trade stands that stays between its parties; one whose contract is over has ended with it."""
+    if (kept := row["bilateral"]) is None:
+        return {}
+    open_still = kept["state"] in ("OPEN", "TERMINATING")
+    return {"bilateral": "ENDED" if open_still and row["over"] else kept["state"], "ended_by": kept["ended_by"]}
+
+
+def _left(row: Row, kept: Row) -> dict[str, Any]:
+    """A trade that a compression left: nobody told it, and it has no leg."""
+    at = rendering.moment(row["updated_at_us"])
+    return {
+        "trade_id": row["trade_id"], "kind": row["kind"], "reference": kept["reference"], "state": row["state"],
+        "first_id": kept["home_id"], "buyer_id": kept["buyer_id"], "seller_id": kept["seller_id"],
+        "instrument_id": kept["instrument_id"], "quantity": from_e8(int(kept["quantity_e8"])),
+        "price": from_e8(int(kept["price_e8"])), "waits_for": [], "expires_at": at, "updated_at": at, "reason": "",
+        "detail": "", "differences": [], "legs": [],
+    } | _standing(row)  # fmt: skip
 
 
 def _terms(body: Row) -> Row:
@@ -152,7 +174,7 @@ def instruction(row: Row) -> a.PaymentInstruction:
 
 SHOWN: Final = (
     "trade_id", "kind", "reference", "state", "first_id", "buyer_id", "seller_id", "instrument_id", "quantity", "price",
-    "expires_at", "updated_at", "reason", "detail",
+    "expires_at", "updated_at", "reason", "detail", "bilateral", "ended_by",
 )  # fmt: skip
 
 

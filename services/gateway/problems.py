@@ -52,6 +52,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "drill_refused": (422, "There is nothing to drill"),
     "trade_refused": (422, "The trade cannot be told or ended so"),
     "move_refused": (422, "The leg cannot be moved, answered or compressed so"),
+    "compression_refused": (422, "The compression cannot be started or answered so"),
     "trade_not_found": (404, "The account is in no such trade"),
     "netting_refused": (422, "The day cannot be netted so"),
     "reference_rejected": (422, "The reference command was refused"),

@@ -1,6 +1,6 @@
 """Bodies and queries about trades of two, legs and payments; see requests.py."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -14,8 +14,9 @@ from services.gateway.requests import (
     Text,
 )
 from truetape.api import Decimal
-from truetape.messages import Side, TradeAction
+from truetape.messages import Side
 
+TradeAction = Literal["WITHDRAW", "REJECT", "TERMINATE"]
 TradeReference = Annotated[
     str, Meta(pattern=REFERENCE_PATTERN, description="Identifier (UTI) that both sides know", examples=["UTI-2026-1"])
 ]
@@ -33,6 +34,8 @@ class TradeRequest(Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Decimal
     price: Decimal
     traded_on: Annotated[str, Meta(max_length=10, description="Day of the trade", examples=["2026-11-26"])]
+    clearing: Literal["HOUSE", "BILATERAL"] = "HOUSE"
+    """BILATERAL: the trade stays between the two. Both sides have to say the same."""
 
 
 class EndTradeRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +44,8 @@ class EndTradeRequest(Struct, frozen=True, forbid_unknown_fields=True):
     reference: TradeReference
     counterparty_id: AccountId
     action: TradeAction
-    """WITHDRAW what the account told first, REJECT what the other side told."""
+    """WITHDRAW what the account told first, REJECT what the other side told; TERMINATE a bilateral trade before its
+    time, which it does when both sides have said so."""
     reason: Text
 
 
@@ -97,6 +101,25 @@ class CompressionRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     account_id: AccountId
     instrument_id: InstrumentId
+
+
+class CompressionRunRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The contract whose bilateral trades could become fewer."""
+
+    instrument_id: InstrumentId
+    participants: Annotated[tuple[AccountId, ...], Meta(max_length=500)] = ()
+    """Only trades between these accounts; empty for all."""
+    answer_within_seconds: Annotated[int, Meta(ge=60, le=604_800)] = 86_400
+    """How long participants have to accept."""
+
+
+class CompressionAnswerRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A participant's word about a proposed compression."""
+
+    run_id: LegId
+    accepted: bool
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    """Why not."""
 
 
 class NettingRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,18 +16,28 @@ from truetape import api_trades as a
 routes = Routes("trades")
 _VIEWS: Final = ("view_behind", "view_unavailable")
 
+_TRADE: Final = """
+SELECT t.trade_id, t.kind, t.state, t.updated_at_us, to_json(b) AS bilateral, EXISTS (
+    SELECT 1 FROM view.events e
+    WHERE e.type = 'ContractFactTaken'
+        AND coalesce(e.body->'fact'->>'instrument_id', e.body->>'instrument_id') = b.instrument_id
+        AND e.body->'fact'->>'kind' IN ('EXPIRY', 'DELISTING', 'RENAME', 'CONTRACT_SIZE')
+) AS over
+FROM view.trade_parties p JOIN view.trades t USING (trade_id) LEFT JOIN view.bilateral b USING (trade_id)
+"""
 TRADES: Final = Query(
     "trades of account",
-    """
-SELECT t.trade_id, t.kind, t.state, t.updated_at_us FROM view.trade_parties p JOIN view.trades t USING (trade_id)
-WHERE p.account_id = %s AND (%s::text[] IS NULL OR t.state = ANY(%s)) ORDER BY t.updated_at_us DESC, t.trade_id LIMIT %s
+    _TRADE
+    + """
+WHERE p.account_id = %s AND (%s::text[] IS NULL OR t.state = ANY(%s) OR b.state = ANY(%s))
+ORDER BY greatest(t.updated_at_us, b.updated_at_us) DESC, t.trade_id LIMIT %s
 """,
 )
-"""Arguments: account, states (null: all) twice, how many."""
+"""Arguments: account, states (null: all) three times, how many."""
 ONE_TRADE: Final = Query(
     "trade of account",
-    """
-SELECT t.trade_id, t.kind, t.state, t.updated_at_us FROM view.trade_parties p JOIN view.trades t USING (trade_id)
+    _TRADE
+    + """
 WHERE p.account_id = %s AND t.trade_id = %s
 """,
 )
@@ -63,12 +73,12 @@ async def list_trades(call: Call) -> Response:
     """The account's trades of two, give-ups and allocations, newest change first, with whom each waits for.
 
     `state=ALLEGED` lists what was told and not affirmed: also by the other side, so that an account sees what others
-    say it has traded. `form=csv` gives a table instead.
+    say it has traded; `state=OPEN` what stays between the two and has not ended. `form=csv` gives a table instead.
     """
     asked = call.query(t.TradesQuery)
     states = _states(asked)
     await call.see_answers()
-    found = await call.gateway.reads.rows(TRADES, call.account_id, states, states, asked.limit)
+    found = await call.gateway.reads.rows(TRADES, call.account_id, states, states, states, asked.limit)
     events = await call.gateway.reads.rows(EVENTS, [row["trade_id"] for row in found])
     shown = [otcview.trade(row, events, call.account_id) for row in found]
     if asked.form == "csv":

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import rounds
+from services.clearing import roundcommands, rounds
 from services.clearing.roundbook import Here
 from services.clearing.waterfalls import HOME
 from tests.unit.desk import LAW
@@ -60,7 +60,7 @@ def test_a_partition_that_does_not_answer_keeps_the_round_waiting_and_is_seen() 
     stage.declare("ann")
     stage.run(120)
     assert stage.events(m.RoundDecided) == [] and stage.entries() == {}
-    [shown] = [rounds.shown(one) for one in stage.of(HOME).state.rounds.homed.values()]
+    [shown] = [roundcommands.shown(one) for one in stage.of(HOME).state.rounds.homed.values()]
     assert (shown["phase"], shown["waiting"]) == ("GATHERING", [silent])
     assert [one.attempt for one in stage.events(m.RoundAskedAgain)] == [1, 2, 3, 4]
     assert stage.default("ann").state == "LOSS_FIXED"

@@ -1,5 +1,6 @@
 """What must hold for rounds, from the records alone: nothing is decided before every partition has answered, a loss is
-borne once and to the unit, and each partition books the legs it was told next, in order, as they say."""
+borne once and to the unit, and each partition books the legs it was told next, in order, as they say. Of compression:
+nothing falls or is compressed without its participants' word, and nothing but gross notional changes."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +13,8 @@ DUE: Final = "due"
 ROUND: Final = "round/"
 """How the ids of decisions begin that a round makes due."""
 HOUSE: Final = "house:default"
+COMPRESSION: Final = "COMPRESSION"
+"""The kind of round that waits for its participants and books no entries."""
 BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
 
@@ -36,6 +39,7 @@ class RoundRules:
             m.RoundAnswered: self._answers,
             m.RoundSettling: self._settling,
             m.EntryBooked: self._booked,
+            m.CompressionChanged: self._compressed,
         }
 
     def take(self, where: str, event: Any) -> None:
@@ -59,7 +63,9 @@ class RoundRules:
         self._expect(new, "a partition answers once", where, event.account_id, event.round_id, event.partition)
         heard.add(event.partition)
         if len(heard) == PARTITIONS:
-            self._waiting = [f"{ROUND}{event.round_id}/decide"]
+            terms = self._terms.get(event.round_id)
+            step = "propose" if terms is not None and terms.kind == COMPRESSION else "decide"
+            self._waiting = [f"{ROUND}{event.round_id}/{step}"]
 
     def _decided(self, where: str, event: m.RoundDecided) -> None:
         terms, home = event.round, event.account_id
@@ -82,7 +88,8 @@ class RoundRules:
         self._expect(asked, "a round is settled where it was answered, once", where, "", "a RoundAnswered", name)
         self._answered.discard(name)
         self._legs = {leg.leg_id: leg for leg in event.legs}
-        self._waiting = [*(f"{ROUND}{name}/{leg.leg_id}" for leg in event.legs), f"{ROUND}{name}/close"]
+        booked = event.legs if event.round.kind != COMPRESSION else ()
+        self._waiting = [*(f"{ROUND}{name}/{leg.leg_id}" for leg in booked), f"{ROUND}{name}/close"]
 
     def _booked(self, where: str, entry: m.EntryBooked) -> None:
         """What a leg moves stands against the house, in full."""
@@ -95,3 +102,40 @@ class RoundRules:
         moved_e8 = sum(line.amount_e8 for line in entry.lines if line.account == HOUSE)
         wanted_e8 = -leg.amount_e8 if leg.event == "DEFAULTER_MARGIN" else leg.amount_e8
         self._expect(moved_e8 == wanted_e8, "a leg moves its amount", where, entry.account_id, wanted_e8, moved_e8)
+
+    def _compressed(self, where: str, event: m.CompressionChanged) -> None:
+        """What a run makes due; and of what is compressed that each participant's net is as before."""
+        name, home = event.run_id, event.account_id
+        if event.state == "GATHERING":
+            self._waiting = [f"{ROUND}{name}/open"]
+        elif event.state != "PROPOSED":
+            self._waiting = [f"{ROUND}{name}/decide"]
+        if event.state != "COMPRESSED":
+            return
+        self._expect(
+            event.accepted == event.participants, "all participants have accepted", where, home, event.participants,
+            event.accepted,
+        )  # fmt: skip
+        before, after = nets(event.ended), nets(event.left)
+        for paid in event.payments:
+            quantity_e8, cost_e8 = after.get(paid.account_id, (0, 0))
+            after[paid.account_id] = quantity_e8, cost_e8 - paid.amount_e8
+        same = without_flat(before) == without_flat(after)
+        self._expect(same, "compression keeps every net position", where, home, before, after)
+        total_e8 = sum(paid.amount_e8 for paid in event.payments)
+        self._expect(total_e8 == 0, "what compression pays is received", where, home, 0, total_e8)
+
+
+def nets(trades: tuple[m.BilateralTrade, ...]) -> dict[str, tuple[int, int]]:
+    """Net quantity and cost by account."""
+    found: dict[str, tuple[int, int]] = {}
+    for one in trades:
+        for who, sign in ((one.buyer_id, 1), (one.seller_id, -1)):
+            quantity_e8, cost_e8 = found.get(who, (0, 0))
+            found[who] = quantity_e8 + sign * one.quantity_e8, cost_e8 + sign * one.cost_e8
+    return found
+
+
+def without_flat(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Those that hold or owe something."""
+    return {name: net for name, net in found.items() if net != (0, 0)}

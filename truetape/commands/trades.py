@@ -1,4 +1,4 @@
-"""`truetape trades`: trades of two accounts, give-ups, allocations and legs, with access to Kafka alone."""
+"""`truetape trades`: trades of two accounts, bilateral or cleared, give-ups and legs, with access to Kafka alone."""
 
 import getpass
 from typing import Annotated, Any, Final
@@ -34,7 +34,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
     form: Form = "table",
 ) -> None:
-    """Trades of two, give-ups and allocations that are open: state, home, and whom each waits for."""
+    """Trades of two, give-ups and allocations that are open: state, home, and whom each waits for; and trades that stay
+    between their parties (state BILATERAL)."""
     if context.invoked_subcommand is None:
         rows = [row for _, account_id, books in states(account) for row in open_rows(account_id, books)]
         write(OPEN, rows, "json" if as_json else form, "no trade is open, and no leg is waited for")
@@ -49,10 +50,21 @@ def legs(account: Only = "", form: Form = "table") -> None:
 
 def open_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
     """What is open at one home."""
-    return [
+    found = [
         {"account_id": account_id} | trade | {"differs": [one["field"] for one in trade["differences"]]}
         for trade in books.get("trades", ())
     ]
+    return found + [bilateral_row(account_id, one) for one in books.get("bilateral", ())]
+
+
+def bilateral_row(account_id: str, one: dict[str, Any]) -> dict[str, Any]:
+    """A trade that stays between its parties."""
+    parties = sorted((one["buyer_id"], one["seller_id"]))
+    waits = [name for name in parties if one["leaving"] and name != one["leaving"]]
+    return one | {
+        "account_id": account_id, "state": "TERMINATING" if one["leaving"] else "BILATERAL", "first_id": parties[0],
+        "waits_for": waits, "stage": one["held_by"], "differs": [],
+    }  # fmt: skip
 
 
 def leg_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
@@ -126,6 +138,17 @@ def withdraw(account: Account, move: Annotated[str, typer.Argument(help="Give-up
              reason: Annotated[str, typer.Option(help="Why")], by: By = "") -> None:  # fmt: skip
     """Take a give-up or allocation back before it is decided."""
     _print(m.EndMove(ids.random_id(), account, move, reason, _by(by)))
+
+
+@app.command()
+def terminate(account: Account, trade: Annotated[str, typer.Argument(help="As `truetape trades` lists it")],
+              reason: Annotated[str, typer.Option(help="Why")], by: By = "") -> None:  # fmt: skip
+    """End a bilateral trade for one of its parties; it ends when the other one says so too."""
+    for _, home_id, books in states(""):
+        if any(one["trade_id"] == trade for one in books.get("bilateral", ())):
+            _print(m.EndBilateral(ids.random_id(), home_id, account, trade, reason, _by(by)))
+            return
+    raise SetupError(f"no bilateral trade {trade} is open: `truetape trades` lists them")
 
 
 @app.command()

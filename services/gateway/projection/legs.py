@@ -17,7 +17,30 @@ OPEN: Final = "OPEN"
 def trade_changed(batch: "Batch", event: m.TradeChanged) -> None:
     """A trade of two as it is now, for both of its accounts."""
     terms = event.views[event.first_id]
+    if event.bilateral is not None:
+        _bilateral(batch, event.bilateral, event.meta, OPEN)
     _trade(batch, event.trade_id, "NOVATION", event.state, event.meta, terms.buyer_id, terms.seller_id)
+
+
+def bilateral_changed(batch: "Batch", event: m.BilateralChanged) -> None:
+    """A bilateral trade that a party wants to end, or that both did."""
+    _bilateral(batch, event.trade, event.meta, event.state, event.party_id)
+
+
+def compression_changed(batch: "Batch", event: m.CompressionChanged) -> None:
+    """What a compression has ended, and what stands in its place."""
+    if event.state != "COMPRESSED":
+        return
+    for one in event.ended:
+        _bilateral(batch, one, event.meta, "COMPRESSED", event.run_id)
+    for one in event.left:
+        _bilateral(batch, one, event.meta, OPEN)
+        _trade(batch, one.trade_id, "COMPRESSION", OPEN, event.meta, one.buyer_id, one.seller_id)
+
+
+def _bilateral(batch: "Batch", one: m.BilateralTrade, meta: m.Meta, state: str, ended_by: str = "") -> None:
+    at_us = meta.decided_at_us
+    batch.bilateral[one.trade_id] = asdict(one) | {"state": state, "ended_by": ended_by, "updated_at_us": at_us}
 
 
 def move_changed(batch: "Batch", event: m.MoveChanged) -> None:

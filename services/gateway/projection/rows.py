@@ -59,6 +59,7 @@ class Batch(Struct):
     trades: dict[str, Row] = field(default_factory=dict)
     trade_parties: dict[tuple[str, str], Row] = field(default_factory=dict)
     legs: dict[str, Row] = field(default_factory=dict)
+    bilateral: dict[str, Row] = field(default_factory=dict)
     instructions: list[Row] = field(default_factory=list)
     sides: list[Row] = field(default_factory=list)
     credit: dict[tuple[str, str], list[int]] = field(default_factory=dict)
@@ -314,6 +315,8 @@ ROWS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     m.MoveChanged: legs.move_changed,
     m.LegChanged: legs.leg_changed,
     m.LegsCompressed: legs.compressed,
+    m.BilateralChanged: legs.bilateral_changed,
+    m.CompressionChanged: legs.compression_changed,
     m.PaymentsNetted: legs.netted,
     m.SidesClosedOut: legs.closed_out,
     m.TransferApproved: _transfer,
@@ -347,6 +350,7 @@ INDEXED: Final = frozenset(
         m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
         m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.SidesClosedOut,
         m.DefaultChanged, m.RoundOpened, m.RoundGathered, m.RoundDecided, m.RoundConfirmed,
+        m.CompressionChanged,
     }
 )  # fmt: skip
 """Types that an account's stream, an order's history, a contract's facts and margin calls show."""

@@ -98,6 +98,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         lambda batch: batch.trade_parties.values(),
     ),
     (_upsert("legs", "leg_id", _known("legs", _LEG)), lambda batch: batch.legs.values()),
+    (_upsert("bilateral", "trade_id", _newest("state ended_by updated_at_us")), lambda batch: batch.bilateral.values()),
     (_insert("instructions"), lambda batch: batch.instructions),
     (_insert("sides"), lambda batch: batch.sides),
     (_insert("reconciliations"), lambda batch: batch.reconciliations),

@@ -193,7 +193,18 @@ CREATE INDEX events_of_round ON view.events (coalesce(body->'round'->>'round_id'
 CREATE INDEX rounds_opened ON view.events (at_us) WHERE type = 'RoundOpened';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS)
+_BILATERAL: Final = """
+CREATE TABLE view.bilateral (
+    trade_id text PRIMARY KEY, home_id text NOT NULL, buyer_id text NOT NULL, seller_id text NOT NULL,
+    instrument_id text NOT NULL, quantity_e8 bigint NOT NULL, price_e8 bigint NOT NULL, cost_e8 bigint NOT NULL,
+    reference text NOT NULL, origin text NOT NULL, state text NOT NULL, ended_by text NOT NULL,
+    updated_at_us bigint NOT NULL
+) WITH (fillfactor = 60);
+COMMENT ON TABLE view.bilateral IS 'Trades of two that the clearing house does not stand between: open and ended';
+CREATE INDEX events_of_compression ON view.events (at_us) WHERE type = 'CompressionChanged';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL)
 """Applied once each, in this order; a released one is never edited."""
 
 
