@@ -2,7 +2,7 @@
 
 Of the flat schedule (`truetape.margin.flat`) initial margin is that of the worst position that fills of the open orders
 can make, in whatever order they come. An order holds its fee and the loss between its limit and the mark besides; an
-option that is bought costs its premium. Of a margin class a model bounds what fills can do (`ClassBook.floor_e8`): what
+option that is bought costs its premium. Of a margin class a model bounds what fills can do (`floors_e8`): what
 all open orders can cost is in the need, and an order holds only what it pays in cash. So no fill of an accepted order
 leaves less equity than margin at that mark. Rounding is up, against the account.
 """
@@ -13,14 +13,15 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from services.risk.account import Account, Reservation
+from services.risk.account import Account
 from truetape import contracts
 from truetape.contracts import Contract as Payoff
 from truetape.margin import flat
 from truetape.margin.account import Parts, class_of, counted, divided, posted_for, shared, terms_of
-from truetape.margin.classed import ClassBook, Coin, Held, OpenOrder
+from truetape.margin.classed import Coin, Held, OpenOrder
 from truetape.margin.published import Published
 from truetape.margin.quoted import payoff
+from truetape.margin.shelf import book_of
 from truetape.messages import ContractTerms, Instrument, OrderMargin, Side
 from truetape.money import ONE_E8, divide
 
@@ -43,6 +44,8 @@ class Standing(NamedTuple):
     """What may be spent at most: the balance less all that is reserved."""
     models: tuple[str, ...] = ()
     """Margin classes of models that said so."""
+    adds_e8: int = 0
+    """What one more order would add to required_e8."""
 
     @property
     def excess_e8(self) -> int:
@@ -55,30 +58,38 @@ class Standing(NamedTuple):
         return min(self.excess_e8 - self.gains_e8, self.cash_e8)
 
 
-def standing(account: Account, asset: str, seen: Published, less: Mapping[str, int] = NO_LESS) -> Standing:
+def standing(
+    account: Account, asset: str, seen: Published, less: Mapping[str, int] = NO_LESS, more: OpenOrder | None = None
+) -> Standing:
     """Equity and margin of all positions that settle in an asset, with what open orders can make of them.
 
-    `less` is what goes away of other assets, by asset: those may back this one. Raises MarginError.
+    `less` is what goes away of other assets, by asset: those may back this one. `more` is one more order, of a margin
+    class. Raises MarginError.
     """
-    parts = divided(_positions(account), seen).get(asset, Parts({}, {}))
+    parts = divided(_positions(account, more), seen).get(asset, Parts({}, {}))
     taken, collateral_e8 = _collateral(account, asset, parts, seen, less)
     profit_e8, required_e8 = _flat(account, parts.flat, seen)
-    held_e8 = 0
+    held_e8 = adds_e8 = 0
     models = []
     for name, positions in sorted(parts.classed.items()):
         coins = taken.get(name, [])
-        book = ClassBook(seen.reference.margin_classes[name], positions, seen, coins)
-        floor_e8 = book.floor_e8(positions, coins, _open_orders(account, positions, seen))
-        gains_e8 = sum(book.gain_e8(one, held) for one, held in positions.items())
+        book = book_of(seen.reference.margin_classes[name], positions, seen, coins)
+        orders = _open_orders(account, positions, seen)
+        count = len(orders)
+        orders += [more] if more is not None and more.name in positions else []
+        floor_e8, after_e8 = book.floors_e8(positions, coins, orders, [count, len(orders)])
+        gains_e8 = book.gains_e8(positions)
         coins_e8 = sum(coin.worth_e8 for coin in coins)
         profit_e8, collateral_e8 = profit_e8 + gains_e8, collateral_e8 + coins_e8
         required_e8 += gains_e8 + coins_e8 - floor_e8
+        adds_e8 += max(floor_e8 - after_e8, 0)
         held_e8 += _held_by_orders(account, asset, positions)
         models.append(name)
     balance_e8, reserved_e8 = account.balances.get(asset, 0), account.reserved.get(asset, 0)
     equity_e8 = balance_e8 + profit_e8 + collateral_e8
     cash_e8 = balance_e8 - reserved_e8
-    return Standing(equity_e8, required_e8, max(profit_e8, 0), reserved_e8 - held_e8, cash_e8, tuple(models))
+    profit_e8 = max(profit_e8, 0)
+    return Standing(equity_e8, required_e8, profit_e8, reserved_e8 - held_e8, cash_e8, tuple(models), adds_e8)
 
 
 def free_e8(account: Account, asset: str, seen: Published, spends: bool) -> int:
@@ -106,11 +117,14 @@ def backed(account: Account, asset: str, used_e8: int, seen: Published) -> bool:
     return after.excess_e8 >= min(standing(account, terms.counts_for, seen).excess_e8, 0)
 
 
-def _positions(account: Account) -> dict[str, Held]:
+def _positions(account: Account, more: OpenOrder | None = None) -> dict[str, Held]:
     """All contracts that are held or that orders may fill."""
-    if not account.reservations:
+    if not account.reservations and more is None:
         return account.contracts
-    return {one.instrument_id: NOTHING for one in account.reservations.values() if one.contract} | account.contracts
+    ordered = {one.instrument_id: NOTHING for one in account.reservations.values() if one.contract}
+    if more is not None:
+        ordered[more.name] = NOTHING
+    return ordered | account.contracts
 
 
 def _flat(account: Account, positions: Mapping[str, Held], seen: Published) -> tuple[int, int]:
@@ -151,11 +165,14 @@ def _open_orders(account: Account, positions: Mapping[str, Held], seen: Publishe
     for _, one in sorted(account.reservations.items(), key=lambda item: (item[1].number, item[0])):
         left_e8 = one.quantity_e8 - one.cleared_e8
         if one.contract and left_e8 > 0 and one.instrument_id in positions:
-            signed_e8 = left_e8 if one.buys else -left_e8
-            unit_e8 = _unit_cost_e8(terms_of(one.instrument_id, seen), False, one.limit_price_e8, one.fee_rate_e8)
-            fee_e8 = divide(unit_e8 * left_e8, ONE_E8, "up")[0]
-            found.append(OpenOrder(one.instrument_id, signed_e8, one.limit_price_e8, fee_e8))
+            signed_e8, terms = left_e8 if one.buys else -left_e8, terms_of(one.instrument_id, seen)
+            found.append(_open_order(one.instrument_id, terms, signed_e8, one.limit_price_e8, one.fee_rate_e8))
     return found
+
+
+def _open_order(name: str, terms: ContractTerms, signed_e8: int, limit_e8: int, rate_e8: int) -> OpenOrder:
+    unit_e8 = _unit_cost_e8(terms, False, limit_e8, rate_e8)
+    return OpenOrder(name, signed_e8, limit_e8, divide(unit_e8 * abs(signed_e8), ONE_E8, "up")[0])
 
 
 def _held_by_orders(account: Account, asset: str, positions: Mapping[str, Held]) -> int:
@@ -215,17 +232,19 @@ def order_margin(
     """What an order needs, from its worst fills. Raises MarginError and MoneyError."""
     terms, name = instrument.contract, instrument.instrument_id
     assert terms is not None, "it is a contract"
-    found = standing(account, terms.settlement_asset, seen)
+    named, asset = class_of(terms, seen), terms.settlement_asset
     cost_e8 = _unit_cost_e8(terms, terms.kind == "OPTION" and side == "BUY", limit_e8, rate_e8)
-    named = class_of(terms, seen)
     if named is None:
+        found = standing(account, asset, seen)
         exposed = exposure(account, name)
         before_e8 = exposed_margin_e8(exposed, terms, name, seen)
         adds_e8 = exposed_margin_e8(exposed.more(side, quantity_e8), terms, name, seen) - before_e8
         cost_e8 += _slip_e8(terms, side, limit_e8, seen.mark_e8(name, terms))
     else:
-        more = _with_order(account, name, terms, side, quantity_e8, limit_e8, rate_e8)
-        adds_e8 = max(found.excess_e8 - standing(more, terms.settlement_asset, seen).excess_e8, 0)
+        signed_e8 = quantity_e8 if side == "BUY" else -quantity_e8
+        more = _open_order(name, terms, signed_e8, limit_e8, rate_e8)
+        found = standing(account, asset, seen, more=more)
+        adds_e8 = found.adds_e8
     return OrderMargin(
         unit_cost_e8=cost_e8,
         adds_e8=adds_e8,
@@ -234,16 +253,6 @@ def order_margin(
         reserved_e8=found.reserved_e8,
         model=f"{named.name} ({named.model}, version {named.version})" if named is not None else "",
     )
-
-
-def _with_order(
-    account: Account, name: str, terms: ContractTerms, side: Side, quantity_e8: int, limit_e8: int, rate_e8: int
-) -> Account:
-    """The account with one more open order, which holds nothing."""
-    order = Reservation(
-        account.accepted, name, terms.settlement_asset, side == "BUY", limit_e8, rate_e8, quantity_e8, 0, contract=True
-    )
-    return replace(account, reservations=account.reservations | {"": order})
 
 
 def only_reduces(

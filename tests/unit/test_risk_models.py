@@ -128,17 +128,18 @@ def test_no_fill_of_accepted_orders_breaks_initial_margin(
 @pytest.mark.parametrize("bug", ["open orders are not looked at", "limits are not looked at"])
 def test_a_bug_in_the_floor_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same desk with a planted bug: what is accepted then breaks margin."""
-    right = ClassBook.floor_e8
+    right = ClassBook.floors_e8
 
-    def wrong(self: ClassBook, positions: Any, coins: Any, orders: Any) -> int:
+    def wrong(self: ClassBook, positions: Any, coins: Any, orders: Any, counts: Any) -> list[int]:
         if bug == "open orders are not looked at":
-            return right(self, positions, coins, orders[-1:])
-        return right(self, positions, coins, [one._replace(limit_e8=PRICES[one.name] * E8) for one in orders])
+            return [right(self, positions, coins, orders[:one][-1:], [min(one, 1)])[0] for one in counts]
+        at_mark = [one._replace(limit_e8=PRICES[one.name] * E8) for one in orders]
+        return right(self, positions, coins, at_mark, counts)
 
     def least(planted: bool) -> int:
         with monkeypatch.context() as patch:
             if planted:
-                patch.setattr(ClassBook, "floor_e8", wrong)
+                patch.setattr(ClassBook, "floors_e8", wrong)
             desk = pair("portfolio_v2", {}, (PERP,), 2_000)
             orders = Orders(desk)
             for _ in range(6):

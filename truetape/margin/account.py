@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from truetape.collateral import CollateralTerms, Counted, Posted, valued
 from truetape.errors import MarginError, MarginPositionUnfit
 from truetape.margin import flat
-from truetape.margin.classed import SCANNED, ClassBook, Coin, Held, Need
+from truetape.margin.classed import SCANNED, Coin, Held, Need
 from truetape.margin.published import MarkUsed, Published
 from truetape.margin.quoted import quoted
+from truetape.margin.shelf import book_of
 from truetape.messages import CollateralAsset, ContractTerms, MarginClass
 
 Positions = Mapping[str, Held]
@@ -106,12 +107,16 @@ class Parts(NamedTuple):
 def divided(positions: Positions, seen: Published) -> dict[str, Parts]:
     """Positions by settlement asset and margin class, in order of name. Raises MarginPositionUnfit."""
     found: dict[str, Parts] = {}
+    classes, instruments = seen.reference.margin_classes, seen.reference.instruments
     for name in sorted(positions):
-        terms = terms_of(name, seen)
+        instrument = instruments.get(name)
+        terms = instrument.contract if instrument is not None else None
+        if terms is None:
+            terms = terms_of(name, seen)
         parts = found.get(terms.settlement_asset)
         if parts is None:
             parts = found[terms.settlement_asset] = Parts({}, {})
-        named = class_of(terms, seen)
+        named = classes.get(terms.margin_class)
         (parts.flat if named is None else parts.classed.setdefault(named.name, {}))[name] = positions[name]
     return found
 
@@ -134,7 +139,7 @@ def _assess(asset: str, account: Account, parts: Parts, posted: list[Coin], seen
     made, taken = _posted(made, posted, parts, seen)
     for name, held in sorted(parts.classed.items()):
         coins = taken.get(name, [])
-        book = ClassBook(seen.reference.margin_classes[name], held, seen, coins)
+        book = book_of(seen.reference.margin_classes[name], held, seen, coins)
         made = _with(made, book.named, book.need(held, coins), book.marks)
     return made
 
@@ -349,7 +354,7 @@ class _Whole:
         names = {name for one in positions for name in one}
         distinct = {coin.terms.asset: coin for own in coins for coin in own}
         try:
-            return ClassBook(named, names, self.seen, list(distinct.values())).needs(positions, coins)
+            return book_of(named, sorted(names), self.seen, list(distinct.values())).needs(positions, coins)
         except MarginError as error:
             return [error] * len(ids)
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 _SQRT_2: Final = math.sqrt(2.0)
 _SQRT_2_PI: Final = math.sqrt(2.0 * math.pi)
@@ -39,11 +41,10 @@ def implied(
 ) -> Floats:
     """The deviation at which an option is worth its price; nan where none up to `most` gives it.
 
-    A price at intrinsic value gives zero. Newton's steps from the inflection, which converge from there (J. Jackel,
-    "By implication", 2006), kept inside a bracket that halves where a step would leave it.
+    A price at intrinsic value gives zero. What an element gives does not depend on the others.
     """
-    forwards, strikes, prices, calls = np.broadcast_arrays(
-        *(np.asarray(each, dtype=np.float64) for each in (forward, strike, price)), np.asarray(is_call)
+    forwards, strikes, prices, mosts, calls = np.broadcast_arrays(
+        *(np.asarray(each, dtype=np.float64) for each in (forward, strike, price, most)), np.asarray(is_call)
     )
     moneyness = np.log(forwards / strikes)
     # Out of the money the price is all time value, so nothing cancels where it is small.
@@ -51,24 +52,34 @@ def implied(
     intrinsic = np.where(calls, 1.0, -1.0) * (forwards - strikes)
     time_value = np.where(out, prices, prices - intrinsic)
     time_value = np.where(np.abs(time_value) <= 1e-15 * np.maximum(forwards, strikes), 0.0, time_value)
-    low, high = np.zeros(forwards.shape), np.full(forwards.shape, most)
-    deviations = np.clip(np.sqrt(2.0 * np.abs(moneyness)), 1e-3, most)
     out_is_call = moneyness <= 0
+    sought = (each.ravel() for each in (forwards, strikes, time_value, out_is_call))
+    begin = np.clip(np.sqrt(2.0 * np.abs(moneyness)), 1e-3, mosts)
+    deviations = _found(begin.ravel(), mosts.ravel(), *sought).reshape(forwards.shape)
+    most_worth = value(forwards, strikes, mosts, out_is_call)
+    return np.where((time_value < 0) | (time_value > most_worth), np.nan, np.where(time_value == 0, 0.0, deviations))
+
+
+def _found(begin: Floats, most: Floats, forwards: Floats, strikes: Floats, prices: Floats, is_call: Bools) -> Floats:
+    """Newton's steps from the inflection, which converge from there (J. Jackel, "By implication", 2006), kept inside a
+    bracket that halves where a step would leave it. Whoever is found takes no part in further steps."""
+    found, low, high = begin.copy(), np.zeros(len(begin)), most.copy()
+    live = np.arange(len(begin))
     for _ in range(STEPS_MAX):
-        error = value(forwards, strikes, deviations, out_is_call) - time_value
-        close = (np.abs(error) <= 1e-13 * time_value + 2e-16 * forwards) | (time_value <= 0)
-        low, high = np.where(error < 0, deviations, low), np.where(error >= 0, deviations, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            stepped = deviations - error / vega(forwards, strikes, deviations, 1.0)
-        inside = (stepped > low) & (stepped < high)
-        following = np.where(close, deviations, np.where(inside, stepped, (low + high) / 2))
-        moved = np.abs(following - deviations)
-        deviations = following
-        if np.all(moved <= 1e-15 * deviations):
+        if not len(live):
             break
-    most_worth = value(forwards, strikes, most, out_is_call)
-    found = np.where(time_value == 0, 0.0, deviations)
-    return np.where((time_value < 0) | (time_value > most_worth), np.nan, found)
+        now, forward, strike, price = found[live], forwards[live], strikes[live], prices[live]
+        error = value(forward, strike, now, is_call[live]) - price
+        close = (np.abs(error) <= 1e-13 * price + 2e-16 * forward) | (price <= 0)
+        lower = low[live] = np.where(error < 0, now, low[live])
+        upper = high[live] = np.where(error >= 0, now, high[live])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stepped = now - error / vega(forward, strike, now, 1.0)
+        inside = (stepped > lower) & (stepped < upper)
+        following = np.where(close, now, np.where(inside, stepped, (lower + upper) / 2))
+        found[live] = following
+        live = live[~(np.abs(following - now) <= 1e-15 * following)]
+    return found
 
 
 def delta(forward: ArrayLike, strike: ArrayLike, deviation: ArrayLike, is_call: ArrayLike) -> Floats:

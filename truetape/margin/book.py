@@ -70,18 +70,23 @@ class Book(NamedTuple):
     @staticmethod
     def of(portfolios: Sequence[Portfolio], board: Board) -> "Book":
         """One row per portfolio. What the board has not seen must not be held: KeyError is a bug of the caller."""
-        accounts = len(portfolios)
-        book = Book(
-            np.zeros((accounts, len(board.grid.options))),
-            np.zeros(accounts),
-            np.zeros(accounts),
-            np.zeros((accounts, len(board.holding_ids))),
-            np.array([portfolio.cash for portfolio in portfolios], dtype=np.float64),
-        )
+        book = Book.empty(len(portfolios), board)
+        book.cash[:] = [portfolio.cash for portfolio in portfolios]
         for row, portfolio in enumerate(portfolios):
             for position in portfolio.positions:
                 book.add(row, position, board)
         return book
+
+    @staticmethod
+    def empty(accounts: int, board: Board) -> "Book":
+        """So many accounts without anything."""
+        return Book(
+            np.zeros((accounts, len(board.grid.options))),
+            np.zeros(accounts),
+            np.zeros(accounts),
+            np.zeros((accounts, len(board.holding_ids))),
+            np.zeros(accounts),
+        )
 
     def add(self, row: int, position: Position, board: Board) -> None:
         """Add one position, or what a fill changed of it, to an account."""
@@ -112,6 +117,8 @@ class Margins(NamedTuple):
     """[A] index of the scenario that decides; the number of scenarios where it is the basis."""
     profits: Floats
     """[A, S]"""
+    of_options: Floats
+    """[A, S] what options have of the profits."""
     parts: dict[str, Floats]
     """Each [A]."""
 

@@ -5,7 +5,6 @@ say more than the model (it counts nothing for bought options, or a mark implies
 that, so that equity less need is neither above the model's excess nor above what the marks say.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -15,18 +14,21 @@ from msgspec.structs import replace
 
 from truetape.contracts import profit, value
 from truetape.errors import MarginError
+from truetape.margin.black76 import Floats, Ints
 from truetape.margin.book import Board, Book
 from truetape.margin.classes import model_of
 from truetape.margin.combined import PerUnderlying
 from truetape.margin.doubt import price_of
-from truetape.margin.market import YEAR_SECONDS, Reading
+from truetape.margin.market import Reading
 from truetape.margin.models import MarginModel, MarginResult, to_money_e8
 from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfolio, Position
+from truetape.margin.portfolio_floor import Floors
 from truetape.margin.portfolio_v1 import PortfolioV1
 from truetape.margin.portfolio_v2 import Collateral, PortfolioV2
-from truetape.margin.pretrade import Order, initial_floor
+from truetape.margin.pretrade import Order, filled, initial_floor
 from truetape.margin.published import MarkUsed, Published
 from truetape.margin.quoted import E8, Quoted, market_of, payoff, quoted
+from truetape.margin.risk_arrays import RiskArrayMargin
 from truetape.margin.spreads import option_value
 from truetape.margin.standard import StandardMargin
 from truetape.messages import CollateralAsset, MarginClass
@@ -34,8 +36,6 @@ from truetape.money import ONE_E8
 
 SCANNED: Final = (PortfolioV1.name, PortfolioV2.name)
 """Models of one underlying, which margin many accounts in one pass and shock collateral with the positions on it."""
-VALUED: Final = (*SCANNED, StandardMargin.name)
-"""Models that count an option as Black-76 values it."""
 E16: Final = ONE_E8**2
 NOISE: Final = 1e-9
 """A difference of two floats below this part of them is none."""
@@ -104,6 +104,13 @@ class ClassBook:
             self.lines[name] = quoted(name, terms, named, seen)
         self.market, self.marks = market_of(list(self.lines.values()), named, seen, _readings(coins))
         self._sizes = {name: line.size for name, line in self.lines.items()}
+        self.place = {name: place for place, name in enumerate(self.lines)}
+        self.units: Floats = np.array([line.unit for line in self.lines.values()], dtype=np.float64)
+        self._options = {name for name, line in self.lines.items() if line.is_option}
+        self._unsure = {name for name in self._options if self._is_unsure(name)}
+        """Options whose mark may say something else than the model."""
+        self._boards: dict[tuple[str, bool], Board] = {}
+        self._off: dict[str, Floats] = {}
         bases = sorted({line.base for line in self.lines.values()})
         models = {base: model_of(named.model, named.parameters, base) for base in bases}
         self.model: MarginModel = models[bases[0]]
@@ -122,12 +129,16 @@ class ClassBook:
     def gain_e8(self, name: str, held: Held) -> int:
         """What a position has gained and not been paid; all that an option is worth, since it was paid for."""
         worth_e8 = self.worth_e8(name, held.quantity_e8)
-        return held.unpaid_e8 + (worth_e8 if self.lines[name].is_option else worth_e8 - held.cost_e8)
+        return held.unpaid_e8 + (worth_e8 if name in self._options else worth_e8 - held.cost_e8)
+
+    def gains_e8(self, positions: Mapping[str, Held]) -> int:
+        """All of them."""
+        worth_e8 = [self.worth_e8(name, held.quantity_e8) for name, held in positions.items()]
+        paid_e8 = [0 if name in self._options else held.cost_e8 for name, held in positions.items()]
+        return sum(worth_e8) - sum(paid_e8) + sum([held.unpaid_e8 for held in positions.values()])
 
     def _options_e8(self, positions: Mapping[str, Held]) -> int:
-        return sum(
-            self.worth_e8(name, one.quantity_e8) for name, one in positions.items() if self.lines[name].is_option
-        )
+        return sum(self.worth_e8(name, one.quantity_e8) for name, one in positions.items() if name in self._options)
 
     # -- one account --------------------------------------------------------------------------------------------------
 
@@ -162,15 +173,76 @@ class ClassBook:
 
         Raises MarginError.
         """
-        portfolio = self._portfolio(positions, coins)
+        return self.floors_e8(positions, coins, orders, [len(orders)])[0]
+
+    def floors_e8(
+        self, positions: Mapping[str, Held], coins: Sequence[Coin], orders: Sequence[OpenOrder], counts: Sequence[int]
+    ) -> list[int]:
+        """The same of the first so many orders, for each of the counts."""
         asked = [self._order(order) for order in orders]
-        touched = [*portfolio.positions, *(order.position for order in asked)]
-        least = initial_floor(self.model, portfolio, asked, self.market)
-        # The marks count where they say less than the model; a gain of one position does not pay for another.
-        least += sum(min(self._beyond(position), 0.0) for position in touched)
-        least -= GUARD * sum(map(self._gross, touched)) + FILL_ROUNDING * len(asked)
-        certain_e8 = sum(self.gain_e8(name, held) for name, held in positions.items()) - self._options_e8(positions)
-        return certain_e8 + to_money_e8(least, owed=False)
+        least = self._scanned if isinstance(self.model, PerUnderlying) else self._tried
+        certain_e8 = sum([held.unpaid_e8 for held in positions.values()])
+        certain_e8 += sum([
+            self.worth_e8(name, held.quantity_e8) - held.cost_e8
+            for name, held in positions.items() if name not in self._options
+        ])  # fmt: skip
+        floors = zip(counts, least(positions, coins, asked, counts), strict=True)
+        return [certain_e8 + to_money_e8(floor - FILL_ROUNDING * count, owed=False) for count, floor in floors]
+
+    def _tried(
+        self, positions: Mapping[str, Held], coins: Sequence[Coin], orders: Sequence[Order], counts: Sequence[int]
+    ) -> list[float]:
+        """Floors of a model that takes one account at a time, less what floats may be wrong by.
+
+        The marks count where they say less than the model; a gain of one position does not pay for another.
+        """
+        portfolio = self._portfolio(positions, coins)
+        found = []
+        for count in counts:
+            least = initial_floor(self.model, portfolio, orders[:count], self.market)
+            touched = [*portfolio.positions, *(order.position for order in orders[:count])]
+            least += sum(min(self._beyond(position), 0.0) for position in touched)
+            found.append(least - GUARD * sum(map(self._gross, touched)))
+        return found
+
+    def _scanned(
+        self, positions: Mapping[str, Held], coins: Sequence[Coin], orders: Sequence[Order], counts: Sequence[int]
+    ) -> list[float]:
+        """The same of models of one underlying each."""
+        assert isinstance(self.model, PerUnderlying)
+        rows, found = Rows.of(self, (positions,), (coins,)), [0.0] * len(counts)
+        homes = [self.model.home(order.position) for order in orders]
+        for base, model in self.model.models.items():
+            assert isinstance(model, PortfolioV1 | PortfolioV2), "SCANNED names them"
+            own = [order for order, home in zip(orders, homes, strict=True) if home == base]
+            board, book = rows.book(base, model, [filled(Portfolio(), order, 1.0, self.market) for order in own])
+            floors = Floors(model, board, book)
+            if base not in self._off:
+                self._off[base] = self._beyond_of(board)
+            beyond = np.minimum(book.quantities * self._off[base], 0.0).sum(axis=1)
+            size = np.abs(book.quantities).sum(axis=1) + np.abs(book.perpetuals)
+            less = beyond - GUARD * (size * max(board.spot.value, 1.0) + book.holdings @ board.unit_prices)
+            for place, count in enumerate(counts):
+                of_these = homes[:count].count(base)
+                found[place] += floors.least(of_these) + float(less[: of_these + 1].sum())
+        return found
+
+    def _beyond_of(self, board: Board) -> Floats:
+        """[I] what the mark of an option says beyond the model, where the model has not taken it from the mark."""
+        names = [option.instrument_id for option in board.grid.options]
+        marked = np.array([self.lines[name].unit_price for name in names], dtype=np.float64)
+        off = marked - board.grid.marks
+        counts = np.array([name in self._unsure for name in names], dtype=np.bool_) & (np.abs(off) > NOISE * marked)
+        return np.where(counts, off, 0.0)
+
+    def board(self, base: str, model: PortfolioV1 | PortfolioV2, with_coin: bool) -> Board:
+        """One underlying's market, priced; with the underlying as collateral, or without."""
+        found = self._boards.get((base, with_coin))
+        if found is None:
+            shapes: list[Position] = [line.position(0) for line in self.lines.values() if line.base == base]
+            shapes += [Holding(base, 0.0)] if with_coin else []
+            found = self._boards[base, with_coin] = model.board((Portfolio(tuple(shapes)),), self.market)
+        return found
 
     def _portfolio(
         self, positions: Mapping[str, Held], coins: Sequence[Coin], gains: Mapping[str, int] | None = None
@@ -195,25 +267,24 @@ class ClassBook:
             price = price_of(position, self.market).value - gained_e8 / per_contract
         return Order(position, price, order.fee_e8 / E8)
 
+    def _is_unsure(self, name: str) -> bool:
+        return self.named.model == RiskArrayMargin.name or not self.market.vol(name).confidence
+
     def _beyond(self, position: Position) -> float:
         """What an option's mark says beyond the model's value of it."""
         if not isinstance(position, Option):
             return 0.0
-        marked = position.quantity * self.lines[position.instrument_id].unit_price
-        if self.market.vol(position.instrument_id).confidence and self.named.model != "risk_arrays":
+        if position.instrument_id not in self._unsure:
             return 0.0
+        marked = position.quantity * self.lines[position.instrument_id].unit_price
         modelled = self._modelled(position)
         return marked - modelled if abs(marked - modelled) > NOISE * abs(marked) else 0.0
 
     def _modelled(self, position: Option) -> float:
         """What the model takes an option position to be worth."""
-        if self.named.model not in VALUED:
+        if self.named.model != StandardMargin.name:
             return self.model.margin(Portfolio((position,)), self.market).equity
-        worth = option_value(position, self.market)
-        if self.named.model != PortfolioV2.name:
-            return worth
-        years = self.market.seconds_to(position.expires_us) / YEAR_SECONDS
-        return worth * math.exp(-max(self.named.rate_e8 / E8, 0.0) * years)
+        return option_value(position, self.market)
 
     def _gross(self, position: Position) -> float:
         if isinstance(position, Holding):
@@ -239,10 +310,18 @@ class ClassBook:
     def _swept(
         self, model: PerUnderlying, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]
     ) -> Iterable[Need]:
-        totals = np.zeros((3, len(accounts)))
-        worst: list[list[str]] = [[] for _ in accounts]
-        rows = _Rows(self, accounts, coins)
-        for base, one in model.models.items():
+        totals, worst = self.sweep(Rows.of(self, accounts, coins))
+        for row, (equity, initial, maintenance) in enumerate(totals.T.tolist()):
+            result = MarginResult(equity, initial, maintenance, "; ".join(worst[row]) or "nothing held")
+            yield self._counted(accounts[row], coins[row], result, self.gains_e8(accounts[row]))
+
+    def sweep(self, rows: "Rows") -> tuple[Floats, list[list[str]]]:
+        """[3, A] equity of options and collateral, initial and maintenance need, in floats; and what decides each
+        account's need. Of models in SCANNED alone."""
+        assert isinstance(self.model, PerUnderlying), "SCANNED names them"
+        totals = np.zeros((3, rows.count))
+        worst: list[list[str]] = [[] for _ in range(rows.count)]
+        for base, one in self.model.models.items():
             assert isinstance(one, PortfolioV1 | PortfolioV2), "SCANNED names them"
             board, book = rows.book(base, one)
             swept = one.sweep(board, book)
@@ -251,54 +330,49 @@ class ClassBook:
             held = (book.quantities != 0).any(axis=1) | (book.perpetuals != 0) | (book.holdings != 0).any(axis=1)
             for row, place in zip(np.flatnonzero(held).tolist(), swept.worst[held].tolist(), strict=True):
                 worst[row].append(f"{base} {names[place]}")
-        for row, (equity, initial, maintenance) in enumerate(totals.T.tolist()):
-            result = MarginResult(equity, initial, maintenance, "; ".join(worst[row]) or "nothing held")
-            yield self._counted(accounts[row], coins[row], result, rows.gains_e8[row])
+        return totals, worst
 
 
-class _Rows:
-    """Many accounts' positions of one class as columns: whose, of what, how much."""
+class Rows:
+    """Many accounts' positions of one class as columns: whose, of what, how many contracts."""
 
-    def __init__(self, of: ClassBook, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]) -> None:
-        self.of, self.coins, self.count = of, coins, len(accounts)
-        self.gains_e8: list[int] = []
-        names: list[str] = []
-        quantities: list[int] = []
-        lengths: list[int] = []
-        for positions in accounts:
-            self.gains_e8.append(sum(of.gain_e8(name, held) for name, held in positions.items()))
-            names += positions
-            quantities += [held.quantity_e8 for held in positions.values()]
-            lengths.append(len(positions))
-        self.place = {name: place for place, name in enumerate(of.lines)}
-        self.rows = np.repeat(np.arange(self.count), lengths)
-        self.columns = np.array([self.place[name] for name in names], dtype=np.int64)
-        units = np.array([line.unit for line in of.lines.values()])
-        self.quantities = np.array(quantities, dtype=np.float64) / E8 * units[self.columns]
+    def __init__(
+        self, book: ClassBook, rows: Ints, columns: Ints, quantities: Floats, coins: Sequence[Sequence[Coin]]
+    ) -> None:
+        """`columns` are places in `book.place`, `coins` those of each account."""
+        self.of_class, self.coins, self.count = book, coins, len(coins)
+        self.rows, self.columns, self.quantities = rows, columns, quantities * book.units[columns]
 
-    def book(self, base: str, model: PortfolioV1 | PortfolioV2) -> tuple[Board, Book]:
-        """One underlying's market and all accounts' rows in it."""
-        lines = [line for line in self.of.lines.values() if line.base == base]
+    @staticmethod
+    def of(book: ClassBook, accounts: Sequence[Mapping[str, Held]], coins: Sequence[Sequence[Coin]]) -> "Rows":
+        """Those of accounts."""
+        columns = [book.place[name] for positions in accounts for name in positions]
+        quantities = [held.quantity_e8 for positions in accounts for held in positions.values()]
+        rows = np.repeat(np.arange(len(accounts)), list(map(len, accounts)))
+        contracts = np.array(quantities, dtype=np.float64) / E8
+        return Rows(book, rows, np.array(columns, dtype=np.int64), contracts, coins)
+
+    def book(
+        self, base: str, model: PortfolioV1 | PortfolioV2, effects: Sequence[Portfolio] = ()
+    ) -> tuple[Board, Book]:
+        """One underlying's market and all accounts' rows in it; behind them what orders do, a row each."""
         coins = [(row, coin) for row, own in enumerate(self.coins) for coin in own if coin.terms.asset == base]
-        shapes: list[Position] = [line.position(0) for line in lines]
-        shapes += [Holding(base, 0.0)] if coins else []
-        board = model.board((Portfolio(tuple(shapes)),), self.of.market)
-        columns = np.full(len(self.place), -1)
-        for option in board.grid.options:
-            columns[self.place[option.instrument_id]] = board.grid.column[option.instrument_id]
-        quantities = np.zeros((self.count, len(board.grid.options)))
-        chosen = columns[self.columns] >= 0
-        quantities[self.rows[chosen], columns[self.columns[chosen]]] = self.quantities[chosen]
-        perpetuals = np.zeros(self.count)
-        for line in lines:
-            if line.terms.kind == "PERPETUAL":
-                own = self.columns == self.place[line.name]
-                perpetuals[self.rows[own]] += self.quantities[own]
-        holdings = np.zeros((self.count, len(board.holding_ids)))
+        board = self.of_class.board(base, model, bool(coins))
+        book = Book.empty(self.count + len(effects), board)
+        columns = np.array([board.grid.column.get(name, -1) for name in self.of_class.lines])[self.columns]
+        chosen = columns >= 0
+        book.quantities[self.rows[chosen], columns[chosen]] = self.quantities[chosen]
+        for name, line in self.of_class.lines.items():
+            if line.base == base and line.terms.kind == "PERPETUAL":
+                own = self.columns == self.of_class.place[name]
+                book.perpetuals[self.rows[own]] += self.quantities[own]
         for row, coin in coins:
-            holdings[row, 0] = coin.quantity_e8 / E8
-        nothing = np.zeros(self.count)
-        return board, Book(quantities, perpetuals, nothing, holdings, nothing)
+            book.holdings[row, 0] = coin.quantity_e8 / E8
+        for row, effect in enumerate(effects, self.count):
+            book.cash[row] = effect.cash
+            for position in effect.positions:
+                book.add(row, position, board)
+        return board, book
 
 
 def _readings(coins: Sequence[Coin]) -> dict[str, Reading]:

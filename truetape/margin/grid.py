@@ -7,16 +7,19 @@ per expiry; what is not (discounts by sign, skew, basis, naked shorts) is exact,
 import math
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
 from truetape.errors import MarginPositionUnfit
-from truetape.margin import black76
 from truetape.margin.black76 import Floats
-from truetape.margin.market import YEAR_SECONDS, Market
+from truetape.margin.market import Market
 from truetape.margin.portfolio import Option
-from truetape.margin.scenarios import Doubt, Rules, Shock
+from truetape.margin.pricer import Terms, pricer_of
+from truetape.margin.scenarios import Doubt, Rules
+
+ROWS_MAX: Final = 128
+"""Accounts that are swept at a time: what is computed of them stays in the processor's cache."""
 
 
 class ExpirySlice(NamedTuple):
@@ -48,6 +51,17 @@ class Swept(NamedTuple):
     """[A] gross quantity times the contingency's share for inputs of low confidence."""
 
 
+class Worth(NamedTuple):
+    """What the options of each account are worth, by expiry (E of them)."""
+
+    shocked: Floats
+    """[E, A, S] in each scenario."""
+    marked: Floats
+    """[E, A, 1] at the marks."""
+    moved: Floats
+    """[E, A, 2] with the basis up and down."""
+
+
 class Grid:
     """The distinct options of one underlying, sorted by expiry, strike and kind, with their values by scenario."""
 
@@ -61,33 +75,45 @@ class Grid:
                 raise MarginPositionUnfit(f"{option.instrument_id}: an option's strike is a positive price")
         vols = [market.vol(option.instrument_id) for option in self.options]
         self.vol_confidence: Floats = np.array([vol.confidence for vol in vols], dtype=np.float64)
-        self.is_skew = np.array([scenario.is_skew for scenario in rules.scenarios])
-        self.damping = np.array([scenario.damping for scenario in rules.scenarios])
-        self.moves = np.array([scenario.spot - 1 for scenario in rules.scenarios]) * self.damping
-        """[S] what a unit of value that moves with the spot gains, damped."""
-        columns = _Columns(self.options, market, rules, np.array([vol.value for vol in vols], dtype=np.float64))
-        self.marks = columns.price(1.0, "none")
-        self.values = np.column_stack([columns.price(each.spot, each.vol) for each in rules.scenarios])
-        self.basis = np.column_stack([columns.price(shock, "none") for shock in (rules.basis.up, rules.basis.down)])
-        self.slices = tuple(self._slices(market, columns.discounts))
+        pricer = pricer_of(rules)
+        self.is_skew, self.damping, self.moves = pricer.is_skew, pricer.damping, pricer.moves
+        spans = list(_runs(_begins([option.expires_us for option in self.options]), len(self.options)))
+        terms = [
+            Terms(*dated, option.strike, option.is_call, vol.value)
+            for begin, end in spans
+            for dated in [_dated(self.options[begin], market)]
+            for option, vol in zip(self.options[begin:end], vols[begin:end], strict=True)
+        ]
+        self.values, self.marks, self.basis, discounts, self._table = pricer.prices(terms)
+        """Of one option each."""
+        self.slices = tuple(self._slice(begin, end, market, float(discounts[begin])) for begin, end in spans)
+        by_sign = [(each.long_discount, each.short_discount, each.basis_share) for each in self.slices]
+        self.longs, self.shorts, self._shares = np.array(by_sign, dtype=np.float64).reshape(-1, 3, 1, 1).swapaxes(0, 1)
+        """[E, 1, 1] discounts of positive and of negative values, and shares of the basis."""
+        self._confidence = min((min(each.confidence, each.vol_confidence) for each in self.slices), default=1.0)
+        """The least there is."""
         self.strike_begins = _begins([(option.expires_us, option.strike) for option in self.options])
 
-    def _slices(self, market: Market, discounts: Floats) -> Iterable[ExpirySlice]:
-        begins = _begins([option.expires_us for option in self.options])
-        for begin, end in _runs(begins, len(self.options)):
-            option = self.options[begin]
-            seconds = market.seconds_to(option.expires_us)
-            rate = market.rate(option.underlying, option.expires_us)
-            forward = market.expiry(option.underlying, option.expires_us).forward
-            factors = self.rules.discount.factors(max(rate.value, 0.0), seconds, float(discounts[begin]))
-            yield ExpirySlice(
-                begin,
-                end,
-                *factors,
-                basis_share=self.rules.basis.share(seconds),
-                confidence=min(forward.confidence, rate.confidence),
-                vol_confidence=float(self.vol_confidence[begin:end].min()),
-            )
+    def _slice(self, begin: int, end: int, market: Market, discount: float) -> ExpirySlice:
+        option = self.options[begin]
+        seconds = market.seconds_to(option.expires_us)
+        rate = market.rate(option.underlying, option.expires_us)
+        forward = market.expiry(option.underlying, option.expires_us).forward
+        return ExpirySlice(
+            begin,
+            end,
+            *self.rules.discount.factors(max(rate.value, 0.0), seconds, discount),
+            basis_share=self.rules.basis.share(seconds),
+            confidence=min(forward.confidence, rate.confidence),
+            vol_confidence=float(self.vol_confidence[begin:end].min()),
+        )
+
+    def worth(self, quantities: Floats) -> Worth:
+        """What accounts with these quantities [A, I] have by expiry, before discounts by sign."""
+        found = np.empty((len(self.slices), len(quantities), len(self.rules.scenarios) + 3))
+        for place, each in enumerate(self.slices):
+            np.matmul(quantities[:, each.begin : each.end], self._table[each.begin : each.end], out=found[place])
+        return Worth(found[:, :, :-3], found[:, :, -3:-2], found[:, :, -2:])
 
     def sweep(self, quantities: Floats, confidence: Floats, doubt: Doubt, *, together: bool = False) -> Swept:
         """Profits of accounts with these quantities [A, I].
@@ -95,27 +121,38 @@ class Grid:
         `confidence` [A] is that of the account's other inputs; `together` gives every row the least confidence of the
         expiry, as if it held all its options.
         """
-        accounts = len(quantities)
-        value, basis, doubted = np.zeros(accounts), np.zeros(accounts), np.zeros(accounts)
-        profits = np.zeros((accounts, len(self.rules.scenarios)))
-        for each in self.slices:
-            held = quantities[:, each.begin : each.end]
-            marked = held @ self.marks[each.begin : each.end]
-            value += marked
-            profits += self._profit(held, marked, each)
-            moved = held @ self.basis[each.begin : each.end] - marked[:, None]
-            basis += moved.min(axis=1, initial=0) * each.basis_share
-            doubted += self._doubt(held, each, confidence, doubt, together)
-        return Swept(value, profits, basis, self._naked(quantities), doubted)
+        blocks = [slice(begin, begin + ROWS_MAX) for begin in range(0, max(len(quantities), 1), ROWS_MAX)]
+        swept = [self._swept(quantities[rows], confidence[rows], doubt, together) for rows in blocks]
+        return Swept(*map(np.concatenate, zip(*swept, strict=True))) if len(swept) > 1 else swept[0]
 
-    def _profit(self, held: Floats, marked: Floats, each: ExpirySlice) -> Floats:
-        """[A, S] of one expiry: discounted by sign, less the mark, damped; a loss in any case where skew is shocked."""
-        shocked = held @ self.values[each.begin : each.end]
-        shocked *= np.where(shocked >= 0, each.long_discount, each.short_discount)
-        shocked -= marked[:, None]
-        shocked *= self.damping
-        shocked[:, self.is_skew] = -np.abs(shocked[:, self.is_skew])
-        return shocked
+    def _swept(self, quantities: Floats, confidence: Floats, doubt: Doubt, together: bool) -> Swept:
+        worth = self.worth(quantities)
+        losses = (worth.moved - worth.marked).min(axis=2, initial=0) * self._shares[:, :, 0]
+        return Swept(
+            worth.marked[:, :, 0].sum(axis=0),
+            self._profits(worth).sum(axis=0),
+            losses.sum(axis=0),
+            self._naked(quantities),
+            self._doubted(quantities, confidence, doubt, together),
+        )
+
+    def _profits(self, worth: Worth) -> Floats:
+        """[E, A, S] discounted by sign, less the mark, damped; a loss in any case where skew is shocked."""
+        shocked = worth.shocked
+        profits = shocked * np.where(shocked >= 0, self.longs, self.shorts)
+        profits -= worth.marked
+        profits *= self.damping
+        if self.is_skew.any():
+            profits[:, :, self.is_skew] = -np.abs(profits[:, :, self.is_skew])
+        return profits
+
+    def _doubted(self, quantities: Floats, confidence: Floats, doubt: Doubt, together: bool) -> Floats:
+        found = np.zeros(len(quantities))
+        if min(self._confidence, confidence.min(initial=1.0)) >= doubt.threshold:
+            return found
+        for each in self.slices:
+            found += self._doubt(quantities[:, each.begin : each.end], each, confidence, doubt, together)
+        return found
 
     def _doubt(
         self, held: Floats, each: ExpirySlice, confidence: Floats, doubt: Doubt, together: bool = False
@@ -180,49 +217,11 @@ class Grid:
         return shares
 
 
-class _Columns:
-    """The options as arrays [I], and their price under one shock."""
-
-    def __init__(self, options: tuple[Option, ...], market: Market, rules: Rules, vols: Floats) -> None:
-        expiries = [market.expiry(option.underlying, option.expires_us) for option in options]
-        seconds = [market.seconds_to(option.expires_us) for option in options]
-        rates = [market.rate(option.underlying, option.expires_us).value for option in options]
-        self.vols, self.rules = vols, rules
-        self.strikes: Floats = np.array([option.strike for option in options], dtype=np.float64)
-        self.is_call = np.array([option.is_call for option in options], dtype=np.bool_)
-        self.moving: Floats = np.array([expiry.forward.value for expiry in expiries], dtype=np.float64)
-        self.fixed: Floats = np.array([expiry.fixed for expiry in expiries], dtype=np.float64)
-        self.roots = np.sqrt(np.array(seconds, dtype=np.float64) / YEAR_SECONDS)
-        grown = np.exp(-np.maximum(np.array(rates, dtype=np.float64), 0.0) * self.roots**2)
-        self.discounts = grown if rules.is_discounted else np.ones(len(options))
-        self.multipliers = np.array([rules.vol.multipliers(each) for each in seconds], dtype=np.float64).reshape(-1, 2)
-        self.shapes = np.array([rules.skew.shape(each) for each in seconds], dtype=np.float64).reshape(-1, 3)
-
-    def price(self, spot: float, shock: Shock) -> Floats:
-        """[I] the value of one option each."""
-        moved = 1.0 if shock in ("linear", "abs") else spot
-        forwards = self.moving * moved + self.fixed
-        deviations = self._vols(shock) * self.roots
-        return black76.value(forwards, self.strikes, deviations, self.is_call) * self.discounts
-
-    def _vols(self, shock: Shock) -> Floats:
-        match shock:
-            case "none":
-                return self.vols
-            case "up":
-                return np.maximum(self.vols * self.multipliers[:, 0], self.rules.vol.floor_up)
-            case "down":
-                return self.vols * self.multipliers[:, 1]
-            case "linear" | "abs":
-                return self.vols * self._skew(shock == "linear")
-
-    def _skew(self, is_linear: bool) -> Floats:
-        """[I] 1 plus log-moneyness over k*, times the cap and within it; never negative."""
-        caps, k_stars = self.shapes[:, 0 if is_linear else 1], self.shapes[:, 2]
-        moneyness = np.log(self.strikes / (self.moving + self.fixed))
-        k = moneyness if is_linear else np.abs(moneyness)
-        tilt = k * caps / np.where(k_stars > 0, k_stars, 1.0)  # no width at expiry: volatility does not matter
-        return np.asarray(np.maximum(1 + np.where(k >= 0, np.minimum(caps, tilt), np.maximum(-caps, tilt)), 0.0))
+def _dated(option: Option, market: Market) -> tuple[float, float, float, float]:
+    """Forward, its fixed part, seconds and rate of an option's expiry."""
+    expiry = market.expiry(option.underlying, option.expires_us)
+    rate = market.rate(option.underlying, option.expires_us)
+    return expiry.forward.value, expiry.fixed, market.seconds_to(option.expires_us), rate.value
 
 
 def _begins(keys: list[object] | list[int] | list[tuple[int, float]]) -> list[int]:

@@ -1,32 +1,16 @@
 """The floor of a portfolio model's initial excess over all fills of orders; `truetape.margin.pretrade` explains it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from truetape.margin.black76 import Floats
 from truetape.margin.book import Board, Book
-from truetape.margin.grid import ExpirySlice
+from truetape.margin.grid import Grid
 from truetape.margin.market import Market
 from truetape.margin.portfolio import Portfolio
 from truetape.margin.portfolio_v1 import PortfolioV1
 from truetape.margin.portfolio_v2 import PortfolioV2
-
-
-class _Parts(NamedTuple):
-    """The account (row 0) and what each order does alone (rows 1 to n).
-
-    The account with any part of the orders has at least the sum of the rows, each order's times what of it filled.
-    """
-
-    certain: Floats
-    """[R] equity less contingencies: what counts in every scenario."""
-    moving: Floats
-    """[R, S] gain of what moves with the spot, times the loss factor."""
-    basis: Floats
-    """[R] times the loss factor."""
-    factor: float
 
 
 def portfolio_floor(
@@ -35,19 +19,59 @@ def portfolio_floor(
     """Least initial excess; `effects` are what each order adds when all of it fills."""
     rows = (portfolio, *effects)
     board = model.board(rows, market)
-    book = Book.of(rows, board)
-    swept = model.sweep(board, book, together=True)
-    factor = float(swept.parts["factor"][0])
-    least = np.minimum(swept.parts["scanned"], swept.parts["basis"])
-    of_options = board.grid.sweep(book.quantities, np.ones(len(rows)), model.parameters.doubt).profits
-    parts = _Parts(
-        certain=swept.equity - swept.initial_need - least * factor,
-        moving=(swept.profits - of_options) * factor,
-        basis=swept.parts["basis"] * factor,
-        factor=factor,
-    )
-    basis = _worst((parts.certain + parts.basis)[:, None])
-    return float(np.concatenate([basis, _straight(board, book, parts), _skewed(board, book, parts)]).min())
+    return Floors(model, board, Book.of(rows, board)).least(len(effects))
+
+
+class Floors:
+    """The account (row 0 of R) and what each order does alone (rows 1 to n), in S scenarios and E expiries.
+
+    The account with any part of the orders has at least the sum of the rows, each order's times what of it filled.
+    """
+
+    def __init__(self, model: PortfolioV1 | PortfolioV2, board: Board, book: Book) -> None:
+        grid = board.grid
+        swept = model.sweep(board, book, together=True)
+        factor = float(swept.parts["factor"][0])
+        least = np.minimum(swept.parts["scanned"], swept.parts["basis"])
+        certain = swept.equity - swept.initial_need - least * factor
+        """[R] equity less contingencies: what counts in every scenario."""
+        moving = certain[:, None] + (swept.profits - swept.of_options) * factor
+        """[R, S] with the gain of what moves with the spot, times the loss factor."""
+        self._basis = (certain + swept.parts["basis"] * factor)[:, None]
+        worth, weights = grid.worth(book.quantities), grid.damping * factor
+        lower = _lower(worth.shocked, grid) - worth.marked
+        self._straight = (moving + (lower * weights).sum(axis=0))[:, ~grid.is_skew]
+        """[R, S] in the scenarios without skew."""
+        self._moving = moving[:, grid.is_skew]
+        self._sides: list[Floats] = []
+        """Of the scenarios with skew: [E, R, S] profit of options, and minus it."""
+        if grid.is_skew.any():
+            upper = worth.marked - _upper(worth.shocked[:, :, grid.is_skew], grid)
+            self._sides = [lower[:, :, grid.is_skew] * weights[grid.is_skew], upper * weights[grid.is_skew]]
+        held = book.quantities[1:] != 0
+        inside = [held[:, each.begin : each.end].any(axis=1) for each in grid.slices]
+        self._inside = np.array(inside, dtype=np.bool_).reshape(len(inside), len(held), 1)
+        """[E, n, 1] whether an order is in an expiry."""
+        self._alone = ~held.any(axis=1)
+
+    def least(self, orders: int) -> float:
+        """Least initial excess, whatever fills of so many orders, the first ones."""
+        end = orders + 1
+        floors = [_worst(self._basis[:end]), _worst(self._straight[:end])]
+        if self._sides:
+            floors.append(self._skewed(end))
+        return float(min(floor.min(initial=np.inf) for floor in floors))
+
+    def _skewed(self, end: int) -> Floats:
+        """[S] a floor for each scenario with skew, where an expiry's profit of either sign is a loss.
+
+        Minus the absolute profit is the lower of the profit and minus the profit; both are bounded, and the lower bound
+        counts, for each expiry with the orders in it.
+        """
+        moving, inside = self._moving[1:end], self._inside[:, : end - 1]
+        floor = self._moving[0] + np.minimum(moving[self._alone[: end - 1]], 0.0).sum(axis=0)
+        sides = [side[:, 0] + (np.minimum(moving + side[:, 1:end], 0.0) * inside).sum(axis=1) for side in self._sides]
+        return np.asarray(floor + np.minimum(*sides).sum(axis=0))
 
 
 def _worst(rows: Floats) -> Floats:
@@ -55,48 +79,12 @@ def _worst(rows: Floats) -> Floats:
     return np.asarray(rows[0] + np.minimum(rows[1:], 0.0).sum(axis=0))
 
 
-def _straight(board: Board, book: Book, parts: _Parts) -> Floats:
-    """A floor for each scenario without skew."""
-    grid = board.grid
-    rows = parts.certain[:, None] + parts.moving
-    for each in grid.slices:
-        held = book.quantities[:, each.begin : each.end]
-        marked = held @ grid.marks[each.begin : each.end]
-        shocked = held @ grid.values[each.begin : each.end]
-        rows += (_lower(shocked, each) - marked[:, None]) * grid.damping * parts.factor
-    return _worst(rows[:, ~grid.is_skew])
-
-
-def _skewed(board: Board, book: Book, parts: _Parts) -> Floats:
-    """A floor for each scenario with skew, where an expiry's profit of either sign is a loss.
-
-    Minus the absolute profit is the lower of the profit and minus the profit; both are bounded, and the lower bound
-    counts, for each expiry with the orders in it.
-    """
-    grid = board.grid
-    rows = (parts.certain[:, None] + parts.moving)[:, grid.is_skew]
-    floor = _worst(np.vstack([rows[:1], rows[1:][~book.quantities[1:].any(axis=1)]]))
-    for each in grid.slices:
-        held = book.quantities[:, each.begin : each.end]
-        marked = (held @ grid.marks[each.begin : each.end])[:, None]
-        shocked = held @ grid.values[each.begin : each.end, grid.is_skew]
-        inside = held[1:].any(axis=1)
-        sides = []
-        for profit in (_lower(shocked, each) - marked, marked - _upper(shocked, each)):
-            side = profit * grid.damping[grid.is_skew] * parts.factor
-            sides.append(_worst(np.vstack([side[:1], (rows + side)[1:][inside]])))
-        floor += np.minimum(*sides)
-    return floor
-
-
-def _lower(shocked: Floats, each: ExpirySlice) -> Floats:
+def _lower(shocked: Floats, grid: Grid) -> Floats:
     """The discounted value or less, such that a sum is worth at least its parts."""
-    long = min(each.long_discount, each.short_discount)
-    return np.minimum(shocked * long, shocked * each.short_discount)
+    return np.minimum(shocked * np.minimum(grid.longs, grid.shorts), shocked * grid.shorts)
 
 
-def _upper(shocked: Floats, each: ExpirySlice) -> Floats:
+def _upper(shocked: Floats, grid: Grid) -> Floats:
     """The discounted value or more, such that a sum is worth at most its parts: exact for the account in row 0."""
-    if each.long_discount > each.short_discount:
-        return np.maximum(shocked * each.long_discount, shocked * each.short_discount)
-    return shocked * np.where(shocked[:1] >= 0, each.long_discount, each.short_discount)
+    signed = shocked * np.where(shocked[:, :1] >= 0, grid.longs, grid.shorts)
+    return np.where(grid.longs > grid.shorts, np.maximum(shocked * grid.longs, shocked * grid.shorts), signed)

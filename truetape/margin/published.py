@@ -1,6 +1,6 @@
 """What margin of an account sees of the world: published marks and reference data, at one moment."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -8,6 +8,8 @@ from truetape.errors import MarkWanted
 from truetape.marks import Marks
 from truetape.messages import ContractTerms, MarkPublished
 from truetape.reference import Reference
+
+SECOND_US: Final = 1_000_000
 
 
 class MarkUsed(Struct, frozen=True, gc=False):
@@ -30,6 +32,11 @@ class Published(NamedTuple):
     at_us: int
     max_age_us: int | None = None
 
+    @property
+    def second_us(self) -> int:
+        """The second that the moment falls into: what models take for the time."""
+        return self.at_us - self.at_us % SECOND_US
+
     def terms_of(self, instrument_id: str) -> ContractTerms | None:
         """The terms of a contract; None for spot and for what is not known."""
         instrument = self.reference.instruments.get(instrument_id)
@@ -51,11 +58,21 @@ class Published(NamedTuple):
 
     def is_stale(self, mark: MarkPublished, terms: ContractTerms) -> bool:
         """Whether a mark is older than it may be; one from the future is as doubtful."""
-        most_us = terms.mark_max_age_us if self.max_age_us is None else self.max_age_us
-        return abs(self.at_us - mark.observed_at_us) > most_us
+        return abs(self.at_us - mark.observed_at_us) > self.most_us(terms)
+
+    def most_us(self, terms: ContractTerms) -> int:
+        """How old a mark may be that is looked at for a contract."""
+        return terms.mark_max_age_us if self.max_age_us is None else self.max_age_us
 
     def used(self, name: str, terms: ContractTerms) -> MarkUsed:
         """The evidence of a mark. Raises MarkWanted when there is none."""
         mark = self.newest(name)
         stale = self.is_stale(mark, terms)
         return MarkUsed(name, mark.price_e8, mark.observed_at_us, mark.meta.epoch, mark.meta.sequence, stale)
+
+    def fresh(self, name: str, terms: ContractTerms) -> MarkUsed | None:
+        """The evidence of a mark; None where there is no fresh one."""
+        if name not in self.marks.newest:
+            return None
+        used = self.used(name, terms)
+        return None if used.stale else used

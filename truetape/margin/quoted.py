@@ -5,6 +5,8 @@
     volatility of an option    what Black-76 implies of its mark, discounted where the model discounts
     rate, peg                  as the margin class says
 
+Time counts in whole seconds, so that what is decided within one second has one market (`Published.second_us`).
+
 A mark that is missing is MarkWanted. A stale one is used without confidence, so that the model's own contingency
 applies; the same where an option's mark is below what exercise is worth or beyond any volatility.
 """
@@ -18,7 +20,10 @@ import numpy as np
 from truetape.contracts import Contract, value
 from truetape.errors import MarginInputInvalid
 from truetape.margin import black76
+from truetape.margin.black76 import Bools, Floats
+from truetape.margin.listing import listing_of
 from truetape.margin.market import YEAR_SECONDS, Expiry, Market, Reading
+from truetape.margin.memo import Memo
 from truetape.margin.portfolio import Future, Option, Perpetual, Position
 from truetape.margin.portfolio_v2 import PortfolioV2
 from truetape.margin.published import MarkUsed, Published
@@ -29,6 +34,7 @@ from truetape.money import ONE_E8
 VOLATILITY_MAX: Final = 10.0
 """1 000 % a year: what a mark beyond it is taken for, without confidence."""
 E8: Final = float(ONE_E8)
+_IMPLIED: Final = Memo(1)
 
 
 class Quoted(NamedTuple):
@@ -131,11 +137,11 @@ def market_of(
         marks[named.peg] = peg = seen.used(named.peg, lines[0].terms)
         stable = _reading(peg)
     return Market(
-        now_us=seen.at_us,
+        now_us=seen.second_us,
         spots=spots,
         perpetuals={line.base: _reading(line.used) for line in lines if line.terms.kind == "PERPETUAL"},
         expiries=expiries,
-        vols=_volatilities([line for line in lines if line.terms.kind == "OPTION"], expiries, rate, seen.at_us),
+        vols=_volatilities([line for line in lines if line.terms.kind == "OPTION"], expiries, rate, seen.second_us),
         collateral=dict(collateral),
         stable=stable,
     ), marks
@@ -159,23 +165,20 @@ def _expiries(
             forward = _reading(future)
         else:
             spot = spots[line.base]
-            forward = Reading(spot.value * math.exp(rate * _years(line.expires_us, seen.at_us)), spot.confidence)
+            forward = Reading(spot.value * math.exp(rate * _years(line.expires_us, seen.second_us)), spot.confidence)
         expiries[key] = Expiry(forward, 0.0, Reading(rate))
     return expiries
 
 
 def _listed_futures(dated: Mapping[tuple[str, int], Quoted], seen: Published) -> dict[tuple[str, int], MarkUsed]:
     """Marks of futures that nobody here holds, by underlying and expiry; stale ones say less than the spot."""
-    found = {}
-    for name, one in seen.reference.instruments.items():
-        terms = one.contract
-        if terms is None or terms.kind != "FUTURE" or name not in seen.marks.newest:
-            continue
-        line = dated.get((one.base, terms.expires_at_us or 0))
-        if line is not None and (terms.style, terms.index) == (line.terms.style, line.terms.index):
-            used = seen.used(name, terms)
-            if not used.stale:
-                found[line.base, line.expires_us] = used
+    listed, found = listing_of(seen.reference.instruments).futures, {}
+    for key, line in dated.items():
+        for name, terms in listed.get(key, ()):
+            if (terms.style, terms.index) == (line.terms.style, line.terms.index):
+                used = seen.fresh(name, terms)
+                if used is not None:
+                    found[key] = used
     return found
 
 
@@ -194,7 +197,7 @@ def _volatilities(
         prices = prices * np.exp(np.maximum(rate, 0.0) * years)
     roots = np.sqrt(years)
     most = VOLATILITY_MAX * np.maximum(roots, 1e-6)
-    deviations = black76.implied(forwards, strikes, prices, is_call, most)
+    deviations = _deviations(forwards, strikes, prices, is_call, most)
     lowest = np.maximum(np.where(is_call, 1.0, -1.0) * (forwards - strikes), 0.0)
     bounded = np.where(np.isnan(deviations), np.where(prices <= lowest, 0.0, most), deviations)
     live = years > 0
@@ -204,6 +207,16 @@ def _volatilities(
         line.name: Reading(float(vol), line.confidence if trust else 0.0)
         for line, vol, trust in zip(options, vols, trusted, strict=True)
     }
+
+
+def _deviations(forwards: Floats, strikes: Floats, prices: Floats, is_call: Bools, most: Floats) -> Floats:
+    """What the prices imply; kept by the numbers that it follows from."""
+    columns = (forwards, strikes, prices, is_call, most)
+
+    def sought(places: list[int]) -> Floats:
+        return black76.implied(*(column[places] for column in columns))[:, None]
+
+    return _IMPLIED.rows(list(zip(*(column.tolist() for column in columns), strict=True)), sought)[:, 0]
 
 
 def _years(expires_us: int, at_us: int) -> float:
