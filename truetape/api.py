@@ -370,6 +370,10 @@ class Account(Struct, frozen=True):
     trading_state: TradingState
     limits: dict[str, Any]
     fees: dict[str, Any]
+    terms: dict[str, str] = {}
+    """How its positions in contracts are cut: positions and costs."""
+    call_terms: dict[str, Any] = {}
+    """How it is called for margin, as the admin API takes it."""
 
 
 class Accounts(Struct, frozen=True):

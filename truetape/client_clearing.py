@@ -7,7 +7,7 @@ import msgspec
 
 from truetape.api_default import Default, DefaultHistory, Drill, FundMoved, FundShares, FundSize, MemberFund, Round
 from truetape.api_margin import Auction, Liquidation, MarginCall
-from truetape.api_reports import ClosedOut, Interest, Margin
+from truetape.api_reports import ClosedOut, Interest, Margin, Statement
 from truetape.connection import Connection, given
 
 LISTED: int = 500
@@ -20,6 +20,14 @@ class ClearingClient(Connection):
     def margin(self) -> Margin:
         """The account's margin now: equity, needs, the worst scenario and each position's part."""
         return self._ask("GET", "/v1/margin", Margin)
+
+    def margin_of(self, account_id: str) -> Margin:
+        """Any account's margin now (scope admin)."""
+        return self._ask("GET", f"/v1/admin/margin/{account_id}", Margin)
+
+    def statement_of(self, account_id: str, day: str) -> Statement:
+        """Any account's day in UTC (scope admin)."""
+        return self._ask("GET", f"/v1/admin/statements/{account_id}/{day}", Statement)
 
     def calls(self) -> list[MarginCall]:
         """Margin calls."""

@@ -5,16 +5,17 @@ Every entry is one transaction that names its fill, its event, its rule and its 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from truetape import ids
 from truetape.audit.merge import Cursor
 from truetape.errors import TapeGap
 from truetape.happenings import Log, Part
 from truetape.messages import EntryBooked, Line
 from truetape.money import from_e8
-from truetape.topics import CLEARING_ENTRIES
+from truetape.topics import CLEARING_ENTRIES, PARTITIONS
 
 Format = Literal["hledger", "beancount"]
 _COMMODITY: Final = re.compile(r"(?!X-)[A-Z][A-Z0-9._-]{0,21}[A-Z0-9]")
@@ -53,6 +54,18 @@ def records(log: Log, timeout_seconds: float, partitions: Iterable[int]) -> Iter
                 yield part, given.offset, given.message
         if cursor.gap:
             raise TapeGap(cursor.gap)
+
+
+def newest(log: Log, timeout_seconds: float, account_id: str, kinds: Mapping[type, str]) -> list[Any]:
+    """The newest record of each subject, which records of these types name by this field; of one account (empty: all),
+    the one that changed last first. Raises TapeGap."""
+    partitions = [ids.partition_of(account_id, PARTITIONS)] if account_id else range(PARTITIONS)
+    found: dict[str, Any] = {}
+    for _, _, event in records(log, timeout_seconds, partitions):
+        name = kinds.get(type(event))
+        if name is not None and account_id in ("", event.account_id):
+            found[getattr(event, name)] = event
+    return sorted(found.values(), key=lambda event: event.meta.decided_at_us, reverse=True)
 
 
 def written(found: Iterator[tuple[Part, int, EntryBooked]], form: Format) -> Iterator[str]:

@@ -238,6 +238,14 @@ def command_id_of(call: Call) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def known_account(call: Call) -> str:
+    """The account that the path names. Raises Problem account_unknown."""
+    account_id = call.path("account_id")
+    if account_id not in call.gateway.bus.reference.accounts:
+        raise Problem("account_unknown", f"there is no account {account_id[:64]!r}; GET /v1/admin/accounts lists all")
+    return account_id
+
+
 def by(call: Call) -> str:
     """Who asks, as the tape will say."""
     return call.key.key_id

@@ -97,4 +97,5 @@ class RoundsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which rounds, and in which form."""
 
     open: Annotated[bool, Meta(description="Only those that are not booked everywhere")] = True
+    limit: Limit = 500
     form: Form = "json"

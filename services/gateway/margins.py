@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from starlette.responses import Response
 
 from services.gateway import requests as r
-from services.gateway.administration import PROBLEMS, by, changed, command_id_of
+from services.gateway.administration import PROBLEMS, by, changed, command_id_of, known_account
 from services.gateway.margin_requests import CollateralRequest, MarginClassRequest
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
@@ -46,9 +46,19 @@ async def get_margin(call: Call) -> Response:
 
     Per settlement asset, with the marks that were used. `form=csv` gives a table instead.
     """
+    return await _margin(call, call.account_id)
+
+
+@routes.add("GET", "/v1/admin/margin/{account_id}", "admin", query=r.ReportQuery, answers={200: reports.Margin},
+            problems=("account_unknown", "margin_unknown", "view_behind", "view_unavailable"), waits=True)  # fmt: skip
+async def get_margin_of(call: Call) -> Response:
+    """Any account's margin now, for the house; `form=csv` gives a table instead."""
+    return await _margin(call, known_account(call))
+
+
+async def _margin(call: Call, account_id: str) -> Response:
     form = call.query(r.ReportQuery).form
     await call.see_answers()
-    account_id = call.account_id
     rows = await call.gateway.reads.rows(HELD, f"client:{account_id}", account_id)
     balances = {row["name"]: int(row["quantity_e8"]) for row in rows if row["cash"]}
     positions = {

@@ -225,7 +225,23 @@ def account(reference: Reference, account_id: str) -> a.Account:
             "mark_max_age_ms": limits.mark_max_age_us // 1000,
         },
         fees=fees_shown(fees),
+        terms=_terms(reference.account_terms.get(account_id)),
+        call_terms=_call_terms(reference.call_terms_of(account_id)),
     )
+
+
+def _terms(terms: m.AccountTerms | None) -> dict[str, str]:
+    """NETTING at AVERAGE costs where nothing is set."""
+    return (
+        {"positions": terms.positions, "costs": terms.costs} if terms else {"positions": "NETTING", "costs": "AVERAGE"}
+    )
+
+
+def _call_terms(terms: m.CallTerms) -> dict[str, Any]:
+    return {
+        "notice_seconds": terms.notice_us // _SECOND_US, "grace_seconds": terms.grace_us // _SECOND_US,
+        "level_rate": from_e8(terms.level_rate_e8), "least": from_e8(terms.least_e8),
+    }  # fmt: skip
 
 
 def fees_shown(fees: m.Fees) -> dict[str, Any]:

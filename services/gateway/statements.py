@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.gateway import otcview
 from services.gateway import requests as r
+from services.gateway.administration import known_account
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, reply, sheet_reply
@@ -73,21 +74,32 @@ async def get_statement(call: Call) -> Response:
 
     The day is in UTC, such as 2026-11-26, and holds the entries booked in it. `form=csv` gives a table instead.
     """
+    return await _statement(call, call.account_id)
+
+
+@routes.add("GET", "/v1/admin/statements/{account_id}/{day}", "admin", query=r.ReportQuery,
+            answers={200: a.Statement}, problems=("account_unknown", *_VIEWS), waits=True)  # fmt: skip
+async def get_statement_of(call: Call) -> Response:
+    """Any account's day, for the house; `form=csv` gives a table instead."""
+    return await _statement(call, known_account(call))
+
+
+async def _statement(call: Call, account_id: str) -> Response:
     form, day = call.query(r.ReportQuery).form, call.path("day")
     try:
         start_us, end_us = statement.span_of(day)
     except SetupError as error:
         raise field_problem("day", str(error)) from error
     await call.see_answers()
-    reads, whose = call.gateway.reads, (call.account_id, f"client:{call.account_id}")
+    reads, whose = call.gateway.reads, (account_id, f"client:{account_id}")
     before = await reads.rows(OPENING, *whose, start_us)
     lines = await reads.rows(LINES, *whose, start_us, end_us, LINES_MAX + 1)
     _bound(len(lines), LINES_MAX, "lines; `truetape statement` has no such bound")
     opening = {row["asset"]: int(row["amount_e8"]) for row in before}
-    cut = [Sides(**row) for row in await reads.rows(SIDES, call.account_id, end_us, end_us)]
+    cut = [Sides(**row) for row in await reads.rows(SIDES, account_id, end_us, end_us)]
     sides = [one for one in cut if one.long_e8 or one.short_e8]
-    found = statement.build(call.account_id, day, opening, (Booked(**row) for row in lines), sides)
-    netted = await reads.rows(INSTRUCTIONS, call.account_id, day)
+    found = statement.build(account_id, day, opening, (Booked(**row) for row in lines), sides)
+    netted = await reads.rows(INSTRUCTIONS, account_id, day)
     shown = msgspec.convert(statement.plain(found), a.Statement)
     instructions = [otcview.instruction(row) for row in netted]
     return _as(form, statement.as_csv(found), replace(shown, instructions=instructions))

@@ -123,6 +123,11 @@ class House(Desk):
         assert told.state == "AFFIRMED", told
         await_true(lambda: buyer.held(name) != before[0] and seller.held(name) != before[1], SECONDS)
 
+    def accounts_shown(self) -> list[dict[str, Any]]:
+        """All accounts as the house sees them."""
+        found: list[dict[str, Any]] = self.admin.administer("GET", "/v1/admin/accounts")["accounts"]
+        return found
+
     def say(self, *arguments: str) -> str:
         """What the command line prints, here in this process: against the real servers all the same."""
         out = io.StringIO()
@@ -302,6 +307,10 @@ def test_an_account_is_auctioned_to_bidders_of_other_partitions(house: House) ->
     assert "RUNNING" in house.say("auctions", "start", ann.name, "USDT", "--forced", "--reason", "once more")
     [again] = house.told("auctions", "list", "--format", "json")
     assert "ENDED" in house.say("auctions", "end", ann.name, again["auction_id"], "--reason", "no more")
+    over = table(house.say("auctions", "list", "--account", ann.name, "--all", "--format", "csv"))
+    assert [(row["auction_id"], row["change"]) for row in over] == [
+        (again["auction_id"], "STOPPED"), (begun.auction_id, "STOPPED"),
+    ]  # fmt: skip
     sold, bought = (one.client.statement(today()) for one in (ann, bea))
     assert {line.purpose for line in sold.lines} & {line.purpose for line in bought.lines} >= {"auction"}
 
@@ -337,8 +346,13 @@ def test_a_hedging_account_sees_its_sides_on_its_statement(house: House) -> None
         f"/v1/statements/{today()}"
     )
     assert "3" in house.say("statement", hedger.name, "--day", today())
+    assert house.admin.statement_of(hedger.name, today()) == hedger.client.statement(today())
+    [shown] = [one for one in house.accounts_shown() if one["account_id"] == hedger.name]
+    assert shown["terms"] == {"positions": "HEDGING", "costs": "FIFO"}
+    house.say("contracts", "close-out", hedger.name, PERP, "1")
+    await_true(lambda: sides() == [(PERP, "HEDGING", "2", "0")], SECONDS)
     [row] = house.told("ledger", "sides", hedger.name, "--format", "json")
-    assert (row["long"], row["short"], row["realised"]) == ("3", "-1", "2")
+    assert (row["long"], row["short"], row["realised"]) == ("2", "0", "3")
 
 
 # -- legs --------------------------------------------------------------------------------------------------------------
@@ -421,6 +435,8 @@ def test_margin_says_the_same_by_api_and_command(house: House, tmp_path: Path) -
     ann, bob = house.trader("9000"), house.trader("9000")
     house.trade(ann, bob, RISKY, "10")
     found = ann.client.margin()
+    assert house.admin.margin_of(ann.name).assets == found.assets
+    assert refused(lambda: house.admin.margin_of("nobody"))[0] == "account_unknown"
     [asset] = found.assets
     assert (asset.settlement_asset, asset.balance, asset.models) == ("USDT", "9000", ["pm (portfolio_v2, version 1)"])
     assert asset.worst and asset.scenarios, "the worst scenario is named"
@@ -455,6 +471,8 @@ def test_a_call_is_listed_as_json_and_csv(house: House) -> None:
     assert slim.client.act_on_call(call.call_id, "dispute", "no").state == "DISPUTED"
     upheld = house.admin.judge_call(slim.name, call.call_id, "uphold_dispute", "it was wrong")
     assert upheld.state == "WITHDRAWN"
+    [row] = table(house.say("calls", "list", "--account", slim.name, "--all", "--format", "csv"))
+    assert (row["id"], row["state"]) == (call.call_id, "WITHDRAWN")
     house.mark(PERP, 60_000)
 
 

@@ -3,13 +3,15 @@
 from typing import Annotated, Any, Final
 
 import typer
+from msgspec import to_builtins
 
 from truetape import ids
 from truetape import messages as m
 from truetape.commands.parked import ByOption, named, states
+from truetape.journal import newest
 from truetape.money import from_e8, to_e8
 from truetape.operator import AuctionCommand, operator
-from truetape.reports import FormOption, JsonOption, write
+from truetape.reports import FormOption, JsonOption, reading, write
 from truetape.settings import settings
 
 app = typer.Typer(help="Auctions of whole accounts: list, start, bid, end.", no_args_is_help=True)
@@ -17,21 +19,26 @@ AccountArgument = Annotated[str, typer.Argument(help="The account that is sold")
 AuctionArgument = Annotated[str, typer.Argument(help="The auction, as the list names it")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 E10: Final = 10**10
-LISTED: Final = ("account_id", "asset", "kind", "forced", "state", "left", "paid", "fund_pays", "auction_id")
+LISTED: Final = ("account_id", "asset", "kind", "forced", "state", "change", "left", "paid", "fund_pays", "auction_id")
 
 
 @app.command(name="list")
 def list_auctions(
     account: Annotated[str, typer.Option(help="Only of this account")] = "", as_json: JsonOption = False,
-    form: FormOption = "table",
+    form: FormOption = "table", every: Annotated[bool, typer.Option("--all", help="Those that ended too")] = False,
 ) -> None:  # fmt: skip
     """Show the auctions that go on."""
-    rows = [
-        {"account_id": name} | one | _amounts(one)
-        for _, name, books in states(account)
-        for one in books.get("auctions", ())
-    ]
-    write(LISTED, rows, "json" if as_json else form, "nothing is being auctioned")
+    rows = _all(account, form) if every else _running(account)
+    write(LISTED, [row | _amounts(row) for row in rows], "json" if as_json else form, "nothing is being auctioned")
+
+
+def _running(account: str) -> list[dict[str, Any]]:
+    return [{"account_id": name} | one for _, name, books in states(account) for one in books.get("auctions", ())]
+
+
+def _all(account: str, form: str) -> list[dict[str, Any]]:
+    with reading(form, "auctions") as (log, seconds):
+        return [to_builtins(one) for one in newest(log, seconds, account, {m.AuctionChanged: "auction_id"})]
 
 
 def _amounts(one: dict[str, Any]) -> dict[str, str]:

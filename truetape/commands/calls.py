@@ -3,13 +3,15 @@
 from typing import Annotated, Any, Final
 
 import typer
+from msgspec import to_builtins
 
 from truetape import ids
 from truetape import messages as m
 from truetape.commands.parked import ByOption, named, states
+from truetape.journal import newest
 from truetape.money import from_e8, to_e8
 from truetape.operator import BY, operator
-from truetape.reports import FormOption, JsonOption, write
+from truetape.reports import FormOption, JsonOption, reading, write
 from truetape.settings import settings
 from truetape.transitions import HOUSE
 
@@ -24,16 +26,33 @@ ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 def list_calls(
     account: Annotated[str, typer.Option(help="Only of this account")] = "", as_json: JsonOption = False,
     form: FormOption = "table",
+    every: Annotated[bool, typer.Option("--all", help="Calls and liquidations, those that are over too")] = False,
 ) -> None:  # fmt: skip
     """Show what is open: calls, running liquidations, what was handed over to auction and default, doubtful marks."""
-    rows = [
+    rows = _all(account, form) if every else _open(account)
+    nothing = "nobody is called, nothing is liquidated, no mark is in doubt"
+    write(LISTED, [row | _told(row) for row in rows], "json" if as_json else form, nothing)
+
+
+def _open(account: str) -> list[dict[str, Any]]:
+    return [
         {"account_id": account_id, "kind": kind} | (one if isinstance(one, dict) else {"detail": one})
         for _, account_id, books in states(account)
         for kind in ("calls", "liquidations", "handed_over", "doubts")
         for one in books.get(kind, ())
     ]
-    nothing = "nobody is called, nothing is liquidated, no mark is in doubt"
-    write(LISTED, [row | _told(row) for row in rows], "json" if as_json else form, nothing)
+
+
+def _all(account: str, form: str) -> list[dict[str, Any]]:
+    kinds: dict[type, str] = {
+        m.MarginCallChanged: "call_id", m.LiquidationChanged: "liquidation_id", m.LiquidationEnded: "liquidation_id",
+    }  # fmt: skip
+    with reading(form, "calls") as (log, seconds):
+        found = newest(log, seconds, account, kinds)
+    return [
+        {"kind": "calls" if isinstance(one, m.MarginCallChanged) else "liquidations"} | to_builtins(one)
+        for one in found
+    ]
 
 
 def _told(row: dict[str, Any]) -> dict[str, str]:

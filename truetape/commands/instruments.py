@@ -1,8 +1,9 @@
 """`truetape instruments`: what can be traded, with access to Kafka alone."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -17,24 +18,33 @@ from truetape.money import from_e8
 from truetape.operator import BY, operator
 from truetape.settings import settings
 
+T = TypeVar("T")
+FileArgument = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON, one object or a list; - is stdin")
+]
 app = typer.Typer(help="Instruments: set, list.", no_args_is_help=True)
 
 
 @app.command(name="set")
 def set_instruments(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin")],
+    file: FileArgument,
 ) -> None:
     """Define or change instruments: a JSON object, or a list of them, as the API takes it."""
-    text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
-    try:
-        content = json.loads(text)
-        found = [instrument_from(item) for item in (content if isinstance(content, list) else [content])]
-    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
-        raise SetupError(f"{file} does not describe instruments: {error!r}; docs/api.md shows one") from error
+    found = described(file, "instruments", "docs/api.md", instrument_from)
     with operator(settings().kafka) as hand:
         for instrument in found:
             hand.ask(m.SetInstrument(ids.random_id(), BY, instrument))
             print(f"{instrument.instrument_id} is set")
+
+
+def described(file: Path, what: str, guide: str, make: Callable[[dict[str, Any]], T]) -> list[T]:
+    """What a file's JSON object, or each of its list of them, describes. Raises SetupError, naming the guide."""
+    try:
+        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
+        content = json.loads(text)
+        return [make(one) for one in (content if isinstance(content, list) else [content])]
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        raise SetupError(f"{file} does not describe {what}: {error!r}; {guide} shows one") from error
 
 
 @app.command(name="list")

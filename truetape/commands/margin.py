@@ -2,18 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from truetape import clock, ids, journal, reports
 from truetape import messages as m
+from truetape.commands.instruments import FileArgument, described
 from truetape.errors import SetupError
 from truetape.log import Log, Part
 from truetape.margin import report
@@ -32,7 +29,6 @@ app = typer.Typer(help="Margin: show, classes, set-class, collateral, set-collat
 MARKS_TAIL: Final = 500_000
 """Marks that are looked through, newest ones."""
 ORDER: Final = re.compile(r"(BUY|SELL) ([0-9.]+) ([A-Z0-9-]+) (-?[0-9.]+)", re.ASCII)
-FileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON; - is stdin")]
 
 
 @app.command()
@@ -114,11 +110,11 @@ def classes() -> None:
 @app.command()
 def set_class(file: FileArgument) -> None:
     """Define or change a margin class: name, model, parameters, and version, which is one more than the known one."""
-    with _described(file, "a margin class") as content:
-        command = m.SetMarginClass(ids.random_id(), BY, class_from(content))
+    found = described(file, "a margin class", "docs/margin.md", class_from)
     with operator(settings().kafka) as hand:
-        hand.ask(command)
-    print(f"margin class {command.margin_class.name} is set, version {command.margin_class.version}")
+        for new in found:
+            hand.ask(m.SetMarginClass(ids.random_id(), BY, new))
+            print(f"margin class {new.name} is set, version {new.version}")
 
 
 @app.command()
@@ -137,17 +133,8 @@ def collateral() -> None:
 @app.command()
 def set_collateral(file: FileArgument) -> None:
     """Define or change how an asset counts as collateral; its version is one more than the known one."""
-    with _described(file, "collateral") as content:
-        command = m.SetCollateral(ids.random_id(), BY, collateral_from(content))
+    found = described(file, "collateral", "docs/margin.md", collateral_from)
     with operator(settings().kafka) as hand:
-        hand.ask(command)
-    print(f"{command.collateral.asset} counts for {command.collateral.counts_for} from now on")
-
-
-@contextmanager
-def _described(file: Path, what: str) -> Iterator[dict[str, Any]]:
-    text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text()
-    try:
-        yield json.loads(text)
-    except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
-        raise SetupError(f"{file} does not describe {what}: {error!r}; docs/margin.md shows one") from error
+        for new in found:
+            hand.ask(m.SetCollateral(ids.random_id(), BY, new))
+            print(f"{new.asset} counts for {new.counts_for} from now on")
