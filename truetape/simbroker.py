@@ -135,10 +135,11 @@ class SimBroker:
 
     def advance(self, by_us: int) -> None:
         """Let time pass, with everything that is due."""
-        until_us = self.now_us + by_us
-        while self._events and self._events[0][0] <= until_us:
-            at_us, _, action = heapq.heappop(self._events)
-            self.now_us = max(self.now_us, at_us)
+        until_us, events, pop = self.now_us + by_us, self._events, heapq.heappop
+        while events and events[0][0] <= until_us:
+            at_us, _, action = pop(events)
+            if at_us > self.now_us:
+                self.now_us = at_us
             action()
         self.now_us = max(self.now_us, until_us)  # An action may have let time pass itself.
         if not self.down():

@@ -33,7 +33,8 @@ class SimLog:
         self, broker: "SimBroker", node: str, session_timeout_ms: int = 10_000, clock: SimClock | None = None
     ) -> None:
         self.node = node
-        self.clock = clock or SimClock(lambda: broker.now_us)
+        self.clock = clock or SimClock(broker)
+        self.now_us, self.monotonic = self.clock.now_us, self.clock.monotonic
         self.fenced = False
         self.crashed = False
         self.paused = False
@@ -274,13 +275,7 @@ class SimLog:
         if self._group is not None and not self.broker.down() and not self._unreachable():
             self._group.committed.update(positions)
 
-    # -- time and the end ------------------------------------------------------------------------------------
-
-    def now_us(self) -> int:
-        return self.clock.now_us()
-
-    def monotonic(self) -> float:
-        return self.clock.monotonic()
+    # -- the end ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """A static member leaves without telling: its partitions wait for it until the session ends."""

@@ -44,7 +44,7 @@ class Process:
 
     def __init__(self, broker: SimBroker, name: str, seed: int, clock: SimClock | None = None) -> None:
         self.broker, self.name = broker, name
-        self.clock = clock or SimClock(lambda: broker.now_us)
+        self.clock = clock or SimClock(broker)
         self.chance = Random(f"{seed}:{name}:{broker.now_us}")
         self.alive = True
         self.paused = False
@@ -111,13 +111,11 @@ class Process:
         """How much later than asked this process gets its turn."""
         return self.chance.randint(0, self.slow_us) if self.slow_us else 0
 
-    def step(self) -> bool:
-        """Count one step; False when the process has died or stands still."""
-        if self._steps_left >= 0:
-            self._steps_left -= 1
-            if self._steps_left < 0:
-                self._action()
-        return self.alive and not self.paused
+    def count_step(self) -> None:
+        """One of the steps that are counted; after the last one it may be dead or stand still."""
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            self._action()
 
     def fail(self, error: BaseException) -> None:
         """Something in it failed that ends a real process."""
@@ -279,11 +277,18 @@ class SimLoop(asyncio.BaseEventLoop):
             if not handles:
                 return
             for _ in range(len(handles)):
-                if not process.step():
+                if process._steps_left >= 0:
+                    process.count_step()
+                if not process.alive or process.paused:
                     return
                 handle = handles.popleft()
                 if not handle._cancelled:
-                    handle._run()
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:
+                        self.call_exception_handler({"exception": error})
             left -= 1
             if left < 0:
                 raise Livelock(f"{process.name} never comes to rest\n{self.stacks()}")

@@ -122,7 +122,7 @@ class Node:
     def __post_init__(self) -> None:
         chance, broker = self.cluster.chance, self.cluster.broker
         drift_ppm = chance.randint(-500, 500) if "clock" in self.cluster.plan.events else 0
-        self.clock = SimClock(lambda: broker.now_us, drift_ppm=drift_ppm)
+        self.clock = SimClock(broker, drift_ppm=drift_ppm)
 
     # -- turns -----------------------------------------------------------------------------------------------
 

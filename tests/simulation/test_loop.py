@@ -141,7 +141,7 @@ def test_the_monotonic_clock_stands_in_a_suspended_machine() -> None:
 @pytest.mark.parametrize("drift_ppm", [-50_000, -7, 0, 13, 90_000])
 def test_timers_follow_a_clock_that_drifts_and_jumps(drift_ppm: int) -> None:
     broker = SimBroker(1)
-    one = Process(broker, "node", 1, SimClock(lambda: broker.now_us, offset_us=-5, drift_ppm=drift_ppm))
+    one = Process(broker, "node", 1, SimClock(broker, offset_us=-5, drift_ppm=drift_ppm))
 
     async def work() -> float:
         began = clock.monotonic()

@@ -86,7 +86,7 @@ class SimVenue:
     ) -> None:
         self.network, self.name, self.seed = network, name, seed
         self.options = options or VenueOptions()
-        self.clock = clock or SimClock(lambda: network.broker.now_us)
+        self.clock = clock or SimClock(network.broker)
         self.received: list[tuple[int, str]] = []
         """(virtual time, client order id) of each order request that arrived, of all incarnations."""
         self.told: Counter[str] = Counter()
