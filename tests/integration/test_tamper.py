@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def sealed() -> Iterator[Stack]:
     """Kafka and the notary alone; what is on the topics does not matter to it."""
     with tempfile.TemporaryDirectory(prefix="truetape-") as folder:
         here = Stack(
@@ -43,57 +43,57 @@ def stack() -> Iterator[Stack]:
             here.erase()
 
 
-def write(stack: Stack, count: int) -> None:
+def write(sealed: Stack, count: int) -> None:
     """Records one by one, so that each is a batch of its own, and some in one batch elsewhere."""
-    with closing(KafkaLog(stack.environment()["TRUETAPE_KAFKA"])) as log:
+    with closing(KafkaLog(sealed.environment()["TRUETAPE_KAFKA"])) as log:
         for number in range(count):
             log.append(PART, b"account", b"entry %03d" % number, [("event_type", b"EntryBooked")], None)
             log.append(Part(ORDERS_COMMANDS.name, number % 8), b"account", b"command %d" % number, [], None)
             assert log.flush(20)
 
 
-def wait_until_covered(stack: Stack, count: int) -> None:
+def wait_until_covered(sealed: Stack, count: int) -> None:
     deadline = time.monotonic() + 60
-    while not any(f"{PART} {count} " in one["note"] for one in checkpoints(stack)):
+    while not any(f"{PART} {count} " in one["note"] for one in checkpoints(sealed)):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
 
-def checkpoints(stack: Stack) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(cli(stack, "checkpoints", "--json", "--last", "1000").stdout)
+def checkpoints(sealed: Stack) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(cli(sealed, "checkpoints", "--json", "--last", "1000").stdout)
     return found
 
 
-def cli(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cli(sealed: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "truetape.cli", *arguments]
-    environment = dict(os.environ) | stack.environment()
+    environment = dict(os.environ) | sealed.environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
-def audit(stack: Stack) -> tuple[int, list[tuple[str, str]]]:
-    done = cli(stack, "audit", "--evidence-only", "--json", "--require-checkpoints")
+def audit(sealed: Stack) -> tuple[int, list[tuple[str, str]]]:
+    done = cli(sealed, "audit", "--evidence-only", "--json", "--require-checkpoints")
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     return done.returncode, [(one["where"], one["what"]) for one in report["differences"]]
 
 
-def data(stack: Stack) -> Path:
-    return stack.home.data("kafka") / "data"
+def data(sealed: Stack) -> Path:
+    return sealed.home.data("kafka") / "data"
 
 
 @pytest.fixture
-def flipped(stack: Stack, request: pytest.FixtureRequest) -> Iterator[int]:
+def flipped(sealed: Stack, request: pytest.FixtureRequest) -> Iterator[int]:
     """The offset of a record with a flipped bit; it is flipped back after."""
     offset, checksum = 11, bool(request.param)
-    flip_byte(data(stack), PART, offset, checksum=checksum)
+    flip_byte(data(sealed), PART, offset, checksum=checksum)
     try:
         yield offset
     finally:
-        flip_byte(data(stack), PART, offset, checksum=checksum)
+        flip_byte(data(sealed), PART, offset, checksum=checksum)
 
 
-def read(stack: Stack) -> dict[int, bytes | None]:
-    with closing(KafkaLog(stack.environment()["TRUETAPE_KAFKA"])) as log:
+def read(sealed: Stack) -> dict[int, bytes | None]:
+    with closing(KafkaLog(sealed.environment()["TRUETAPE_KAFKA"])) as log:
         return {record.offset: record.value for record in log.read({PART: (0, COUNT)}, 30)}
 
 
@@ -101,55 +101,55 @@ def test_crc32c_is_castagnolis() -> None:
     assert crc32c(b"123456789") == 0xE3069283
 
 
-def test_a_true_tape_is_equal(stack: Stack) -> None:
-    assert audit(stack) == (0, [])
-    done = cli(stack, "checkpoints")
+def test_a_true_tape_is_equal(sealed: Stack) -> None:
+    assert audit(sealed) == (0, [])
+    done = cli(sealed, "checkpoints")
     assert "public key" in done.stdout and done.returncode == 0
 
 
 @pytest.mark.parametrize("flipped", [False], indirect=True)
-def test_a_flipped_byte_without_its_checksum_is_a_named_error_at_its_place(stack: Stack, flipped: int) -> None:
+def test_a_flipped_byte_without_its_checksum_is_a_named_error_at_its_place(sealed: Stack, flipped: int) -> None:
     with pytest.raises(CorruptRecord, match=f"{PART} at offset {flipped}: .*CRC32C"):
-        read(stack)
-    status, found = audit(stack)
+        read(sealed)
+    status, found = audit(sealed)
     assert (status, found) == (1, [(f"{PART}@{flipped}", "a record's bytes")])
-    whole = cli(stack, "audit", "--no-views", "--json")
+    whole = cli(sealed, "audit", "--no-views", "--json")
     assert whole.returncode == 1 and f"{PART} at offset {flipped}" in whole.stdout
 
 
 @pytest.mark.parametrize("flipped", [True], indirect=True)
-def test_a_flipped_byte_with_its_checksum_is_found_by_the_chain_alone(stack: Stack, flipped: int) -> None:
-    assert read(stack)[flipped] == b"entry 010", "no Kafka client notices"
-    assert audit(stack) == (1, [(f"{PART}@{flipped}", "the record")])
-    done = cli(stack, "verify-inclusion", f"{PART}@{flipped}")
+def test_a_flipped_byte_with_its_checksum_is_found_by_the_chain_alone(sealed: Stack, flipped: int) -> None:
+    assert read(sealed)[flipped] == b"entry 010", "no Kafka client notices"
+    assert audit(sealed) == (1, [(f"{PART}@{flipped}", "the record")])
+    done = cli(sealed, "verify-inclusion", f"{PART}@{flipped}")
     assert done.returncode == 1 and "ProofInvalid" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("flipped", "error"), [(False, "CorruptRecord"), (True, "EvidenceError")], indirect=["flipped"]
 )
-def test_the_notary_refuses_to_go_on_with_it(stack: Stack, flipped: int, error: str) -> None:
-    stack.stop("notary")
-    trees = stack.home.data("notary") / "trees"
+def test_the_notary_refuses_to_go_on_with_it(sealed: Stack, flipped: int, error: str) -> None:
+    sealed.stop("notary")
+    trees = sealed.home.data("notary") / "trees"
     shutil.move(trees, trees.with_name("kept"))  # With its trees it needs not read what it signed.
     try:
         with pytest.raises(SetupError, match=error):
-            stack.start("notary")
+            sealed.start("notary")
     finally:
-        stack.stop("notary")
+        sealed.stop("notary")
         shutil.rmtree(trees)
         shutil.move(trees.with_name("kept"), trees)
-    flip_byte(data(stack), PART, flipped, checksum=error == "EvidenceError")
-    stack.start("notary")
-    flip_byte(data(stack), PART, flipped, checksum=error == "EvidenceError")
+    flip_byte(data(sealed), PART, flipped, checksum=error == "EvidenceError")
+    sealed.start("notary")
+    flip_byte(data(sealed), PART, flipped, checksum=error == "EvidenceError")
 
 
-def test_a_proof_is_checked_by_somebody_without_kafka(stack: Stack, tmp_path: Path) -> None:
-    path, key = tmp_path / "proof.json", (stack.home.data("notary") / "key.pub").read_text().strip()
-    made = cli(stack, "verify-inclusion", f"{PART}@7", "--out", str(path))
+def test_a_proof_is_checked_by_somebody_without_kafka(sealed: Stack, tmp_path: Path) -> None:
+    path, key = tmp_path / "proof.json", (sealed.home.data("notary") / "key.pub").read_text().strip()
+    made = cli(sealed, "verify-inclusion", f"{PART}@7", "--out", str(path))
     assert made.returncode == 0, made.stderr
     assert f"{PART}@7 is among the first" in made.stdout
-    checked = cli(stack, "verify-inclusion", "--check", str(path))
+    checked = cli(sealed, "verify-inclusion", "--check", str(path))
     assert checked.returncode == 0, checked.stderr
     script = [sys.executable, str(ROOT / "examples" / "check_proof.py"), str(path), "--key"]
     done = subprocess.run([*script, key], capture_output=True, text=True, check=False)
@@ -157,9 +157,9 @@ def test_a_proof_is_checked_by_somebody_without_kafka(stack: Stack, tmp_path: Pa
     assert subprocess.run([*script, "00" * 32], capture_output=True, check=False).returncode == 1
 
 
-def test_checkpoints_continue_each_other_and_the_errors_are_named(stack: Stack) -> None:
-    listing = [one["number"] for one in checkpoints(stack) if f"{PART} " in one["note"]]
-    done = cli(stack, "verify-consistency", str(PART), str(listing[0]), str(listing[-1]))
+def test_checkpoints_continue_each_other_and_the_errors_are_named(sealed: Stack) -> None:
+    listing = [one["number"] for one in checkpoints(sealed) if f"{PART} " in one["note"]]
+    done = cli(sealed, "verify-consistency", str(PART), str(listing[0]), str(listing[-1]))
     assert done.returncode == 0, done.stderr
     assert "begin with the" in done.stdout
     for arguments, words in (
@@ -170,13 +170,13 @@ def test_checkpoints_continue_each_other_and_the_errors_are_named(stack: Stack) 
         (("verify-consistency", "nonsense", "1", "2"), "is no partition"),
         (("verify-consistency", f"{CLEARING_ENTRIES.name}/5", "1", "2"), "no checkpoint covers"),
     ):
-        done = cli(stack, *arguments)
+        done = cli(sealed, *arguments)
         assert done.returncode == 1 and words in done.stderr, done.stderr
 
 
-def test_it_goes_on_after_a_kill(stack: Stack) -> None:
-    stack.kill("notary")
-    write(stack, 5)
-    stack.start("notary")
-    wait_until_covered(stack, COUNT + 5)
-    assert audit(stack) == (0, [])
+def test_it_goes_on_after_a_kill(sealed: Stack) -> None:
+    sealed.kill("notary")
+    write(sealed, 5)
+    sealed.start("notary")
+    wait_until_covered(sealed, COUNT + 5)
+    assert audit(sealed) == (0, [])

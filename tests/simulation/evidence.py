@@ -89,8 +89,9 @@ class Evidence:
         """Take what has come on the tape since."""
         for part, tape in self.system.tapes.items():
             tape.read_on(self.system.broker)
-            new, self._taken[part] = tape.found[self._taken[part] :], len(tape.found)
-            self._take(part, [message for _, message in new])
+            if len(tape.found) > self._taken[part]:
+                new, self._taken[part] = tape.found[self._taken[part] :], len(tape.found)
+                self._take(part, [message for _, message in new])
 
     def _take(self, part: Part, events: list[Any]) -> None:
         for event in events:

@@ -35,7 +35,7 @@ UNEXPECTED: Final = "no process fails unexpectedly"
 WORKERS: Final = 2
 DECODED_KEPT: Final = 1_000
 """Messages of one kind."""
-GARBAGE: Final = (50_000, 20, 50)
+GARBAGE: Final = (200_000, 20, 50)
 """New objects before the collector looks, and how often it looks at older ones."""
 
 

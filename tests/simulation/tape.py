@@ -28,6 +28,8 @@ class Tape:
     def read_on(self, broker: SimBroker) -> list[tuple[int, Any]]:
         """Read to the end; returns what is new."""
         before, partition = len(self.found), broker.partition(self.part)
+        if partition.end <= self._next:
+            return []
         for record in partition.slice(self._next, partition.end):
             self._next = record.offset + 1
             try:

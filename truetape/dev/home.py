@@ -125,5 +125,5 @@ def venue_keys(venue: str, values: Mapping[str, str]) -> str:
 
 def inherited() -> dict[str, str]:
     """What a child needs from our own environment to find programs, its user's folders and the locale."""
-    names = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "VIRTUAL_ENV")
+    names = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "JDK_JAVA_OPTIONS", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in names if name in os.environ}

@@ -1,5 +1,6 @@
 """Kafka as local processes: one KRaft node, or several, from Maven Central's jars."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -52,7 +53,6 @@ def unit(home: Home, downloads: Path, broker: Broker, brokers: int = 1) -> Unit:
         jars = fetch(downloads)
         _configure(home, broker, brokers)
         _format(home, broker, java, jars)
-        _adopt_archive(home, broker, downloads)
 
     return Unit(
         name=broker.name,
@@ -60,6 +60,7 @@ def unit(home: Home, downloads: Path, broker: Broker, brokers: int = 1) -> Unit:
         prepare=prepare,
         command=lambda: _command(home, broker, downloads),
         missing=lambda: None if answers(broker.port) else "Kafka to answer",
+        ended=lambda: _adopt_archive(home, broker, downloads),
         stop_seconds=30,
         advice="data of another Kafka version or a torn disk: `truetape dev reset` starts anew",
     )
@@ -210,9 +211,12 @@ def _draft_archive(home: Home, broker: Broker) -> Path:
 
 
 def _adopt_archive(home: Home, broker: Broker, downloads: Path) -> None:
-    """Keep the class archive that the last orderly end of Kafka wrote (see `_command`)."""
-    if _draft_archive(home, broker).exists():
-        shutil.move(_draft_archive(home, broker), _archive(downloads))
+    """Keep the class archive that an orderly end of Kafka wrote (see `_command`), whole: others may start."""
+    draft, taken = _draft_archive(home, broker), downloads / f".{os.getpid()}.jsa"
+    with contextlib.suppress(OSError):  # It only saves time, and the disk may be full.
+        if draft.exists():
+            shutil.move(draft, taken)
+            taken.replace(_archive(downloads))
 
 
 def _command(home: Home, broker: Broker, downloads: Path) -> Command:

@@ -285,6 +285,8 @@ class Stack:
         began, running = time.monotonic(), process.find(self.home.pid_file(unit.name))
         if running:
             orderly = process.stop(running, unit.stop_signal, unit.stop_seconds)
+            if orderly:
+                unit.ended()
             stage: Stage = "stopped" if orderly else "killed"
             self._report(Progress(unit.name, stage, time.monotonic() - began))
         self.home.pid_file(unit.name).unlink(missing_ok=True)

@@ -55,6 +55,8 @@ class Unit:
     command: Callable[[], Command] | None = None
     missing: Callable[[], str | None] = _done
     """None when ready, else what it still waits for."""
+    ended: Callable[[], None] = _nothing
+    """What is left to do after the process has ended in order."""
     stop_signal: signal.Signals = signal.SIGTERM
     start_seconds: float = 120
     stop_seconds: float = 15
