@@ -120,28 +120,28 @@ class Columns:
         return (0, self.records) if any(path.startswith(f"{array}.") for array in self.counts) else (self.records,)
 
 
-def decode(wire: Wire, at: Ints, schema: Any, wanted: frozenset[str]) -> tuple[Columns, Ints]:
-    """Fields of records whose Avro begins at each address, and the addresses behind them.
+def decode(wire: Wire, at: Ints, schema: Any, wanted: frozenset[str], *, whole: bool = False) -> tuple[Columns, Ints]:
+    """Fields of records whose Avro begins at each address, and the addresses behind what was read.
 
-    With `meta` fields alone wanted, only those are read: every record of the tape begins with them.
+    What stands behind the last wanted field is not read, unless the `whole` record is wanted: its end is then known.
     Raises UndecodableRecord for what is not Avro of this schema, or holds an array in several blocks.
     """
-    walk = _Walk(wire, Columns(len(at)), wanted, schema)
+    walk = _Walk(wire, Columns(len(at)), wanted, whole)
     return walk.found, walk.record(schema, at, None, "", None)
 
 
 class _Walk:
     """One walk through a schema. `rows` are the records concerned (None: all), `place` the place in an array."""
 
-    def __init__(self, wire: Wire, found: Columns, wanted: frozenset[str], schema: Any) -> None:
-        self.wire, self.found, self.wanted = wire, found, wanted
+    def __init__(self, wire: Wire, found: Columns, wanted: frozenset[str], whole: bool) -> None:
+        self.wire, self.found, self.wanted, self.whole = wire, found, wanted, whole
         self.named: dict[str, Any] = {}
 
     def record(self, schema: Any, at: Ints, rows: Ints | None, prefix: str, place: tuple[int, int] | None) -> Ints:
         """Fields in order."""
         self.named[f"{schema['namespace']}.{schema['name']}"] = schema
         last = max((n for n, field in enumerate(schema["fields"]) if self._wants(prefix + field["name"])), default=-1)
-        fields = schema["fields"] if prefix else schema["fields"][: last + 1]
+        fields = schema["fields"] if prefix or self.whole else schema["fields"][: last + 1]
         for field in fields:
             at = self.value(field["type"], at, rows, prefix + field["name"], place)
         return at

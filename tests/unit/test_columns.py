@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.desk import some_meta
 from truetape import messages as m
 from truetape.codec import encode
 from truetape.columns import NULL, Names, Text, Wire, decode, fingerprints
@@ -120,3 +121,14 @@ def test_numbers_of_every_length_come_back() -> None:
     _, found, _ = columns([whole(realised_e8=amount) for amount in amounts])
     assert found.number("realised_e8").tolist() == amounts
     assert found.number("realised_e8").dtype == np.int64
+
+
+def test_a_record_is_read_to_its_end_though_its_last_field_is_not_wanted() -> None:
+    """A field that a newer version adds behind those that somebody reads."""
+    entry = m.ClearingRefused(some_meta(), "c", "ann", "BookTrade", "desk", "STATE_WRONG", "why", {"a": 1})
+    wire = Wire([encode(entry)])
+    schema = SCHEMAS["truetape.ClearingRefused"]
+    _, behind = decode(wire, wire.starts + 5, schema, frozenset({"account_id"}), whole=True)
+    assert behind.tolist() == wire.ends.tolist()
+    _, behind = decode(wire, wire.starts + 5, schema, frozenset({"account_id"}))
+    assert behind.tolist() < wire.ends.tolist()

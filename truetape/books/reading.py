@@ -125,7 +125,9 @@ class Source:
             rows = np.flatnonzero(ids == id)
             name, schema = _schemas()[id]
             wanted = self._wanted.get(name)
-            columns, behind = decode(wire, wire.starts[rows] + HEADER_BYTES, schema, META | (wanted or frozenset()))
+            columns, behind = decode(
+                wire, wire.starts[rows] + HEADER_BYTES, schema, META | (wanted or frozenset()), whole=wanted is not None
+            )
             if np.any(behind > wire.ends[rows]) or (wanted is not None and np.any(behind != wire.ends[rows])):
                 raise UndecodableRecord(f"{name}: cut off, or with bytes left over")
             epochs[rows], sequences[rows] = columns.ints["meta.epoch"], columns.ints["meta.sequence"]
