@@ -157,7 +157,7 @@ def tell_leg(
     if isinstance(known, Move):
         return moves.tell(state, given, known, command)
     if known.stage == "RELEASING":
-        return pursuit.confirmed(given, known, command.trade_id, command.leg_id)
+        return pursuit.let_go(given, known, command)
     if known.stage == "BOOKING":
         return None
     if command.state != "RESERVED":

@@ -13,7 +13,7 @@ liquidation and the step: one that is sent again, after a crash or because nobod
 from collections.abc import Mapping
 from typing import Final
 
-from services.clearing import auction, closing, contracts, deleveraging, ledger, margin, seizure
+from services.clearing import auction, closing, contracts, default, deleveraging, ledger, margin, seizure
 from services.clearing.closing import Books
 from services.clearing.contracts import ContractRefused
 from services.clearing.state import State
@@ -49,11 +49,13 @@ RETRY_US: Final = 60_000_000
 Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 
-def begins(state: State, account_id: str, found: AssetMargin, at_us: int) -> bool:
+def begins(state: State, given: Input, account_id: str, found: AssetMargin) -> bool:
     """Whether an account has to be liquidated: below maintenance, or in default and holding something; not already, and
     not given up just now."""
     defaulted = closes(state, account_id, found.asset)
-    return (found.maintenance_excess_e8 < 0 or defaulted) and may_begin(state, account_id, at_us, defaulted)
+    if defaulted and not any(default.open_positions(state, given, account_id, found.asset)):
+        return False  # What is left is profit not yet paid: the default's own next step.
+    return (found.maintenance_excess_e8 < 0 or defaulted) and may_begin(state, account_id, given.at_us, defaulted)
 
 
 def may_begin(state: State, account_id: str, at_us: int, defaulted: bool) -> bool:
@@ -83,7 +85,7 @@ def asks_again(one: Liquidation, at_us: int) -> bool:
 
 def begin(state: State, given: Input, asked: ReviewMargin, found: AssetMargin) -> LiquidationChanged | None:
     """An account is below its maintenance need: its own orders are cancelled first."""
-    if not begins(state, asked.account_id, found, given.at_us):
+    if not begins(state, given, asked.account_id, found):
         return None
     one = Liquidation(
         ids.liquidation_id(asked.account_id, found.asset, asked.run_id), asked.account_id, found.asset, "CANCELLING",
@@ -245,9 +247,9 @@ def _ended(
 
 
 def fee(state: State, given: Input, asked: ReviewMargin) -> EntryBooked | None:
-    """The fee on what the last order sold, to the insurance fund."""
+    """The fee on what the last order sold, to the insurance fund; none in a default, where others bear the loss."""
     one = state.watch.liquidations.get(asked.account_id)
-    if one is None or one.order is None or not one.fills:
+    if one is None or one.order is None or not one.fills or closes(state, one.account_id, one.asset):
         return None
     instrument = given.tables.reference.instruments.get(one.order.instrument_id)
     if instrument is None or instrument.contract is None:

@@ -74,7 +74,7 @@ def _account(state: State, given: Input, account_id: str) -> Iterator[MarginList
         )
         if action:
             yield _listed(account_id, standing, action, asset)
-        if not liquidated and liquidations.begins(state, account_id, standing, given.at_us):
+        if not liquidated and liquidations.begins(state, given, account_id, standing):
             liquidated = True  # One at a time: another asset's comes after it.
             yield _listed(account_id, standing, "LIQUIDATE", asset)
     if not liquidated and (asset := _posted(state, given, account_id, found)):

@@ -115,7 +115,7 @@ def shown(leg: OpenLeg, account_id: str) -> TradeLeg:
 def tell(state: State, given: Input, known: Move, command: TellLeg) -> MoveChanged | LegAnswered | LegConfirmed | None:
     """A party's partition says how its leg stands."""
     if known.stage == "RELEASING":
-        return pursuit.confirmed(given, known, command.trade_id, command.leg_id)
+        return pursuit.let_go(given, known, command)
     if known.stage == "BOOKING":
         return None
     if command.state != "RESERVED":

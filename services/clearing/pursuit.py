@@ -106,6 +106,13 @@ def confirmed(given: Input, known: Pursuit, trade_id: str, leg_id: str) -> LegCo
     return LegConfirmed(given.meta(trade_id), known.home_id, trade_id, leg_id, left)
 
 
+def let_go(given: Input, known: Pursuit, command: TellLeg) -> LegConfirmed | None:
+    """One more leg is let go. That it was reserved is an older word: its partition has not read the release yet."""
+    if command.state == "RESERVED":
+        return None
+    return confirmed(given, known, command.trade_id, command.leg_id)
+
+
 def again(given: Input, known: Pursuit, trade_id: str) -> LegsAskedAgain:
     """Nobody has answered for too long."""
     return LegsAskedAgain(given.meta(trade_id), known.home_id, trade_id, known.attempts + 1)

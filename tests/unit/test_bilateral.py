@@ -141,6 +141,22 @@ def test_what_is_reserved_is_let_go_when_time_runs_out() -> None:
     made.check()
 
 
+def test_an_older_word_is_no_answer_to_a_release() -> None:
+    """That a leg was reserved comes after the trade was refused, and the command that lets it go was lost."""
+    made = desk()
+    made.held_back.update(("TellLeg", "ReleaseLeg"))
+    affirmed = made.trade_of_two()
+    made.tick(affirmed.expires_at_us)
+    made.held_back.clear()
+    for leg in affirmed.legs:
+        name = f"tell:{leg.leg_id}:RESERVED"
+        late = m.TellLeg(name, "ann", affirmed.trade_id, leg.leg_id, leg.account_id, "RESERVED", "", "")
+        assert made.command(late) is None, "it holds margin still: the home goes on asking"
+    made.tick(made.now_us + pursuit.ASK_AGAIN_US)
+    assert made.state.trades == {}
+    made.check()
+
+
 def test_only_what_was_reserved_with_the_same_terms_is_booked() -> None:
     """Planted: a home that books without asking, and one that books something else than was reserved."""
     made = desk()

@@ -1,0 +1,73 @@
+"""Closing the positions of an account in default: what simulated runs in distress found wrong."""
+
+import pytest
+
+from tests.unit.contract_desk import E8
+from tests.unit.test_liquidation_properties import BTC, KNOWN, PRICES, Room, opened
+from truetape import messages as m
+
+TICK_E8 = KNOWN[0].tick_e8
+
+
+def in_default(held: int, mark_e8: int = PRICES[BTC] * E8) -> Room:
+    """Ann holds so many contracts, has money enough, and is declared in default."""
+    room = Room()
+    opened(room, {BTC: held}, (0, 0, 0), 300)
+    room.mark(BTC, mark_e8)
+    declare = m.DeclareDefault("d1", "ann", "USDT", "insolvent", "op")
+    assert isinstance(room.give(declare, "clearing.commands"), m.DefaultChanged)
+    return room
+
+
+def sold(room: Room) -> m.LiquidationChanged:
+    """The first order of its liquidation."""
+    for _ in range(6):
+        room.tick()
+        if (one := room.state.watch.liquidations.get("ann")) is not None and one.state == "CANCELLING":
+            room.quiet(one.liquidation_id)
+    return next(e for e in room.events if isinstance(e, m.LiquidationChanged) and e.state == "SELLING")
+
+
+@pytest.mark.parametrize("held", [20, -20])
+@pytest.mark.parametrize("off_e8", [1, TICK_E8 // 3, TICK_E8 - 1])
+def test_orders_stand_on_ticks_though_the_mark_does_not(held: int, off_e8: int) -> None:
+    """Risk refuses any other (PRICE_OFF_TICK), and then nothing of a default was ever closed."""
+    mark_e8 = PRICES[BTC] * E8 + off_e8
+    order = sold(in_default(held, mark_e8)).order
+    assert order is not None and order.price_e8 is not None
+    assert order.price_e8 % TICK_E8 == 0
+    assert order.price_e8 < mark_e8 if held > 0 else order.price_e8 > mark_e8
+
+
+def test_profit_that_is_not_paid_yet_is_nothing_to_sell() -> None:
+    """With all closed, the default goes on to its loss: no liquidation begins that has nothing to close."""
+    room = in_default(20)
+    order = sold(room).order
+    assert order is not None
+    room.fill(order, order.quantity_e8, PRICES[BTC] * E8 + 5 * E8)
+    [one] = room.state.watch.liquidations.values()
+    room.quiet(one.liquidation_id)
+    for _ in range(6):
+        room.tick()
+    [_] = [event for event in room.events if isinstance(event, m.LiquidationEnded)]
+    assert [event.state for event in room.events if isinstance(event, m.DefaultChanged)] == ["DECLARED", "ENDED"]
+
+
+def test_no_fee_is_taken_of_what_a_default_closes() -> None:
+    """Not even of a fill better than the mark: the loss is others' to bear."""
+    room = in_default(20)
+    order = sold(room).order
+    assert order is not None
+    room.fill(order, order.quantity_e8, PRICES[BTC] * E8 + 5 * E8)
+    [one] = room.state.watch.liquidations.values()
+    room.quiet(one.liquidation_id)
+    assert "house:insurance" not in room.state.balances
+
+
+def test_a_busy_margin_run_does_not_hold_up_a_default() -> None:
+    """Two ticks at most, though margin has something to say in each of them."""
+    room = in_default(0)
+    for _ in range(2):
+        room.state.watch.doubts["ann"] = "an old reason"
+        room.tick()
+    assert room.state.defaults["ann"].state == "ENDED"
