@@ -8,7 +8,8 @@ from typing import Any
 from unittest import mock
 
 from tests.simulation.contracts import ContractSystem
-from tests.simulation.simulate import world_of
+from tests.simulation.simulate import WORLDS, world_of
+from tests.simulation.system import System
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,14 @@ class Bug:
     """(target, attribute, value) of what is replaced."""
     of_contracts: bool = False
     """Only seeds with contracts can see it."""
+
+    world: str = "mixed"
+    """In which world its seeds are (simulate.py)."""
+
+    @property
+    def system(self) -> type[System] | None:
+        """The same as its type; None where the seed says it."""
+        return WORLDS[self.world]
 
     def concerns(self, seed: int) -> bool:
         """Whether a seed is worth a run."""

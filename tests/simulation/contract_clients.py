@@ -97,7 +97,10 @@ class Operator:
 
     def _trade_with_the_house(self) -> None:
         buyer, seller = self._chance.sample(list(ACCOUNTS), 2)
-        one, quantity_e8, price_e8 = self._drawn()
+        self.trade(buyer, seller, *self._drawn())
+
+    def trade(self, buyer: str, seller: str, one: Listed, quantity_e8: int, price_e8: int) -> None:
+        """Both sides of a trade with the clearing house. Nobody asks whether an account has the margin."""
         name = f"t-{self._next()}"
         sides: tuple[tuple[str, m.Side], ...] = ((buyer, "BUY"), (seller, "SELL"))
         for account, side in sides:
@@ -106,7 +109,7 @@ class Operator:
                 price_e8, "TAKER", self._system.broker.wall_us(), "simulated", name,
             )  # fmt: skip
             for _ in range(1 + (self._chance.random() < AGAIN)):
-                self._ask(ACCOUNTS[account], account, command)
+                self.ask(ACCOUNTS[account], account, command)
 
     def _trade_of_two(self) -> None:
         """One side tells it, the other seconds later: the same, something else, that there is none, or nothing."""
@@ -137,12 +140,12 @@ class Operator:
         home = home_id(terms)
         command = m.TellTrade(f"tell-{self._next()}", home, party, terms, party)
         for _ in range(1 + (self._chance.random() < AGAIN)):
-            self._ask(ACCOUNTS[home], home, command)
+            self.ask(ACCOUNTS[home], home, command)
 
     def _end(self, party: str, terms: m.TradeTerms, action: m.TradeAction) -> None:
         home = home_id(terms)
         command = m.EndTrade(f"end-{self._next()}", home, party, trade_id(terms), action, "simulated", party)
-        self._ask(ACCOUNTS[home], home, command)
+        self.ask(ACCOUNTS[home], home, command)
 
     def _bust(self) -> None:
         """A trade with the house that was a mistake."""
@@ -155,7 +158,7 @@ class Operator:
             command = m.CorrectEntry(
                 f"c-{self._next()}", entry.account_id, entry.entry_id, encode(entry), True, "simulated", "busted"
             )
-            self._ask(ACCOUNTS[entry.account_id], entry.account_id, command)
+            self.ask(ACCOUNTS[entry.account_id], entry.account_id, command)
 
     # -- facts -----------------------------------------------------------------------------------------------
 
@@ -182,7 +185,7 @@ class Operator:
                     self._take(partition, fact)
 
     def _take(self, partition: int, fact: m.ContractFact) -> None:
-        self._ask(partition, "", m.TakeContractFact(fact))
+        self.ask(partition, "", m.TakeContractFact(fact))
 
     def expire_early(self) -> None:
         """Somebody's clock is a second fast."""
@@ -220,6 +223,7 @@ class Operator:
         self._count += 1
         return self._count
 
-    def _ask(self, partition: int, key: str, command: Any) -> None:
+    def ask(self, partition: int, key: str, command: Any) -> None:
+        """Put a command on the bus; it must be answered."""
         offset = self._system.broker.produce(Part(CLEARING_COMMANDS.name, partition), key.encode(), encode(command))
         self.asked[partition, offset] = command

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 Wrong = Iterator[str]
 HOUSE, ROUNDING, FEES = "house:clearing", "house:rounding", "house:fees"
-HOUSE_PURPOSES: Final = {
-    HOUSE: {"principal", "premium", "funding", "variation_margin", "exercise", "expiry", "delivery", "delisting"},
-    ROUNDING: {"rounding", "premium", "funding", "variation_margin", "exercise"},
-    FEES: {"house_fee", "settlement_fee"},
+HOUSE_PURPOSES: Final[Mapping[str, frozenset[str]]] = {
+    HOUSE: frozenset(
+        {"principal", "premium", "funding", "variation_margin", "exercise", "expiry", "delivery", "delisting"}
+    ),
+    ROUNDING: frozenset({"rounding", "premium", "funding", "variation_margin", "exercise"}),
+    FEES: frozenset({"house_fee", "settlement_fee"}),
 }
 """What each account of the house may move for (docs/ledger.md)."""
+MOVING: Final = ("TRADE", "BUST", "AUCTION_TRANSFER", "AUTO_DELEVERAGING")
+"""Events that change a position at a price."""
 
 
 def both_audits_agree(found: Evidence, _: "ContractSystem") -> Wrong:
@@ -55,6 +59,7 @@ def positions_are_the_sum_of_trades(found: Evidence, system: "ContractSystem") -
     for name, one in traded(system).items():
         if name not in busted:
             held[one.account_id, one.instrument_id] += one.quantity_e8 if one.side == "BUY" else -one.quantity_e8
+    held.update(system.moved_e8())
     for account in ACCOUNTS:
         for name in system.contracts:
             wanted = 0 if name in (FUTURE, OPTION) else held[account, name]
@@ -233,7 +238,7 @@ def _after(
     due = -one.quantity_e8 * (index - one.reached) / ONE_E8
     if entry.corrects is not None:
         due += booked.quantity_e8 * -(index - opened[entry.corrects]) / ONE_E8
-    moved = booked.quantity_e8 if booked.event in ("TRADE", "BUST") else 0
+    moved = booked.quantity_e8 if booked.event in MOVING else 0
     price_e8 = booked.numbers.get("price_e8", 0)
     if entry.corrects is not None:
         price_e8 = next(o.price_e8 for name, o in traded(system).items() if name == entry.corrects)
@@ -267,7 +272,7 @@ def house_accounts_are_what_they_say(found: Evidence, system: "ContractSystem") 
     for _, entry in found.entries:
         entries += entry.contract is not None
         for line in entry.lines:
-            if line.account.startswith("house:") and line.purpose not in HOUSE_PURPOSES.get(line.account, ()):
+            if line.account.startswith("house:") and line.purpose not in system.house_purposes.get(line.account, ()):
                 yield f"{entry.entry_id}: {line.account} moves for {line.purpose}"
             rounding_e8 += line.amount_e8 if (line.account, entry.contract is None) == (ROUNDING, False) else 0
     if not 0 <= rounding_e8 <= 3 * entries:

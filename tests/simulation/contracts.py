@@ -2,12 +2,13 @@
 the house and of two, facts and busts, under one seed's faults. The dated ones expire in the middle of the run."""
 
 from collections import Counter
+from collections.abc import Mapping
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tests.simulation.cluster import Broken
 from tests.simulation.contract_clients import ContractClients, Operator
-from tests.simulation.contract_invariants import CONTRACTS
+from tests.simulation.contract_invariants import CONTRACTS, HOUSE_PURPOSES
 from tests.simulation.contract_rare import met
 from tests.simulation.derivatives import Listed, listed
 from tests.simulation.reference import PARTITIONS
@@ -28,6 +29,9 @@ DESK: Final = 0.8
 class ContractSystem(System):
     """One run of everything, with contracts."""
 
+    liquidation_fee_rate_e8: ClassVar[int] = 0
+    house_purposes: ClassVar[Mapping[str, frozenset[str]]] = HOUSE_PURPOSES
+
     def __init__(self, seed: int, verbose: bool = False) -> None:
         super().__init__(seed, verbose)
         self.clients: ContractClients = ContractClients(self.broker, self.chance, self.contracts, self.contract_mark_e8)
@@ -35,7 +39,7 @@ class ContractSystem(System):
 
     def listed(self) -> dict[str, Listed]:
         self.expires_us = Random(self.seed ^ 0xDEB7).randint(*EXPIRES_US)
-        return listed(self.broker.wall_us() + self.expires_us)
+        return listed(self.broker.wall_us() + self.expires_us, self.liquidation_fee_rate_e8)
 
     def begin(self) -> None:
         super().begin()
@@ -97,6 +101,10 @@ class ContractSystem(System):
                 raise Broken(name, wrong)
         self.seen.update(met(self))
         self.seen[BY_PRICING] += len(self.priced(m.ContractFixed))
+
+    def moved_e8(self) -> Counter[tuple[str, str]]:
+        """Contracts that went from account to account in another way than by trades, by account and instrument."""
+        return Counter()
 
     def priced(self, kind: type[Any]) -> list[Any]:
         """What pricing has written of a kind."""

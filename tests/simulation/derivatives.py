@@ -42,19 +42,20 @@ class Listed:
         return self.instrument.contract
 
 
-def listed(expires_at_us: int) -> dict[str, Listed]:
+def listed(expires_at_us: int, liquidation_fee_rate_e8: int = 0) -> dict[str, Listed]:
     """The three contracts by name; two of them expire then."""
+    cash = CASH | {"liquidation_fee_rate_e8": liquidation_fee_rate_e8}
     perpetual = m.ContractTerms(
-        **CASH | {"kind": "PERPETUAL", "multiplier_e8": PERP_MULTIPLIER_E8, "funding_cap_rate_e8": 10**6,
+        **cash | {"kind": "PERPETUAL", "multiplier_e8": PERP_MULTIPLIER_E8, "funding_cap_rate_e8": 10**6,
                   "funding_interval_us": 8 * HOUR_US, "settlement_interval_us": 15_000_000,
                   "funding_step_us": 20_000_000},
     )  # fmt: skip
     future = m.ContractTerms(
-        **CASH | {"kind": "FUTURE", "multiplier_e8": 10**6, "expires_at_us": expires_at_us,
+        **cash | {"kind": "FUTURE", "multiplier_e8": 10**6, "expires_at_us": expires_at_us,
                   "settlement_fee_rate_e8": 15_000, "settlement_interval_us": 15_000_000},
     )  # fmt: skip
     option = m.ContractTerms(
-        **CASH | {"kind": "OPTION", "multiplier_e8": ONE_E8, "expires_at_us": expires_at_us, "strike_e8": STRIKE_E8,
+        **cash | {"kind": "OPTION", "multiplier_e8": ONE_E8, "expires_at_us": expires_at_us, "strike_e8": STRIKE_E8,
                   "option_type": "CALL", "settlement_fee_rate_e8": 15_000},
     )  # fmt: skip
     return {

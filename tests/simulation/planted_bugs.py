@@ -30,7 +30,7 @@ def search(name: str, seeds: range) -> Found | None:
     """The first of these seeds that sees the named bug."""
     with BUGS[name].planted():
         for seed in filter(BUGS[name].concerns, seeds):
-            outcome = run(seed)
+            outcome = run(seed, world=BUGS[name].system)
             if outcome.failure:
                 return Found(seed, outcome.invariant, outcome.failure)
     return None

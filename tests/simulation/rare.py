@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation import contract_rare
+from tests.simulation import contract_rare, distress_rare
 from truetape import messages as m
 from truetape.codec import decode
 from truetape.happenings import Part
@@ -57,7 +57,7 @@ def met(system: "System") -> Counter[str]:
 
 def names() -> list[str]:
     """All of them."""
-    return [*COUNTED, *JUDGED, *contract_rare.JUDGED]
+    return [*COUNTED, *JUDGED, *contract_rare.JUDGED, *distress_rare.JUDGED]
 
 
 def missing(seen: Mapping[str, int]) -> list[str]:

@@ -56,6 +56,10 @@ class ReferenceData:
         self._sequence += 1
         self._write(replace(event, meta=self._meta()))
 
+    def next_meta(self) -> m.Meta:
+        """For an event that is to be appended, which gets its own."""
+        return self._meta()
+
     def _meta(self) -> m.Meta:
         cause = m.Cause("reference.commands", 0, self._sequence, "")
         event_id = f"{REFERENCE_EVENTS.name}<reference.commands/0/{self._sequence}"

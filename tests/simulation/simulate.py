@@ -19,6 +19,7 @@ import structlog
 from tests.simulation import rare
 from tests.simulation.cluster import Broken
 from tests.simulation.contracts import ContractSystem
+from tests.simulation.distress import DistressSystem
 from tests.simulation.served import Served
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
@@ -26,10 +27,10 @@ from truetape import codec
 
 REPEAT: Final = "make simulate SEED={seed}"
 WORLDS: Final[dict[str, type[System] | None]] = {
-    "mixed": None, "services": System, "served": Served, "contracts": ContractSystem,
+    "mixed": None, "services": System, "served": Served, "contracts": ContractSystem, "distress": DistressSystem,
 }  # fmt: skip
-"""One seed in five has gateways, projections and their servers as well, one in ten has contracts, the others have
-clients of spot on the bus; or only one kind of them."""
+"""One seed in five has gateways, projections and their servers as well, one in ten has contracts, every second of
+these in distress; the others have clients of spot on the bus. Or only one kind of them."""
 UNEXPECTED: Final = "no process fails unexpectedly"
 """What is broken when something else than an invariant raises."""
 WORKERS: Final = 2
@@ -87,7 +88,9 @@ class Total:
 def world_of(seed: int) -> type[System]:
     """What runs under a seed; each kind of plan comes with either (swarm.py)."""
     place = (seed + seed // 20) % 10
-    return Served if place % 5 == 0 else ContractSystem if place == 3 else System
+    if place == 3:
+        return DistressSystem if seed % 20 < 10 else ContractSystem
+    return Served if place % 5 == 0 else System
 
 
 def run(seed: int, verbose: bool = False, world: type[System] | None = None) -> Outcome:

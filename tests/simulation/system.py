@@ -156,6 +156,10 @@ class System(Cluster):
         """Class and key of what truly differs between the books and the venue."""
         return {("BALANCE", "USDT")} if self.market.gift_e8 else set()
 
+    def may_owe(self, account: str, asset: str) -> bool:
+        """Whether an account may have less than nothing of an asset."""
+        return False
+
     def tape(self, topic: Topic, partition: int) -> Tape:
         """One partition of an owned topic as far as it was read."""
         return self.tapes[Part(topic.name, partition)]

@@ -1,10 +1,13 @@
 """The real simulated exchange in a simulated process: started, killed, restarted, and asked for the truth."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
+
+from msgspec.structs import replace as replaced
 
 from tests.simulation.loop import Process
 from tests.simulation.network import Network
@@ -31,10 +34,25 @@ READ_KEY: Final = ApiKey("read-key", "read-secret-00001", ACCOUNT, ("USER_DATA",
 KEYS: Final = {key.api_key: key for key in (TRADE_KEY, READ_KEY)}
 IDS_AN_HOUR: Final = 10**6
 """Ids go on rising over restarts."""
-CONTRACT_LOTS: Final = 20
-"""Median size of an order for a contract in the generated flow."""
+DEEP_ORDERS: Final = 30
+DEEP_LOTS: Final = 4_000
+OPTION_POWER: Final = 8
+"""So many times an option moves when its underlying does, as a power."""
 CONTRACT_EVENTS: Final = 0.5
 """How often something happens in a contract's book, of how often in a spot market's."""
+
+
+class Shock(NamedTuple):
+    """All prices move by a factor, on a line, from a time of the wall clock on."""
+
+    from_ms: int
+    over_ms: int
+    factor: float
+
+    def at(self, now_ms: int) -> float:
+        """What prices are multiplied by."""
+        passed = min(max(now_ms - self.from_ms, 0) / self.over_ms, 1.0)
+        return 1.0 + (self.factor - 1.0) * passed
 
 
 class Walk(VenueMid):
@@ -42,9 +60,9 @@ class Walk(VenueMid):
 
     STEP_MS: Final = 500
 
-    def __init__(self, seed: int, symbol: str, base: float, name: str) -> None:
+    def __init__(self, seed: int, symbol: str, base: float, name: str, shocks: Sequence[Shock] = ()) -> None:
         self._common_chance, self._own = Random(f"{seed}:{symbol}"), Random(f"{seed}:{symbol}:{name}")
-        self._price, self._step = base, 0
+        self._price, self._step, self._shocks = base, 0, shocks
 
     def at(self, now_ms: int) -> float:
         """The fair price now; times may go back, prices do not move then."""
@@ -53,7 +71,8 @@ class Walk(VenueMid):
         while self._step < step:
             self._step += 1
             self._price *= 1.0 + self._common_chance.gauss(0.0, 0.000_3)
-        return self._price * (1.0 + self._own.gauss(0.0, 0.000_05))
+        shocked = math.prod(shock.at(now_ms) for shock in self._shocks)
+        return self._price * shocked * (1.0 + self._own.gauss(0.0, 0.000_05))
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,12 @@ class VenueOptions:
     rules: tuple[Rule, ...] = ()
     """Planted faults of the exchange's own."""
     base_prices: tuple[tuple[str, float], ...] = (("BTCUSDT", 60_000.0), ("ETHUSDT", 3_000.0))
+    shocks: tuple[Shock, ...] = ()
+    """Of the price of everything; options move several times as much."""
+    size_lots: int = 20
+    """Median size of an order for a contract in the generated flow."""
+    touch_lots: int = 400
+    """The same of the best quotes."""
 
 
 def _socket_of(request: Any) -> Any:
@@ -93,6 +118,7 @@ class SimVenue:
         """How often each fill was told by the account's stream, by execution id."""
         self.starts = 0
         self.process: Process | None = None
+        self._generated: list[GeneratedFlow] = []
         self.venue = self._build(None)
         self._kept: state.Saved | None = None
         for asset, amount_e8 in self.options.deposits_e8:
@@ -109,6 +135,7 @@ class SimVenue:
             self.venue = self._build(self._kept)
         self.starts += 1
         process = self.process = Process(self.network.broker, self.name, self.seed + self.starts, self.clock)
+        self._generated.clear()
         loop, server = process.loop(), Server(self.venue, self.options.tick_seconds)
         for rule in self.options.rules:
             self.venue.faults.add(Rule(**{name: getattr(rule, name) for name in rule.__struct_fields__}))
@@ -126,7 +153,7 @@ class SimVenue:
     def calm(self) -> None:
         """No more planted faults, in this incarnation or a later one."""
         self.venue.faults.clear()
-        self.options = VenueOptions(**{**self.options.__dict__, "rules": ()})
+        self.options = replace(self.options, rules=())
 
     def settings(self) -> VenueSettings:
         """How services reach it."""
@@ -173,14 +200,33 @@ class SimVenue:
         for symbol, market in self.venue.exchange.markets.items():
             base = bases.get(symbol, 100.0)
             contract = market.symbol.multiplier_e8 > 0
-            size = CONTRACT_LOTS * market.symbol.lot_e8 / ONE_E8 if contract else 0.05
-            parameters = FlowParameters(base, size, 20 * size, depth_orders=self.options.depth_orders)
-            walk = Walk(self.seed, symbol, base, f"{self.name}{self.starts}")
+            walk = Walk(self.seed, symbol, base, f"{self.name}{self.starts}", self._shocks(market.symbol))
+            parameters = self._parameters(market.symbol, base)
             chance = Random(f"{self.seed}:{self.name}:{symbol}:{self.starts}")
             generated = GeneratedFlow(self.venue.exchange, market, parameters, walk, chance)
             rate = self.options.events_per_second * (CONTRACT_EVENTS if contract else 1.0)
+            self._generated.append(generated)
             flows.append(play_generated(self.venue, generated, rate))
         return flows
+
+    def _parameters(self, symbol: Symbol, base: float) -> FlowParameters:
+        options, size, touch = self.options, 0.05, 1.0
+        if symbol.multiplier_e8 > 0:
+            lot = symbol.lot_e8 / ONE_E8
+            size, touch = options.size_lots * lot, options.touch_lots * lot
+        return FlowParameters(base, size, touch, depth_orders=options.depth_orders)
+
+    def _shocks(self, symbol: Symbol) -> Sequence[Shock]:
+        """Those of the options, as a symbol feels them."""
+        power = OPTION_POWER if symbol.option else 1
+        return [shock._replace(factor=shock.factor**power) for shock in self.options.shocks]
+
+    def deepen(self) -> None:
+        """Books are thick from now on, in a later incarnation too."""
+        self.options = replace(self.options, depth_orders=DEEP_ORDERS, size_lots=20, touch_lots=DEEP_LOTS)
+        for flow in self._generated:
+            made = self._parameters(flow.market.symbol, flow.parameters.base_price)
+            flow.parameters = replaced(made, requote_ms=flow.parameters.requote_ms)
 
     # -- the truth -------------------------------------------------------------------------------------------
 
