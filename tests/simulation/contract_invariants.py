@@ -28,7 +28,7 @@ HOUSE_PURPOSES: Final[Mapping[str, frozenset[str]]] = {
     FEES: frozenset({"house_fee", "settlement_fee"}),
 }
 """What each account of the house may move for (docs/ledger.md)."""
-MOVING: Final = ("TRADE", "BUST", "AUCTION_TRANSFER", "AUTO_DELEVERAGING")
+MOVING: Final = ("TRADE", "BUST", "AUCTION_TRANSFER", "AUTO_DELEVERAGING", "TEAR_UP")
 """Events that change a position at a price."""
 
 

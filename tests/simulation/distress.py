@@ -40,7 +40,7 @@ SMALL_PATIENCE_SECONDS: Final = 5.0
 SMALL_AUCTION: Final = AuctionParameters(fast_seconds=3.0, slow_seconds=6.0, insolvent_seconds=4.0)
 PERILS: Final = (
     m.MarginRun, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.ParcelAnswered,
-    m.DefaultChanged, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettling, m.RoundSettled, m.RoundConfirmed,
+    m.DeleveragingChanged, m.DefaultChanged, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettling, m.RoundSettled, m.RoundConfirmed,
 )  # fmt: skip
 """Records of clearing before whose effects its process may die."""
 UNDECIDED: Final = ("DECLARED", "LOSS_FIXED", "RECOVERING")
@@ -105,7 +105,7 @@ class DistressSystem(ContractSystem):
     liquidation_fee_rate_e8: ClassVar[int] = 10**6
     house_purposes: ClassVar[Mapping[str, frozenset[str]]] = {
         **ContractSystem.house_purposes,
-        "house:clearing": ContractSystem.house_purposes["house:clearing"] | {"auction", "deleveraging"},
+        "house:clearing": ContractSystem.house_purposes["house:clearing"] | {"auction", "deleveraging", "tear_up"},
         "house:insurance": frozenset({"liquidation_fee", "insurance", "auction", "deleveraging"}),
         "house:default": frozenset(
             {"defaulter_margin", "defaulter_fund", "house_capital", "mutual_fund", "assessment", "haircut", "tear_up",
@@ -175,7 +175,13 @@ class DistressSystem(ContractSystem):
                 return f"defaults {open_ones} have not come to their end"
             if calls := [one for one in state.watch.calls.values() if one.state != "DEFAULT"]:
                 return f"calls without an end: {calls}"
-            if state.parcels.asked or state.parcels.booking or state.auctions or state.watch.due:
+            if (
+                state.parcels.asked
+                or state.parcels.booking
+                or state.auctions
+                or state.watch.due
+                or state.deleveragings.running
+            ):
                 return f"parcels, auctions and decisions: {state.parcels} {state.auctions} {state.watch.due}"
         return ""
 
@@ -197,13 +203,17 @@ class DistressSystem(ContractSystem):
         return contracts or called or account in watch.handed_over or account in state.defaults
 
     def moved_e8(self) -> Counter[tuple[str, str]]:
-        """Contracts that changed hands at an auction, by account and instrument."""
+        """Contracts that changed hands at an auction or by deleveraging, by account and instrument."""
         found: Counter[tuple[str, str]] = Counter()
         for event in self.answers(m.AuctionChanged):
             if event.change == "TAKEN" and event.bid is not None:
                 for leg in event.bid.legs:
                     found[event.bid.bidder_id, leg.instrument_id] += leg.quantity_e8
                     found[event.account_id, leg.instrument_id] -= leg.quantity_e8
+        for event in self.answers(m.DeleveragingChanged):
+            for part in event.parts if event.change == "TAKEN" else ():
+                found[part.account_id, event.instrument_id] += part.quantity_e8
+                found[event.account_id, event.instrument_id] -= part.quantity_e8
         return found
 
     def cash_e8(self, account: str) -> int:

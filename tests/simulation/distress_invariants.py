@@ -244,6 +244,9 @@ def wanted_legs(system: "DistressSystem") -> Iterator[tuple[int, list[str]]]:
         if event.state == "TAKEN" and not event.repeated:
             names = [f"{event.parcel.parcel_id}/{n}" for n in range(len(event.parcel.legs))]
             yield ACCOUNTS[event.parcel.account_id], names
+    for event in system.answers(m.DeleveragingChanged):
+        for part in event.parts if event.change == "TAKEN" else ():
+            yield ACCOUNTS[event.account_id], [f"{part.parcel_id}:home/{n}" for n in range(len(event.legs))]
     for event in system.answers(m.AuctionChanged):
         name = f"{event.auction_id}:fee"
         if event.bid is not None:

@@ -135,6 +135,7 @@ JUDGED: Final[Mapping[str, Judge]] = {
     "bid refused by the bidder's partition": said(m.AuctionChanged, lambda event: event.change == "REFUSED"),
     "parcel asked for again": said(m.ParcelsAskedAgain),
     "auction restored margin": said(m.AuctionChanged, lambda event: event.change == "RESTORED"),
+    "deleveraged against holders of the other side": said(m.DeleveragingChanged, lambda event: event.change == "TAKEN"),
     "second default in flight": second_default_in_flight,
     "house's capital bore a loss": borne("HOUSE_CAPITAL"),
     "members' shares bore a loss": borne("OTHERS_FUND"),
