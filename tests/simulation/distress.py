@@ -40,7 +40,8 @@ SMALL_PATIENCE_SECONDS: Final = 5.0
 SMALL_AUCTION: Final = AuctionParameters(fast_seconds=3.0, slow_seconds=6.0, insolvent_seconds=4.0)
 PERILS: Final = (
     m.MarginRun, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.ParcelAnswered,
-    m.DeleveragingChanged, m.DefaultChanged, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettling, m.RoundSettled, m.RoundConfirmed,
+    m.DeleveragingChanged, m.DefaultChanged, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettling,
+    m.RoundSettled, m.RoundConfirmed,
 )  # fmt: skip
 """Records of clearing before whose effects its process may die."""
 UNDECIDED: Final = ("DECLARED", "LOSS_FIXED", "RECOVERING")
