@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import closing, core, liquidations, margincalls, rounds
+from services.clearing import closing, core, liquidations, margincalls, roundcommands, rounds
 from services.risk import checks
 from services.risk import core as risk
 from tests.simulation.bug import Bug, nothing, rule, rules
@@ -17,7 +17,7 @@ _pay = calls.pay
 _booked = margincalls.booked
 _moved = liquidations._moved
 _opened = rounds.opened
-_commands_after = rounds.commands_after
+_commands_after = roundcommands.commands_after
 _submitted = liquidations.submitted
 
 
@@ -91,7 +91,7 @@ BUGS_OF_DISTRESS: Final[Mapping[str, Bug]] = {
     "rounds do not wait for each other": _bug(
         "two count on one share", (core, "_FOLDS", {**core._FOLDS, m.RoundOpened: all_at_once})
     ),
-    "round's end is told once": _bug("a lost command is lost", (rounds, "commands_after", never_again)),
+    "round's end is told once": _bug("a lost command is lost", (roundcommands, "commands_after", never_again)),
     "parcel taken twice": _bug("when it is asked for again", *rule(core, m.TakeParcel, takes_again)),
     "default not known to risk": _bug("its orders pass", *rule(risk, m.DefaultChanged, nothing)),
     "recovery for the first who lost": _bug(
