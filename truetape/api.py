@@ -20,6 +20,10 @@ Decimal = Annotated[
 Time = Annotated[str, Meta(description="RFC 3339, UTC, microseconds", examples=["2026-11-21T09:00:00.000000Z"])]
 
 
+PositionEffect = Literal["OPEN", "CLOSE"]
+"""What an order in a contract does to the position: opens a side, or closes one and only reduces."""
+
+
 class Submitted(Struct, frozen=True, gc=False):
     """Answer to a submission. The same submission always has the same bytes."""
 
@@ -38,6 +42,8 @@ class Submitted(Struct, frozen=True, gc=False):
     decided_at: Time | None = None
     decision_id: str | None = None
     """Names the decision on the tape."""
+    position_effect: PositionEffect | UnsetType = UNSET
+    """As the order said; absent where it did not."""
 
 
 class Order(Struct, frozen=True):
@@ -66,6 +72,8 @@ class Order(Struct, frozen=True):
     decided_at: Time | None
     updated_at: Time
     decision_id: str | None
+    position_effect: PositionEffect | UnsetType = UNSET
+    """As the order said; absent where it did not."""
 
 
 class Orders(Struct, frozen=True):

@@ -79,8 +79,11 @@ class Client(TradesClient, ClearingClient):
         time_in_force: str | None = None,
         post_only: bool = False,
         client_order_id: str | None = None,
+        position_effect: str | None = None,
     ) -> Submitted:
         """Submit a limit order, or without price a market order. Raises Refused with risk's reason as its code.
+
+        `position_effect` OPEN or CLOSE says which side of a position in a contract it opens or closes.
 
         Raises Unreachable when no answer came: call again with the same client order id.
         """
@@ -94,6 +97,7 @@ class Client(TradesClient, ClearingClient):
         body |= {} if price is None else {"price": price}
         body |= {} if time_in_force is None else {"time_in_force": time_in_force}
         body |= {"post_only": True} if post_only else {}
+        body |= {} if position_effect is None else {"position_effect": position_effect}
         return self._ask("POST", "/v1/orders", Submitted, json=body)
 
     def cancel(self, order_id: str) -> list[str]:

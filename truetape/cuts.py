@@ -4,7 +4,8 @@ The books keep one net position at average cost; this is the same entries cut ot
 that cash and margin are the same whatever the cut:
 
     positions  NETTING   a trade closes the other side first
-               HEDGING   a buy is long, a sell is short, side by side, until the account closes one against the other
+               HEDGING   a buy is long, a sell is short, side by side, until an order says that it closes the other
+                         side (position effect CLOSE) or the account closes one against the other
     costs      AVERAGE   one cost for each side
                FIFO      the oldest lot is closed first
 
@@ -122,12 +123,18 @@ def follow(cut: Cut, entry_id: str, booked: ContractBooking, quantity_after_e8: 
         _settle(cut, booked)
     elif booked.event in _ENDS and quantity_after_e8 == 0:
         cut.long, cut.short = [], []
-    elif cut.positions == "HEDGING" and booked.event == "TRADE":
+    elif cut.positions == "HEDGING" and (booked.event == "TRADE") != _closes(booked):
         _open(cut, Lot(entry_id, quantity_e8, paid_e8))
     elif quantity_e8:
         undoes = cut.positions == "HEDGING" and booked.event in _UNDOES
         _net(cut, Lot(entry_id, quantity_e8, paid_e8), newest=undoes)
     cut.realised_e8 = fits(cut.cost_e8 - before_e8 - paid_e8)
+
+
+def _closes(booked: ContractBooking) -> bool:
+    """Whether a trade said that it closes the other side; or what is taken back did, which opens that side again."""
+    said = booked.ids.get("position_effect") == "CLOSE"
+    return said and (booked.event == "TRADE" or booked.event in _UNDOES)
 
 
 def close_out(cut: Cut, quantity_e8: int) -> int:

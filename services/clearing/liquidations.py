@@ -119,7 +119,7 @@ def step(
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
     planned = closing.next_order(books, found, one.attempt) if one.attempt < closing.LADDER else None
     if planned is not None:
-        return _ordered(given, one, found, planned)
+        return _ordered(state, given, one, found, planned)
     tried = one.auctioned or not auction.anybody(given, one.account_id)
     taken = deleveraging.begun(state, given, one, books, found) if tried else None
     return taken or _unsold(given, one, found, books)
@@ -163,9 +163,13 @@ def _offered(given: Input, one: Liquidation, offered: seizure.Offer, missing_e8:
     )  # fmt: skip
 
 
-def _ordered(given: Input, one: Liquidation, found: AssetMargin, planned: closing.Next) -> LiquidationChanged:
-    name = f"{CLIENT_ORDER_PREFIX}{one.liquidation_id}-{one.step + 1}"
-    order = plan.order(one.account_id, name, planned.priced.holding, planned.quantity_e8)
+def _ordered(
+    state: State, given: Input, one: Liquidation, found: AssetMargin, planned: closing.Next
+) -> LiquidationChanged:
+    name, holding = f"{CLIENT_ORDER_PREFIX}{one.liquidation_id}-{one.step + 1}", planned.priced.holding
+    cut = state.accounts[one.account_id].cuts.get(holding.instrument_id)
+    effect = "CLOSE" if cut is not None and cut.positions == "HEDGING" else ""
+    order = plan.order(one.account_id, name, holding, planned.quantity_e8, effect)
     return LiquidationChanged(
         meta=given.meta(one.liquidation_id), account_id=one.account_id, liquidation_id=one.liquidation_id,
         asset=one.asset, state="SELLING", step=one.step + 1, attempt=one.attempt, order=order,

@@ -80,6 +80,8 @@ def fill_of_contract(state: State, given: Input, fill: OrderFilled, terms: Contr
     contracts.charge_venue(made, venue, fill.fee_asset, fill.fee_e8)
     contracts.charge(made, fill.quantity_e8, fill.price_e8, rate_e8(fees, fill.liquidity))
     made.ids["liquidity"] = fill.liquidity
+    if fill.position_effect:
+        made.ids["position_effect"] = fill.position_effect
     entry = contracts.entry(
         made, given.meta(fill.order_id), fill.execution_id, "TRADE", "TRADE", ledger.trade_rule(fill.liquidity, fees),
         fill.transacted_at_us, order_id=fill.order_id, execution_id=fill.execution_id, filled_e8=fill.quantity_e8,
@@ -231,6 +233,8 @@ def _reversed_contract(state: State, given: Input, command: CorrectEntry, entry:
     if instrument.contract.kind == "OPTION":
         made.settled_e8 = made.position.realised_e8
     made.ids |= {"reason": command.reason, "requested_by": command.requested_by}
+    if effect := booked.ids.get("position_effect", ""):
+        made.ids["position_effect"] = effect
     event: ContractEvent = "BUST" if command.busted else "CORRECTION"
     return contracts.entry(
         made, given.meta(command.command_id), f"correction:{entry.entry_id}", event, "CORRECTION", "reversal",

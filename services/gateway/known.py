@@ -53,7 +53,7 @@ def repeated(event: m.DecisionRepeated, order: OrderTerms, offset: int) -> Decid
 
 COMPARED: Final = {
     "instrument_id": "instrument_id", "side": "side", "order_type": "order_type", "time_in_force": "time_in_force",
-    "post_only": "post_only", "quantity": "quantity_e8", "price": "price_e8",
+    "post_only": "post_only", "quantity": "quantity_e8", "price": "price_e8", "position_effect": "position_effect",
 }  # fmt: skip
 """Fields of a request in which two submissions of one order id can differ, and of the terms."""
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from services.gateway.known import Decided
 from services.gateway.problems import Problem
 from truetape import api as a
@@ -60,6 +62,7 @@ def order_answer(order: OrderTerms, decision: Decided | None) -> a.Submitted:
         post_only=order.post_only,
         quantity=from_e8(order.quantity_e8),
         price=maybe_decimal(order.price_e8),
+        position_effect=order.position_effect or UNSET,  # type: ignore[arg-type]
         status="PENDING" if decision is None else "ACCEPTED",
         decided_at=None if decision is None else moment(decision.decided_at_us),
         decision_id=None if decision is None else decision.event_id,
@@ -92,7 +95,7 @@ def order(row: Row) -> a.Order:
         reason=row["reason"] or row["ended_reason"],
         numbers=None if row["numbers"] is None else numbers(row["numbers"]),
         decided_at=maybe_moment(row["decided_at_us"]), updated_at=moment(row["updated_at_us"]),
-        decision_id=row["decision_event_id"],
+        decision_id=row["decision_event_id"], position_effect=row["position_effect"] or UNSET,
     )  # fmt: skip
 
 
@@ -105,12 +108,14 @@ def undecided(submission: Row) -> a.Order:
         time_in_force=terms["time_in_force"], post_only=terms["post_only"], quantity=from_e8(terms["quantity_e8"]),
         price=maybe_decimal(terms["price_e8"]), status="PENDING", filled="0", average_price=None, limit_price=None,
         reason=None, numbers=None, decided_at=None, updated_at=moment(submission["at_us"]), decision_id=None,
+        position_effect=terms.get("position_effect") or UNSET,
     )  # fmt: skip
 
 
 def decision_of(row: Row) -> Decided:
     """The decision that a row of view.orders holds."""
-    terms = OrderTerms(**{name: row[name] for name in OrderTerms.__struct_fields__})
+    known = {name: row[name] for name in OrderTerms.__struct_fields__}
+    terms = OrderTerms(**known | {"position_effect": row["position_effect"] or ""})
     return Decided(
         terms, row["accepted"], row["decided_at_us"], row["decision_event_id"], row["decision_offset"],
         row["reason"], row["numbers"],

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from truetape.api import Decimal
+from truetape.api import Decimal, PositionEffect
 from truetape.messages import (
     ContractKind,
     Delivery,
@@ -77,6 +77,11 @@ class OrderRequest(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """GTC for LIMIT and IOC for MARKET when absent."""
     post_only: bool | UnsetType = UNSET
     """Reject rather than take liquidity; false when absent."""
+    position_effect: PositionEffect | UnsetType = UNSET
+    """Of a contract. OPEN opens a side, of an account that keeps long and short side by side. CLOSE closes the other
+    side and only reduces. When absent a buy opens the long side of such an account, a sell the short one."""
+    position_side: Literal["LONG", "SHORT"] | UnsetType = UNSET
+    """The same said by the side: a buy opens LONG and closes SHORT, a sell the other way round."""
     client_order_id: ClientOrderId | UnsetType = UNSET
     """Makes a retry safe: the same id is the same order. Generated when absent."""
 

@@ -43,8 +43,20 @@ def terms_of(call: Call) -> tuple[OrderTerms, bool]:
         post_only=asked.post_only is True,
         quantity_e8=decimal("quantity", asked.quantity),
         price_e8=None if asked.price is UNSET else decimal("price", asked.price),
+        position_effect=_effect(asked),
     )
     return terms, bool(chosen)
+
+
+def _effect(asked: r.OrderRequest) -> str:
+    """OPEN, CLOSE or nothing, from the effect or the side that is named. Raises Problem where they contradict."""
+    said = "" if asked.position_effect is UNSET else asked.position_effect
+    if asked.position_side is UNSET:
+        return said
+    meant = "OPEN" if (asked.side == "BUY") == (asked.position_side == "LONG") else "CLOSE"
+    if said not in ("", meant):
+        raise field_problem("position_side", f"a {asked.side} that is said to {said} is of the other side")
+    return meant
 
 
 def _chosen_id(call: Call, asked: r.OrderRequest) -> str:

@@ -31,6 +31,7 @@ class Decision(Struct, frozen=True, array_like=True, gc=False):
     reason: RejectReason | None = None
     """None when it was accepted."""
     numbers: dict[str, int] | None = None
+    position_effect: str = ""
 
 
 class Reservation(Struct, array_like=True, gc=False):
@@ -53,6 +54,8 @@ class Reservation(Struct, array_like=True, gc=False):
     """Of an order in a contract: what it holds for each; its margin is counted with the position's."""
     leg: bool = False
     """Whether it is no order's, but that of a trade with the clearing house."""
+    closes: bool = False
+    """Whether it is an order's that only closes the other side (position effect CLOSE)."""
 
 
 class Withdrawal(Struct, array_like=True, gc=False):
@@ -69,6 +72,8 @@ class Account(Struct):
     """By asset, as clearing booked them."""
     contracts: dict[str, Held] = {}
     """Positions in contracts by instrument, but for those without quantity and unpaid profit."""
+    sides: dict[str, tuple[int, int]] = {}
+    """Contracts long and short (negative) by instrument, of an account that keeps both side by side."""
     reserved: dict[str, int] = {}
     """By asset: the sum over reservations and withdrawals."""
     reservations: dict[str, Reservation] = {}
@@ -121,7 +126,8 @@ def terms_of(order: OrderTerms) -> tuple[str, str, str, str, bool, int, int | No
 def differences(decision: Decision, order: OrderTerms) -> tuple[str, ...]:
     """Names of the fields in which a repeated submission differs from the decided one."""
     pairs: Any = zip(TERMS, decision.terms, terms_of(order), strict=True)
-    return tuple(name for name, decided, repeated in pairs if decided != repeated)
+    found = tuple(name for name, decided, repeated in pairs if decided != repeated)
+    return found if decision.position_effect == order.position_effect else (*found, "position_effect")
 
 
 def messages_in_second(account: Account, at_us: int) -> int:

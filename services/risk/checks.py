@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from services.risk import credit, margin
+from services.risk import credit, margin, sides
 from services.risk.account import Account, messages_in_second
 from services.risk.refusal import Numbers, Refusal, unmargined, unmarked
 from truetape.errors import ContractError, MarginError, MarkWanted, MoneyError
@@ -410,6 +410,7 @@ ORDER_CHECKS: Final[Checks[Asked]] = (
     ("PRICE_MISSING", price_missing),
     ("PRICE_NOT_ALLOWED", price_not_allowed),
     ("TERMS_INCOMPATIBLE", terms_incompatible),
+    ("TERMS_INCOMPATIBLE", sides.position_effect_impossible),
     ("QUANTITY_NOT_POSITIVE", quantity_not_positive),
     ("PRICE_NOT_POSITIVE", price_not_positive),
     ("NUMBER_TOO_LARGE", number_too_large),

@@ -257,7 +257,23 @@ def _held(entry: m.EntryBooked) -> m.ContractHeld | None:
     if after is None or booked is None:
         return None
     unpaid_e8 = after.realised_e8 - booked.settled_e8
-    return m.ContractHeld(after.instrument_id, after.quantity_e8, after.cost_e8, unpaid_e8)
+    sides = booked.numbers if booked.ids.get("positions") == "HEDGING" else {}
+    return m.ContractHeld(
+        after.instrument_id, after.quantity_e8, after.cost_e8, unpaid_e8, sides.get("long_e8", 0),
+        sides.get("short_e8", 0),
+    )  # fmt: skip
+
+
+def _closed_out(state: State, given: Input, event: m.SidesClosedOut) -> m.CreditUpdated:
+    """Both sides of a position are smaller; the position is as it was."""
+    held = state.accounts.get(event.account_id, NOBODY).contracts.get(event.instrument_id, Held(0, 0, 0))
+    return m.CreditUpdated(
+        meta=given.meta(event.command_id), account_id=event.account_id, entry_id=event.command_id, order_id=None,
+        changes=(), released_asset="", released_e8=0, filled_e8=0,
+        contract=m.ContractHeld(
+            event.instrument_id, held.quantity_e8, held.cost_e8, held.unpaid_e8, event.long_e8, event.short_e8
+        ),
+    )  # fmt: skip
 
 
 def _changes(entry: m.EntryBooked) -> tuple[m.AssetChange, ...]:
@@ -281,6 +297,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.OrderRejectedByVenue: _ended,
     m.OrderNotRouted: _not_routed,
     m.EntryBooked: _booked,
+    m.SidesClosedOut: _closed_out,
     m.InputParked: _parked,
     m.ParkedDismissed: _dismissed,
     m.DefaultChanged: _defaulted,
@@ -305,7 +322,8 @@ def _accepted(state: State, event: m.OrderAccepted) -> None:
     order, meta = event.order, event.meta
     account = state.account(order.account_id)
     count_message(account, meta.decided_at_us)
-    remember(account, order.order_id, Decision(terms_of(order), meta.event_id, meta.decided_at_us))
+    decision = Decision(terms_of(order), meta.event_id, meta.decided_at_us, position_effect=order.position_effect)
+    remember(account, order.order_id, decision)
     credit.reserve(account, event)
 
 
@@ -313,7 +331,9 @@ def _rejected(state: State, event: m.OrderRejected) -> None:
     order, meta = event.order, event.meta
     account = state.account(order.account_id)
     count_message(account, meta.decided_at_us)
-    decision = Decision(terms_of(order), meta.event_id, meta.decided_at_us, event.reason, event.numbers)
+    decision = Decision(
+        terms_of(order), meta.event_id, meta.decided_at_us, event.reason, event.numbers, order.position_effect
+    )
     remember(account, order.order_id, decision)
     close(account, order.order_id)
 
@@ -346,6 +366,9 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
         account.halted_by = ""
     if (held := event.contract) is not None:
         account.contracts.pop(held.instrument_id, None)
+        account.sides.pop(held.instrument_id, None)
+        if held.long_e8 or held.short_e8:
+            account.sides[held.instrument_id] = held.long_e8, held.short_e8
         if held.quantity_e8 or held.unpaid_e8:
             account.contracts[held.instrument_id] = Held(held.quantity_e8, held.cost_e8, held.unpaid_e8)
 

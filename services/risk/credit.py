@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.risk import sides
 from services.risk.account import Account, Reservation, Withdrawal, close
 from truetape.messages import Fees, Instrument, OrderAccepted, Side
 from truetape.money import ONE_E8, divide
@@ -75,6 +76,7 @@ def reserve(account: Account, accepted: OrderAccepted) -> None:
         reserved_e8=accepted.reserved_e8,
         contract=margin is not None,
         unit_cost_e8=margin.unit_cost_e8 if margin else 0,
+        closes=order.position_effect == sides.CLOSE,
     )
     account.accepted += 1
     account.open_orders += 1

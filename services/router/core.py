@@ -60,6 +60,7 @@ class Order(Struct, array_like=True):
     side: m.Side
     quantity_e8: int
     legs: list[Leg]
+    position_effect: str = ""
 
     def filled_e8(self) -> int:
         """Filled in all, over all legs."""
@@ -190,7 +191,7 @@ def _fill(state: State, given: Input, fill: r.VenueFilled) -> Message | None:
         given.meta(order.order_id), order.order_id, order.account_id, leg.leg, leg.venue, order.instrument_id,
         instrument.base, instrument.quote, order.side, fill.execution_id, fill.venue_order_id, fill.quantity_e8,
         fill.price_e8, fill.quote_amount_e8, cumulative_e8, leaves_e8, fill.fee_asset, fill.fee_e8, fill.liquidity,
-        _status_after_fill(order, leg, leaves_e8), fill.transacted_at_us, fill.source,
+        _status_after_fill(order, leg, leaves_e8), fill.transacted_at_us, fill.source, order.position_effect,
     )  # fmt: skip
 
 
@@ -320,8 +321,9 @@ def _routed(state: State, event: m.OrderRouted) -> None:
     ]  # fmt: skip
     terms = event.order
     state.orders[terms.order_id] = Order(
-        terms.order_id, terms.account_id, terms.instrument_id, terms.side, terms.quantity_e8, legs
-    )
+        terms.order_id, terms.account_id, terms.instrument_id, terms.side, terms.quantity_e8, legs,
+        terms.position_effect,
+    )  # fmt: skip
     for leg in legs:
         state.legs[leg.client_order_id] = terms.order_id
 

@@ -193,7 +193,8 @@ class DatabaseContract:
 
 ORDER_COLUMNS = (
     "order_id", "account_id", "partition", "client_order_id", "instrument_id", "side", "order_type", "time_in_force",
-    "post_only", "quantity_e8", "price_e8", "status", "accepted", "reason", "numbers", "decision_offset",
+    "post_only", "quantity_e8", "price_e8", "position_effect", "status", "accepted", "reason", "numbers",
+    "decision_offset",
     "decision_event_id", "decided_at_us", "limit_price_e8", "reserved_asset", "reserved_e8", "filled_e8",
     "quote_filled_e8", "ended_reason", "updated_at_us",
 )  # fmt: skip

@@ -184,7 +184,7 @@ _FOLDED = frozenset({"status", "filled_e8", "quote_filled_e8", "ended_reason", "
 _NO_DECISION: Row = dict.fromkeys(
     (
         "account_id", "partition", "client_order_id", "instrument_id", "side", "order_type", "time_in_force",
-        "post_only", "quantity_e8", "price_e8", "accepted", "reason", "numbers", "decision_offset",
+        "post_only", "quantity_e8", "price_e8", "position_effect", "accepted", "reason", "numbers", "decision_offset",
         "decision_event_id", "decided_at_us", "limit_price_e8", "reserved_asset", "reserved_e8",
     )
 )  # fmt: skip

@@ -112,6 +112,30 @@ def test_a_busted_trade_leaves_its_side() -> None:
     one.check()
 
 
+def test_a_fill_that_closes_takes_from_the_other_side_and_a_bust_gives_it_back() -> None:
+    one = desk("HEDGING", "FIFO")
+    one.fill("ann", "BUY", 4, 60_000, PERP)
+    one.fill("ann", "SELL", 1, 61_000, PERP)
+    closing = one.fill("ann", "SELL", 3, 62_000, PERP, position_effect="CLOSE")
+    assert cut(one) == (1, -1, 3 * 2_000), "three of the long side at 20 more"
+    assert closing.contract.ids["position_effect"] == "CLOSE"
+    one.fill("ann", "BUY", 1, 60_500, PERP, position_effect="OPEN")
+    assert cut(one)[:2] == (2, -1)
+    one.bust(closing)
+    assert cut(one)[:2] == (5, -1), "the long side is there again"
+    agrees(one)
+    one.check()
+
+
+def test_more_than_the_other_side_holds_opens_what_is_left() -> None:
+    """Risk lets no order close more; a close-out that comes between may still leave less than an order closes."""
+    one = desk("HEDGING", "AVERAGE")
+    one.fill("ann", "BUY", 2, 60_000, PERP)
+    one.fill("ann", "SELL", 3, 60_000, PERP, position_effect="CLOSE")
+    assert cut(one)[:2] == (0, -1)
+    one.check()
+
+
 def test_terms_that_change_hold_for_what_is_opened_next() -> None:
     one = desk("NETTING", "FIFO")
     one.trade("ann", "BUY", 2, 60_000, PERP)

@@ -55,7 +55,7 @@ def test_a_repeated_decision_says_what_the_first_one_said() -> None:
 def test_each_field_that_differs_is_named() -> None:
     changed = replace(
         TERMS, instrument_id="ETH-USDT", side="SELL", order_type="MARKET", time_in_force="IOC", post_only=True,
-        quantity_e8=1, price_e8=None,
+        quantity_e8=1, price_e8=None, position_effect="CLOSE",
     )  # fmt: skip
     assert differences(TERMS, changed) == list(COMPARED)
     assert differences(TERMS, TERMS) == []

@@ -39,6 +39,8 @@ class LedgerRules:
         self.fills: Unanswered[m.OrderFilled] = Unanswered()
         self.transfers: Unanswered[m.TransferApproved] = Unanswered()
         self.entries: Unanswered[m.EntryBooked] = Unanswered()
+        self._closed_out: dict[int, m.SidesClosedOut] = {}
+        """By offset: risk may say how many contracts are left on each side."""
         self._contracts = ContractRules(findings.expect, self.positions, self.balances)
         self._rounds = RoundRules(findings.expect)
         self._parcels = ParcelRules(findings.expect)
@@ -58,6 +60,8 @@ class LedgerRules:
                 self.transfers.add(given.offset, approved)
             case m.EntryBooked() as entry:
                 self._booked(f"{given.part}@{given.offset}", given.offset, entry)
+            case m.SidesClosedOut() as closed_out:
+                self._closed_out[given.offset] = closed_out
             case m.CreditUpdated() as credit:
                 self._credited(f"{given.part}@{given.offset}", credit)
             case m.InputParked() as parked:
@@ -213,6 +217,12 @@ class LedgerRules:
 
     def _credited(self, where: str, credit: m.CreditUpdated) -> None:
         if credit.meta.cause.source != CLEARING_ENTRIES.name:
+            return
+        if (closed := self._closed_out.pop(credit.meta.cause.offset, None)) is not None:
+            right = credit.entry_id == closed.command_id and credit.changes == ()
+            self._expect(
+                right, "closing sides out moves no credit", where, credit.account_id, "nothing", credit.changes
+            )
             return
         entry = self._answer(where, self.entries, credit.meta.cause.offset, "credited")
         wanted: Any = "an entry"

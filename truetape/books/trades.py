@@ -14,7 +14,7 @@ SAFE_E8 = 1 << 60
 FILL_FIELDS = frozenset(
     """
     account_id venue instrument_id base quote side execution_id quantity_e8 price_e8 quote_amount_e8
-    cumulative_quantity_e8 fee_asset fee_e8 liquidity status transacted_at_us source
+    cumulative_quantity_e8 fee_asset fee_e8 liquidity status transacted_at_us source position_effect
     """.split()  # noqa: SIM905
 )
 ENTRY_FIELDS = frozenset(

@@ -174,8 +174,11 @@ def cut(quantity_e8: int, holding: Holding) -> list[int]:
     return [largest_e8] * (whole - 1) + [largest_e8 - lent_e8, rest_e8 + lent_e8]
 
 
-def order(account_id: str, client_order_id: str, holding: Holding, quantity_e8: int) -> OrderTerms:
-    """Close so much of a holding at its limit price, immediately or not at all."""
+def order(
+    account_id: str, client_order_id: str, holding: Holding, quantity_e8: int, position_effect: str = ""
+) -> OrderTerms:
+    """Close so much of a holding at its limit price, immediately or not at all. An account that keeps long and short
+    side by side needs the effect CLOSE: without it the other side would grow."""
     return OrderTerms(
         order_id=ids.order_id(account_id, client_order_id),
         account_id=account_id,
@@ -187,4 +190,5 @@ def order(account_id: str, client_order_id: str, holding: Holding, quantity_e8: 
         post_only=False,
         quantity_e8=quantity_e8,
         price_e8=holding.limit_price_e8,
+        position_effect=position_effect,
     )

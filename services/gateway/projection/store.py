@@ -40,7 +40,8 @@ def _known(table: str, names: str) -> str:
 
 _DECIDED: Final = (
     "account_id partition client_order_id instrument_id side order_type time_in_force post_only quantity_e8 price_e8 "
-    "accepted reason numbers decision_offset decision_event_id decided_at_us limit_price_e8 reserved_asset reserved_e8"
+    "position_effect accepted reason numbers decision_offset decision_event_id decided_at_us limit_price_e8 "
+    "reserved_asset reserved_e8"
 )
 _MARK: Final = "price_e8 bid_e8 ask_e8 venue book_sequence observed_at_us age_us marked_at_us epoch sequence"
 _POSITION: Final = "quantity_e8 cost_e8 realised_e8 settled_e8 updated_at_us"

@@ -204,7 +204,12 @@ COMMENT ON TABLE view.bilateral IS 'Trades of two that the clearing house does n
 CREATE INDEX events_of_compression ON view.events (at_us) WHERE type = 'CompressionChanged';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL)
+_EFFECTS: Final = """
+ALTER TABLE view.orders ADD COLUMN position_effect text;
+COMMENT ON COLUMN view.orders.position_effect IS 'OPEN or CLOSE; empty where the order did not say';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS)
 """Applied once each, in this order; a released one is never edited."""
 
 
