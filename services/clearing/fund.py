@@ -20,7 +20,7 @@ from truetape.messages import (
     Line,
     MoveFund,
 )
-from truetape.money import fits
+from truetape.money import fits, from_e8
 from truetape.service import Input
 
 OUTSIDE: Final = ("bank:", "custody:")
@@ -74,12 +74,12 @@ def _not_free(state: State, command: MoveFund, holder: str) -> Iterator[Wrong]:
     have_e8 = state.balances.get(_ACCOUNTS[command.purpose](command.account_id), {}).get(command.asset, 0)
     if command.purpose == "ASSESSMENT":
         if not 0 < command.amount_e8 <= -have_e8:
-            yield "NUMBERS_WRONG", f"{-have_e8}e-8 is owed: pay at most that"
+            yield "NUMBERS_WRONG", f"{from_e8(-have_e8)} {command.asset} is owed: pay at most that"
         return
     if command.amount_e8 > 0:
         return
     if have_e8 + command.amount_e8 < 0:
-        yield "INSUFFICIENT_FUNDS", f"the share is {have_e8}e-8"
+        yield "INSUFFICIENT_FUNDS", f"the share is {from_e8(have_e8)} {command.asset}"
     if round_id := state.rounds.holding(holder):
         yield "STATE_WRONG", f"round {round_id} holds it: see `truetape rounds`"
     if holder and in_default(state, holder):

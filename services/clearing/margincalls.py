@@ -24,6 +24,7 @@ from truetape.messages import (
     MarginCallChanged,
     ReviewMargin,
 )
+from truetape.money import from_e8
 from truetape.service import Input
 from truetape.transitions import CLOCK, HOUSE, NotLegal
 
@@ -66,7 +67,8 @@ def make(state: State, given: Input, asked: ReviewMargin, found: AssetMargin) ->
     action, amount_e8 = wanted(state, asked.account_id, found, terms, given.at_us)
     if action != "CALL":
         return None
-    reason = f"equity {found.equity_e8}e-8 against an initial need of {found.initial_e8}e-8, {found.worst} deciding"
+    equity, need = from_e8(found.equity_e8), from_e8(found.initial_e8)
+    reason = f"equity {equity} {found.asset} against an initial need of {need}, {found.worst} deciding"
     call = calls.called(asked.account_id, found.asset, amount_e8, given.at_us, terms.notice_us, terms.grace_us, reason)
     return _changed(given, call, "call", found=found)
 

@@ -21,6 +21,7 @@ from truetape.messages import (
     EntryBooked,
     SidesClosedOut,
 )
+from truetape.money import from_e8
 from truetape.service import Input
 
 DEFAULT: Final = AccountTerms("NETTING", "AVERAGE")
@@ -76,7 +77,7 @@ def close_out(state: State, given: Input, command: CloseOut) -> SidesClosedOut |
         return no("ACCOUNT_HALTED", f"see `truetape parked --account {command.account_id}`")
     most_e8 = cuts.closable(cut) if cut is not None else 0
     if cut is None or not 0 < command.quantity_e8 <= most_e8:
-        return no("NUMBERS_WRONG", f"the account has {most_e8}e-8 contracts on both sides: close at most so many")
+        return no("NUMBERS_WRONG", f"the account has {from_e8(most_e8)} contracts on both sides: close at most so many")
     after = cuts.copied(cut)
     realised_e8 = cuts.close_out(after, command.quantity_e8)
     return SidesClosedOut(

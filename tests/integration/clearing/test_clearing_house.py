@@ -1,39 +1,33 @@
 """Defaults, the clearing fund, auctions, hedging accounts, legs, margin and all reports on real servers, each by the
 Python client and by the command line: what is booked, what the views say, that all sums are zero and audits equal."""
 
-import csv
-import io
 import json
-import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-import structlog
 
-from tests.integration.gateway.desk import UNITS, Desk, Writer, await_true
-from tests.unit.contract_desk import E8, HOUR_US, future, instrument, terms
-from truetape import cli, ids
-from truetape import messages as m
-from truetape.client import Client, Refused
-from truetape.dev import Stack, free_base
-from truetape.log import KafkaLog
-from truetape.operator import BY, Operator
-from truetape.settings import settings
-from truetape.topics import MARKET_MARKS, PARTITIONS
+from tests.integration.clearing.house import (
+    DATED,
+    FUTURE,
+    LONG_US,
+    PERP,
+    RISKY,
+    SECONDS,
+    House,
+    Trader,
+    refused,
+    table,
+    today,
+)
+from tests.integration.gateway.desk import await_true
+from tests.unit.contract_desk import instrument, terms
+from truetape.client import Refused
 
 pytestmark = pytest.mark.timeout(300)
-PERP, FUTURE, RISKY = "BTC-USDT-PERP", "BTC-USDT-FUT", "BTC-USDT-PM"
-LONG_US = 24 * HOUR_US
-PERPETUAL = terms(mark_max_age_us=LONG_US)
-DATED = future(mark_max_age_us=LONG_US, expires_at_us=2_000_000_000_000_000)
 CLASS = {
     "name": "pm", "model": "portfolio_v2", "version": 1,
     "parameters": {"vol": {"up": 0.6, "down": 0.3, "floor_up": 0.45}},
@@ -41,139 +35,6 @@ CLASS = {
 COLLATERAL = {
     "asset": "BTC", "counts_for": "USDT", "version": 1, "index": "BTC-USDT", "haircut": "0.1", "cancels_risk": True,
 }  # fmt: skip
-SECONDS = 90.0
-"""How long anything may take on a busy machine."""
-
-
-@dataclass
-class Trader:
-    """An account with its client."""
-
-    name: str
-    client: Client
-
-    def held(self, instrument_id: str) -> str:
-        """Signed contracts."""
-        return {one.instrument_id: one.quantity for one in self.client.positions()}.get(instrument_id, "0")
-
-    def cash(self) -> str:
-        """USDT, cleared."""
-        return {one.asset: one.balance for one in self.client.balances()}.get("USDT", "0")
-
-
-class House(Desk):
-    """The desk with contracts, their marks, and an administrator."""
-
-    marks: Writer
-    admin: Client
-    clients: list[Client]
-
-    def open(self) -> None:
-        """Contracts and marks."""
-        self.prepare()
-        self.marks = Writer(self.log, MARKET_MARKS, 0)
-        self.clients = []
-        self.admin = self.client(self.key("", "admin"))
-        for name, of in ((PERP, PERPETUAL), (FUTURE, DATED)):
-            self.define(instrument(name, of))
-        for name in ("BTC-USDT", PERP, FUTURE, RISKY):
-            self.mark(name, 60_000)
-
-    def close(self) -> None:
-        """Close the clients too, and end at once what would take its time to end in order."""
-        for client in self.clients:
-            client.close()
-        super().close()
-        for unit in ("projection", "gateway", "clearing", "risk", "kafka"):
-            self.stack.kill(unit)
-
-    def client(self, key: str) -> Client:
-        """The typed client."""
-        self.clients.append(super().client(key))
-        return self.clients[-1]
-
-    def define(self, one: m.Instrument) -> None:
-        """Define or change a contract."""
-        self.operator.ask(m.SetInstrument(ids.random_id(), BY, one))
-
-    def mark(self, name: str, price: int) -> None:
-        """A mark by hand, that lasts."""
-        self.marks.write(
-            lambda meta: m.MarkPublished(
-                meta, name, price * E8, price * E8, price * E8, "alpha", 1, meta.decided_at_us, 0
-            ),
-            m.Cause("books", 0, -1, f"{name}-{price}"),
-        )
-
-    def trader(self, amount: str = "", apart: str = "") -> Trader:  # type: ignore[override]
-        """A new account with so much USDT, in another partition than that of an account."""
-        name = self.account(funded=False)
-        while apart and ids.partition_of(name, PARTITIONS) == ids.partition_of(apart, PARTITIONS):
-            name = self.account(funded=False)
-        if amount:
-            self.admin.deposit(name, "USDT", amount, "venue:alpha", f"{name}-1")
-        return Trader(name, self.client(self.key(name)))
-
-    def trade(self, buyer: Trader, seller: Trader, name: str, quantity: str, price: str = "60000") -> None:
-        """A trade of two, novated and booked on both sides."""
-        reference, before = ids.random_id(), (buyer.held(name), seller.held(name))
-        terms_of = (name, quantity, price, "2026-11-26")
-        buyer.client.tell_trade(reference, seller.name, "BUY", *terms_of)
-        told = seller.client.tell_trade(reference, buyer.name, "SELL", *terms_of)
-        assert told.state == "AFFIRMED", told
-        await_true(lambda: buyer.held(name) != before[0] and seller.held(name) != before[1], SECONDS)
-
-    def accounts_shown(self) -> list[dict[str, Any]]:
-        """All accounts as the house sees them."""
-        found: list[dict[str, Any]] = self.admin.administer("GET", "/v1/admin/accounts")["accounts"]
-        return found
-
-    def say(self, *arguments: str) -> str:
-        """What the command line prints, here in this process: against the real servers all the same."""
-        out = io.StringIO()
-        with redirect_stdout(out):
-            code = cli.build()(args=list(arguments), prog_name="truetape", standalone_mode=False)
-        assert not code, (arguments, out.getvalue())
-        return out.getvalue()
-
-    def told(self, *arguments: str) -> Any:
-        """The same as JSON."""
-        return json.loads(self.say(*arguments))
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    stack = Stack(tmp_path_factory.mktemp("clearing") / "home", free_base(), only=UNITS)
-    found, patch = None, pytest.MonkeyPatch()
-    try:
-        stack.up()
-        environment = stack.environment()
-        for name, value in (environment | {"COLUMNS": "240"}).items():
-            patch.setenv(name, value)
-        settings.cache_clear()
-        quiet = structlog.make_filtering_bound_logger(logging.ERROR)
-        structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-        log = KafkaLog(environment["TRUETAPE_KAFKA"])
-        found = House(stack, Operator(log), KafkaLog(environment["TRUETAPE_KAFKA"]))
-        found.open()
-        yield found
-    finally:
-        if found is not None:
-            found.close()
-        patch.undo()
-        settings.cache_clear()
-        structlog.reset_defaults()
-        stack.erase()
-
-
-def table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
-
-
-def refused(ask: Callable[[], Any]) -> tuple[str, str]:
-    with pytest.raises(Refused) as found:
-        ask()
-    return found.value.code, str(found.value.problem.get("reason", ""))
 
 
 # -- default -----------------------------------------------------------------------------------------------------------
@@ -184,7 +45,8 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     pay_the_fund(house, broke, bob, cat)
     house.trade(broke, winner, FUTURE, "10")
     house.define(instrument(FUTURE, DATED, tradable=False))
-    house.admin.publish_fact("DELISTING", FUTURE, "40000")
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    await_true(lambda: delisted(house, at), SECONDS)
     await_true(lambda: broke.cash() == "-1000" and winner.cash() == "11000", SECONDS)
 
     declared = house.admin.declare_default(broke.name, "USDT", "it cannot pay")
@@ -206,6 +68,19 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     assessments_are_paid(house, bob, cat)
     money_comes_back(house, broke, stands)
     is_shown(house, declared.default_id, broke.name, bob)
+    assert "is declared" in house.say("default", "declare", cat.name, "--reason", "by mistake")
+    await_true(
+        lambda: [one.state for one in house.admin.defaults() if one.account_id == cat.name] == ["ENDED"], SECONDS
+    )
+
+
+def delisted(house: House, at: str) -> bool:
+    """Whether every partition has taken it; one that has not read yet that trading is over refuses it until then."""
+    try:
+        return house.admin.publish_fact("DELISTING", FUTURE, "40000", effective_at=at).taken >= 0
+    except Refused as refused:
+        assert refused.problem["reason"] == "STATE_WRONG", refused
+        return False
 
 
 def pay_the_fund(house: House, broke: Trader, bob: Trader, cat: Trader) -> None:
@@ -313,10 +188,6 @@ def test_an_account_is_auctioned_to_bidders_of_other_partitions(house: House) ->
     ]  # fmt: skip
     sold, bought = (one.client.statement(today()) for one in (ann, bea))
     assert {line.purpose for line in sold.lines} & {line.purpose for line in bought.lines} >= {"auction"}
-
-
-def today() -> str:
-    return str(datetime.now(UTC).date())
 
 
 # -- hedging accounts --------------------------------------------------------------------------------------------------
@@ -476,7 +347,7 @@ def test_a_call_is_listed_as_json_and_csv(house: House) -> None:
     house.mark(PERP, 60_000)
 
 
-# -- reports, and the books at the end ---------------------------------------------------------------------------------
+# -- reports -----------------------------------------------------------------------------------------------------------
 
 
 def test_reports_say_the_same_by_api_and_command(house: House) -> None:
@@ -499,19 +370,3 @@ def test_reports_say_the_same_by_api_and_command(house: House) -> None:
     assert sum(Decimal(one.share) for one in sized.members) == Decimal(sized.size)
     assert refused(lambda: house.admin.drill_default(asset="EUR"))[0] == "drill_refused"
     assert refused(lambda: house.admin.drill_default(shock="much"))[0] == "invalid_field"
-
-
-def test_all_sums_are_zero_and_the_audit_finds_nothing(house: House) -> None:
-    with psycopg.connect(house.environment["TRUETAPE_POSTGRES"], autocommit=True) as views:
-        off = views.execute(
-            "SELECT partition, asset, sum(amount_e8) FROM view.balances GROUP BY 1, 2 HAVING sum(amount_e8) <> 0"
-        ).fetchall()
-        flat = views.execute(
-            "SELECT instrument_id, sum(quantity_e8) FROM view.positions WHERE account_id <> '' "
-            "AND instrument_id LIKE 'BTC-USDT-%%' GROUP BY 1 HAVING sum(quantity_e8) <> 0",
-            (),
-        ).fetchall()
-    assert (off, flat) == ([], [])
-    assert house.told("parked", "--json") == []
-    found = house.told("audit", "--json")
-    assert found["equal"] is True and found["differences"] == [], found

@@ -1,0 +1,40 @@
+"""One running clearing house for this folder."""
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.integration.clearing.house import UNITS, House, with_maker
+from truetape.dev import Stack, free_base
+from truetape.log import KafkaLog
+from truetape.operator import Operator
+from truetape.settings import settings
+
+
+@pytest.fixture(scope="package")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    stack = Stack(tmp_path_factory.mktemp("clearing") / "home", free_base(), only=UNITS)
+    with_maker(stack)
+    found, patch = None, pytest.MonkeyPatch()
+    try:
+        stack.up()
+        environment = stack.environment()
+        for name, value in (environment | {"COLUMNS": "240"}).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        quiet = structlog.make_filtering_bound_logger(logging.ERROR)
+        structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+        log = KafkaLog(environment["TRUETAPE_KAFKA"])
+        found = House(stack, Operator(log), KafkaLog(environment["TRUETAPE_KAFKA"]))
+        found.open()
+        yield found
+    finally:
+        if found is not None:
+            found.close()
+        patch.undo()
+        settings.cache_clear()
+        structlog.reset_defaults()
+        stack.erase()
