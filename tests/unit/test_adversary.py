@@ -8,9 +8,13 @@ from msgspec.structs import replace
 
 from services.clearing.state import Account
 from services.clearing.watch import HandedOver, Liquidation
-from tests.unit.contract_desk import E8, HOUR_US, START_US, Desk, instrument, terms
+from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
+from tests.unit.desk import some_meta, transfer
+from tests.unit.desk import terms as orders
 from tests.unit.test_liquidation_properties import BTC, KNOWN, Room, opened
+from tests.unit.test_risk_contracts import Pair
 from truetape import messages as m
+from truetape.liquidation import KEY
 from truetape.money import to_e8
 
 COIN = "DOGE-USD-PERP"
@@ -162,3 +166,100 @@ def test_a_partition_that_always_has_an_account_to_margin_still_ends_its_auction
         room.tick()
     assert {"DOUBT", "TRUST"} <= set(listed(room, "ann"))
     assert room.state.defaults["bob"].state == "ENDED", "it has nothing, and waits for nobody"
+
+
+# -- the end of a contract ---------------------------------------------------------------------------------------------
+
+FUT, CALL = "BTC-USDT-20231115", "BTC-USDT-20231115-60000-C"
+
+
+@pytest.mark.parametrize(
+    ("price", "fee"),
+    [
+        ("60010",          "1.25"),         # 0.03 % of the notional would be 18: at most an eighth of the payoff of 10
+        ("70000",          "21"),
+        ("70000.00000001", "21.00000001"),  # rounded up
+        ("59999",          "0"),            # out of the money nothing is paid, and nothing charged
+    ],
+)  # fmt: skip
+def test_the_settlement_fee_of_an_option_is_bounded_by_what_it_pays(price: str, fee: str) -> None:
+    desk = Desk(instrument(CALL, option("CALL", 60_000, settlement_fee_rate_e8=30_000)))
+    desk.pair("ann", "bob", 1, 1_000, CALL)
+    desk.now_us = EXPIRY_US
+    before = desk.cash("client:ann")
+    desk.fact("EXPIRY", CALL, to_e8(price), effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
+    assert desk.cash("client:ann") - before == max(to_e8(price) - 60_000 * E8, 0) - to_e8(fee)
+    assert desk.cash("house:fees") == 2 * to_e8(fee)
+    desk.check()
+
+
+@pytest.mark.parametrize(("usdt_e8", "btc_e8"), [(600 * E8, E8 // 100), (600 * E8 - 1, E8 // 100 - 1)])
+def test_who_has_just_what_he_must_deliver_delivers(usdt_e8: int, btc_e8: int) -> None:
+    desk = Desk(instrument(FUT, future(delivery="PHYSICAL")))
+    for who, asset, amount_e8 in (("ann", "USDT", usdt_e8), ("bob", "BTC", btc_e8)):
+        moved = m.TransferTerms(f"in-{who}", who, asset, amount_e8, "bank:settlement", "x")
+        desk.approve(m.TransferApproved(some_meta(), moved))
+    desk.pair("ann", "bob", 1, 60_000, FUT)
+    desk.now_us = EXPIRY_US
+    ends = desk.fact("EXPIRY", FUT, PRICE_E8, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
+    wanted = "DELIVERY" if btc_e8 == E8 // 100 else "EXPIRY"
+    assert [one.contract.event for one in ends[1:]] == [wanted] * 2
+    desk.check()
+
+
+# -- who owes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_deposit_that_is_reversed_after_it_was_withdrawn_is_owed_and_stays_on_the_books() -> None:
+    pair = Pair(instrument(BTC, terms()), deposit=100)
+    taken = m.RequestTransfer(transfer("-60", reference="2"), "key", START_US)
+    pair.risk.give(pair.clearing.approve(pair.risk.give(taken)))
+    deposit = pair.clearing.events[0]
+    pair.risk.give(pair.clearing.bust(deposit))
+    assert pair.clearing.cash("client:ann") == pair.risk.state.accounts["ann"].balances["USDT"] == -60 * E8
+    assert pair.order("BUY", 1, "60000").reason == "INSUFFICIENT_FUNDS"
+    again = m.RequestTransfer(transfer("-1", reference="3"), "key", START_US)
+    assert pair.risk.give(again).reason == "INSUFFICIENT_FUNDS"
+    assert pair.clearing.bust(deposit).reason == "ENTRY_CORRECTED", "once"
+    pair.clearing.check()
+
+
+def test_no_key_passes_the_checks_but_a_liquidations_that_only_reduces() -> None:
+    """Whoever is not being liquidated is checked as everybody is, whoever asks."""
+    pair = Pair(instrument(BTC, terms()), deposit=70)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    for number, side in enumerate(("BUY", "SELL")):
+        order = orders("SELL" if side == "SELL" else "BUY", "1", "60000", f"x{number}", instrument_id=BTC)
+        assert pair.risk.give(m.SubmitOrder(order, KEY, START_US)).reason == "TRADING_REDUCING"
+    pair.risk.give(liquidation_of("ann"))
+    for side, quantity, passes in (("BUY", "1", False), ("SELL", "2", False), ("SELL", "1", True)):
+        order = orders("SELL" if side == "SELL" else "BUY", quantity, "60000", f"y{side}{quantity}", instrument_id=BTC)
+        assert isinstance(pair.risk.give(m.SubmitOrder(order, KEY, START_US)), m.OrderAccepted) is passes
+
+
+def liquidation_of(account_id: str) -> m.LiquidationChanged:
+    """The record by which clearing begins one."""
+    return m.LiquidationChanged(
+        meta=some_meta(), account_id=account_id, liquidation_id="L1", asset="USDT", state="CANCELLING", step=0,
+        attempt=0, order=None, bankruptcy_price_e8=0, excess_e8=0, planned_e8=0, detail="", seen=None,
+    )  # fmt: skip
+
+
+def test_an_order_that_sold_something_begins_the_ladder_again_and_four_that_did_not_end_it() -> None:
+    room = Room()
+    opened(room, {BTC: 20}, (-5, 0, 0), 60)
+    attempts, sold = list[int](), list[int]()
+    for _ in range(30):
+        room.tick()
+        running = room.state.watch.liquidations.get("ann")
+        if running is None or room.state.deleveragings.running:
+            break
+        if running.state == "SELLING" and running.order is not None:
+            attempts.append(running.attempt)
+            if len(attempts) == 2:
+                sold.append(E8)
+                room.fill(running.order, E8, running.order.price_e8 or 0)
+        if running.state != "WAITING":
+            room.quiet(running.liquidation_id)
+    assert attempts == [0, 1, 0, 1, 2, 3]
+    assert sold == [E8]
