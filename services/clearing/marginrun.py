@@ -113,6 +113,8 @@ def review(state: State, given: Input, asked: ReviewMargin) -> Message:
     if decided is not None:
         return decided
     detail = found if isinstance(found, str) else "there is nothing to do any more"
+    if asked.action == "DEFAULT":
+        detail = f"another default of the account is not over: nobody bears yet what it owes in {asked.asset}"
     return MarginReviewed(given.meta(asked.run_id), asked.account_id, asked.asset, asked.action, detail)
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.clearing.state import Account
-from services.clearing.watch import HandedOver, Liquidation
+from services.clearing.watch import HandedOver, Liquidation, ask
 from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.desk import some_meta, transfer
 from tests.unit.desk import terms as orders
@@ -263,3 +263,14 @@ def test_an_order_that_sold_something_begins_the_ladder_again_and_four_that_did_
             room.quiet(running.liquidation_id)
     assert attempts == [0, 1, 0, 1, 2, 3]
     assert sold == [E8]
+
+
+def test_a_loss_in_another_asset_while_a_default_is_open_is_said() -> None:
+    room = Room()
+    room.state.accounts["ann"] = Account()
+    room.give(m.DeclareDefault("d", "ann", "USDT", "did not pay", "desk"), "clearing.commands")
+    room.state.defaults["ann"] = replace(room.state.defaults["ann"], state="COVERED")
+    ask(room.state.watch, "1.1", "ann", "BTC", "DEFAULT", "liquidation L2: something is missing")
+    room.tick()
+    [said] = [event for event in room.events if isinstance(event, m.MarginReviewed)]
+    assert "another default" in said.detail and "BTC" in said.detail
