@@ -46,6 +46,12 @@ class StatementSides(Struct, frozen=True):
     """Negative."""
 
 
+class Sides(Struct, frozen=True):
+    """Sides of contracts."""
+
+    sides: list[StatementSides]
+
+
 class Statement(Struct, frozen=True):
     """An account's day: every line that was booked in it (UTC)."""
 

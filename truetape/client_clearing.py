@@ -7,7 +7,7 @@ import msgspec
 
 from truetape.api_default import Default, DefaultHistory, Drill, FundMoved, FundShares, FundSize, MemberFund, Round
 from truetape.api_margin import Auction, Liquidation, MarginCall
-from truetape.api_reports import ClosedOut, Interest, Margin, Statement
+from truetape.api_reports import ClosedOut, Interest, Margin, Statement, StatementSides
 from truetape.connection import Connection, given
 
 LISTED: int = 500
@@ -54,6 +54,10 @@ class ClearingClient(Connection):
     def all_liquidations(self) -> Iterator[Liquidation]:
         """Liquidations of all accounts (scope admin)."""
         return self._pages("/v1/admin/liquidations", "liquidations", Liquidation, {}, LISTED)
+
+    def sides(self) -> list[StatementSides]:
+        """Long and short side of each contract that is open under terms of the account's own."""
+        return self._list("/v1/sides", "sides", StatementSides)
 
     def close_out(self, instrument_id: str, quantity: str) -> ClosedOut:
         """Close long contracts of a hedging account against its short ones."""

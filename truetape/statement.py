@@ -176,13 +176,15 @@ def plain(statement: Statement) -> dict[str, object]:
             for total in statement.totals
         ],
         "lines": [dict(zip(COLUMNS, cells(row), strict=True)) for row in statement.rows],
-        "sides": [
-            {
-                "instrument_id": one.instrument_id, "positions": one.positions, "costs": one.costs,
-                "long": from_e8(one.long_e8), "short": from_e8(one.short_e8),
-            }
-            for one in statement.sides
-        ],
+        "sides": [shown(one) for one in statement.sides],
+    }  # fmt: skip
+
+
+def shown(one: Sides) -> dict[str, str]:
+    """As JSON: decimals are strings."""
+    return {
+        "instrument_id": one.instrument_id, "positions": one.positions, "costs": one.costs,
+        "long": from_e8(one.long_e8), "short": from_e8(one.short_e8),
     }  # fmt: skip
 
 

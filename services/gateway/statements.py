@@ -11,7 +11,7 @@ from services.gateway import requests as r
 from services.gateway.administration import known_account
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, reply, sheet_reply
+from services.gateway.routing import Call, Routes, reply, rows_reply, sheet_reply
 from truetape import api_reports as a
 from truetape import interest, statement
 from truetape.errors import SetupError
@@ -19,6 +19,7 @@ from truetape.statement import Booked, Sides
 
 routes = Routes("reports")
 LINES_MAX: Final = 50_000
+NEVER: Final = 2**63 - 1
 HELD_MAX: Final = 1_000_000
 _VIEWS: Final = ("view_behind", "view_unavailable", "report_too_large")
 
@@ -96,13 +97,31 @@ async def _statement(call: Call, account_id: str) -> Response:
     lines = await reads.rows(LINES, *whose, start_us, end_us, LINES_MAX + 1)
     _bound(len(lines), LINES_MAX, "lines; `truetape statement` has no such bound")
     opening = {row["asset"]: int(row["amount_e8"]) for row in before}
-    cut = [Sides(**row) for row in await reads.rows(SIDES, account_id, end_us, end_us)]
-    sides = [one for one in cut if one.long_e8 or one.short_e8]
+    sides = await _sides(call, account_id, end_us)
     found = statement.build(account_id, day, opening, (Booked(**row) for row in lines), sides)
     netted = await reads.rows(INSTRUCTIONS, account_id, day)
     shown = msgspec.convert(statement.plain(found), a.Statement)
     instructions = [otcview.instruction(row) for row in netted]
     return _as(form, statement.as_csv(found), replace(shown, instructions=instructions))
+
+
+@routes.add("GET", "/v1/sides", "read", query=r.ReportQuery, answers={200: a.Sides}, problems=_VIEWS[:2], waits=True)
+async def list_sides(call: Call) -> Response:
+    """Long and short side of each contract that is open under terms of the account's own, such as HEDGING.
+
+    `form=csv` gives a table instead.
+    """
+    form = call.query(r.ReportQuery).form
+    await call.see_answers()
+    shown = [
+        msgspec.convert(one, a.StatementSides) for one in map(statement.shown, await _sides(call, call.account_id))
+    ]
+    return rows_reply(form, a.StatementSides, shown, a.Sides(shown))
+
+
+async def _sides(call: Call, account_id: str, before_us: int = NEVER) -> list[Sides]:
+    cut = [Sides(**row) for row in await call.gateway.reads.rows(SIDES, account_id, before_us, before_us)]
+    return [one for one in cut if one.long_e8 or one.short_e8]
 
 
 @routes.add("GET", "/v1/admin/interest", "admin", query=r.ReportQuery, answers={200: a.Interests}, problems=_VIEWS)

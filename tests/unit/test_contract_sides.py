@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.contract_desk import E8, EXPIRY_US, Desk, future, instrument, option, terms
-from truetape import cuts
+from truetape import cuts, statement
 from truetape import messages as m
 
 PERP, FUT, CALL = "BTC-USDT-PERP", "BTC-USDT-20231115", "BTC-USDT-20231115-60000-C"
@@ -58,6 +58,11 @@ def test_a_position_is_cut_by_the_accounts_terms(
     one.check()
 
 
+def from_entries(one: Desk, day: str) -> statement.Statement:
+    entries = [event for event in one.events if isinstance(event, m.EntryBooked) and event.account_id == "ann"]
+    return statement.from_entries("ann", day, entries)
+
+
 @pytest.mark.parametrize(
     ("costs", "contracts", "realised"),
     [("AVERAGE", 3, 4_500), ("FIFO", 3, 5_000), ("FIFO", 1, 2_000), ("AVERAGE", 1, 1_500)],
@@ -72,6 +77,12 @@ def test_one_side_is_closed_against_the_other_and_no_money_moves(costs: str, con
         realised * E8 // 100, (4 - contracts) * E8, (contracts - 3) * E8
     )  # fmt: skip
     assert one.state.balances["client:ann"] == before
+    day = statement.moment(one.now_us)[:10]
+    found = statement.from_events("ann", day, one.events)
+    shown = [(side.long_e8, side.short_e8, side.costs) for side in found.sides]
+    assert shown == ([(done.long_e8, done.short_e8, costs)] if done.long_e8 or done.short_e8 else [])
+    assert statement.plain(found)["lines"] == statement.plain(from_entries(one, day))["lines"]
+    assert statement.from_events("bob", day, one.events).sides == ()
     assert close_out(one, contracts).reason == "COMMAND_REPEATED"
     assert close_out(one, 4, command_id="x-2").reason == "NUMBERS_WRONG"
     assert one.command(m.CloseOut("x-3", "bob", PERP, E8, "op")).reason == "NUMBERS_WRONG"

@@ -217,6 +217,8 @@ def test_a_hedging_account_sees_its_sides_on_its_statement(house: House) -> None
         f"/v1/statements/{today()}"
     )
     assert "3" in house.say("statement", hedger.name, "--day", today())
+    assert hedger.client.sides() == hedger.client.statement(today()).sides
+    assert table(hedger.client.sheet("/v1/sides"))[0]["long"] == "3"
     assert house.admin.statement_of(hedger.name, today()) == hedger.client.statement(today())
     [shown] = [one for one in house.accounts_shown() if one["account_id"] == hedger.name]
     assert shown["terms"] == {"positions": "HEDGING", "costs": "FIFO"}
@@ -362,6 +364,10 @@ def test_reports_say_the_same_by_api_and_command(house: House) -> None:
     for (path, wanted), command in pairs.items():
         by_api, by_command = house.admin.sheet(path, **dict(wanted)), house.say(*command, "--format", "csv")
         assert table(by_api) == table(by_command) != [], path
+    client, kind = house.admin, dict[str, Any]
+    for path, name in (("/v1/admin/auctions", "auctions"), ("/v1/admin/defaults", "defaults")):
+        one_by_one, whole = (list(client._pages(path, name, kind, {}, limit)) for limit in (1, 500))
+        assert one_by_one == whole and len(whole) == 2, path
     drilled = json.loads(house.admin._with_retries("GET", "/v1/admin/drills/default?shock=-0.4", {}).content)
     assert drilled == house.told("drill", "default", "--shock=-0.4", "--format", "json")
     sized = house.admin.fund_size(shock="-0.4")

@@ -1,0 +1,112 @@
+"""What the gateway makes of rows about rounds and the clearing fund, and what its client sends about them."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.gateway import funds, rounds
+from services.gateway.default_requests import DrillQuery, ListQuery
+from services.gateway.newest import newest
+from services.gateway.parsing import parse_query
+from services.gateway.problems import Problem
+from tests.unit.test_client import Wire, answer, problem
+from truetape import api_default as a
+from truetape.client import Refused
+from truetape.money import to_e8
+from truetape.sheets import table
+from truetape.topics import PARTITIONS
+
+EVERYBODY = list(range(PARTITIONS))
+
+
+def row(kind: str, name: str, home: str = "house:default", **more: Any) -> dict[str, Any]:
+    known = {"type": kind, "round_id": name, "home_id": home, "kind": "WATERFALL", "asset": "USDT"}
+    return known | {"at_us": 1_700_000_000_000_000, "partition": None, "detail": ""} | more
+
+
+def test_a_round_waits_for_its_turn_then_for_answers_then_for_bookings() -> None:
+    records = [row("RoundOpened", "one"), row("RoundOpened", "two"), row("RoundOpened", "else", "house:clearing")]
+    found = rounds.folded(records)
+    assert {name: one.phase for name, one in found.items()} == {
+        "one": "GATHERING", "two": "WAITING", "else": "GATHERING",
+    }  # fmt: skip
+    assert (found["one"].waiting, found["two"].waiting) == (EVERYBODY, [])
+    records += [row("RoundGathered", "one", partition=partition) for partition in EVERYBODY[1:]]
+    assert rounds.folded(records)["one"].waiting == [0]
+    records += [row("RoundGathered", "one", partition=0), row("RoundDecided", "one", detail="NothingToDo: why")]
+    decided = rounds.folded(records)["one"]
+    assert (decided.phase, decided.waiting, decided.detail) == ("DECIDED", EVERYBODY, "NothingToDo: why")
+    records += [row("RoundConfirmed", "one", partition=partition) for partition in EVERYBODY]
+    after = rounds.folded(records)
+    assert (after["one"].phase, after["one"].waiting, after["two"].phase) == ("BOOKED", [], "GATHERING")
+
+
+def test_a_share_and_what_is_owed_stand_in_one_row() -> None:
+    balances = [("fund:acme", "3"), ("assessment:acme", "-2"), ("house:capital", "5"), ("assessment:globex", "-1")]
+    rows = [{"account": name, "asset": "USDT", "amount_e8": to_e8(text)} for name, text in balances]
+    assert [msgspec.structs.astuple(one) for one in funds._shares(rows)] == [
+        ("acme", "USDT", "3", "2"), ("globex", "USDT", "0", "1"), ("house:capital", "USDT", "5", "0"),
+    ]  # fmt: skip
+
+
+def test_what_is_within_a_field_is_one_cell_and_no_formula() -> None:
+    steps = [a.DefaultStep("OTHERS_FUND", "acme", "3"), a.DefaultStep("ASSESSMENTS", "globex", "1")]
+    one = a.Default("d", "=acme", "USDT", "COVERED", "0", "4", "0", "0", steps, "", "op", "+1", "t")
+    heading, line = table(a.Default, [one]).splitlines()
+    assert heading.startswith("default_id,account_id,asset,state")
+    assert line == "d,'=acme,USDT,COVERED,0,4,0,0,OTHERS_FUND/acme/3 ASSESSMENTS/globex/1,,op,'+1,t"
+
+
+@pytest.mark.parametrize("cursor", ["1", "1.2", "1.2.3.4", "1.2.3\n", "a.b.c", "-1.0.0", "1.99999.3"])
+def test_a_page_begins_at_a_place_alone(cursor: str) -> None:
+    with pytest.raises(Problem):
+        parse_query([("cursor", cursor)], ListQuery)
+    assert parse_query([("cursor", "1700000000000000.7.41")], ListQuery).cursor == "1700000000000000.7.41"
+
+
+def test_bad_queries_are_named() -> None:
+    for name, value in (("limit", "0"), ("limit", "501"), ("form", "pdf"), ("colour", "red")):
+        with pytest.raises(Problem) as found:
+            parse_query([(name, value)], ListQuery)
+        assert found.value.members["field"] == name
+    with pytest.raises(Problem):
+        funds._setting(parse_query([("shock", "-0.2,much")], DrillQuery))
+    assert funds._setting(parse_query([("shock", "-0.2,0.1")], DrillQuery)).shocks_e8 == (-20_000_000, 10_000_000)
+
+
+def test_a_list_asks_for_the_newest_record_of_each() -> None:
+    text = newest("calls", "call_id", "MarginCallChanged", "Other").text
+    assert "DISTINCT ON (body->>'call_id')" in text and "type IN ('MarginCallChanged', 'Other')" in text
+
+
+def test_a_command_that_is_repeated_keeps_its_key() -> None:
+    moved = {
+        "entry_id": "e", "account_id": "acme", "asset": "USDT", "amount": "1", "purpose": "FUND", "event_id": "v",
+        "booked_at": "t",
+    }  # fmt: skip
+    wire = Wire(problem("outcome_unknown", 504), answer(moved))
+    assert wire.client().pay_fund("1", "bank:main", "it joins", account_id="acme").entry_id == "e"
+    first, second = wire.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"] != ""
+    assert json.loads(first.content) == json.loads(second.content)
+    again = Wire(answer(moved))
+    again.client().pay_fund("1", "bank:main", "it joins", account_id="acme")
+    assert again.requests[0].headers["idempotency-key"] != first.headers["idempotency-key"]
+
+
+def test_a_sheet_is_text_and_a_refusal_is_named() -> None:
+    wire = Wire(answer("x", 200), problem("view_unavailable", 404))
+    client = wire.client()
+    client.sheet("/v1/calls", limit="5")
+    assert dict(wire.requests[0].url.params) == {"limit": "5", "form": "csv"}
+    with pytest.raises(Refused):
+        client.sheet("/v1/calls")
+
+
+def test_lists_are_read_page_by_page() -> None:
+    pages = [{"defaults": [], "next_cursor": "3.2.1"}, {"defaults": [], "next_cursor": None}]
+    wire = Wire(*map(answer, pages))
+    assert list(wire.client().defaults()) == []
+    assert wire.requests[1].url.params["cursor"] == "3.2.1"
