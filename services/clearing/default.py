@@ -10,18 +10,17 @@ The newest record of a default is its state. It lives in the partition of its ac
 (waterfalls.HOME), so that two defaults never count on the same share.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, get_args
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from services.clearing import ledger, pursuit, seizure, trades
+from services.clearing import ledger, margin, pursuit, seizure, trades
 from services.clearing.state import FACTS_KEPT, UNKNOWN, State
 from services.clearing.waterfalls import HOME, LOST, UNCOVERED, in_default, numbers_of, outcome_of, terms_of, unpaid
 from truetape import ids
 from truetape.default.waterfall import Outcome, Step
-from truetape.margin.account import AssetMargin
 from truetape.messages import (
     CancelAllOrders,
     ClearingRefusal,
@@ -115,11 +114,13 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
     account_id, asset = known.account_id, known.asset
     if account_id in state.halted or any(open_positions(state, given, account_id, asset)):
         return None
+    if account_id in state.deleveragings.running:
+        return None  # All is closed, and its record follows.
     cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
     left_e8 = cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
     if left_e8 >= 0:
         return _changed(given, known, state="ENDED", detail="its own cash was enough")
-    if collateral_left(state, given, known, {}):
+    if collateral_left(state, given, known):
         return None
     margin_e8 = known.margin_e8 + state.seized.get(account_id, 0)
     steps = (DefaultStep("DEFAULTER_MARGIN", account_id, margin_e8),) if margin_e8 else ()
@@ -129,12 +130,15 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
     )  # fmt: skip
 
 
-def collateral_left(state: State, given: Input, known: DefaultChanged, margins: Mapping[str, AssetMargin]) -> bool:
+def collateral_left(state: State, given: Input, known: DefaultChanged) -> bool:
     """Whether an account in default owes something and has collateral for it that was not turned into cash yet."""
     balances = state.balances.get(ledger.client(known.account_id), {})
     unpaid_e8 = sum(amount_e8 for _, amount_e8 in unpaid(state, known.account_id, known.asset, given))
     if balances.get(known.asset, 0) + unpaid_e8 >= 0:
         return False
+    margins = margin.margins_of(state, given, known.account_id)
+    if isinstance(margins, str):
+        return True  # How much of it margins other contracts cannot be said now.
     return bool(seizure.posted(balances, known.asset, given.tables.reference.collateral, margins))
 
 

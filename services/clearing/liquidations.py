@@ -50,12 +50,15 @@ Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 
 def begins(state: State, given: Input, account_id: str, found: AssetMargin) -> bool:
-    """Whether an account has to be liquidated: below maintenance, or in default and holding something; not already, and
-    not given up just now."""
+    """Whether an account has to be liquidated: below maintenance, or in default with something to sell; not already,
+    and not given up just now."""
     defaulted = closes(state, account_id, found.asset)
-    if defaulted and not any(default.open_positions(state, given, account_id, found.asset)):
-        return False  # What is left is profit not yet paid: the default's own next step.
-    return (found.maintenance_excess_e8 < 0 or defaulted) and may_begin(state, account_id, given.at_us, defaulted)
+    if defaulted:
+        held = default.open_positions(state, given, account_id, found.asset)
+        needed = any(held) or default.collateral_left(state, given, state.defaults[account_id])
+    else:
+        needed = found.maintenance_excess_e8 < 0
+    return needed and may_begin(state, account_id, given.at_us, defaulted)
 
 
 def may_begin(state: State, account_id: str, at_us: int, defaulted: bool) -> bool:
@@ -120,16 +123,16 @@ def step(
     planned = closing.next_order(books, found, one.attempt) if one.attempt < closing.LADDER else None
     if planned is not None:
         return _ordered(state, given, one, found, planned)
+    bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted  # Its default comes first.
     tried = one.auctioned or not auction.anybody(given, one.account_id)
-    taken = deleveraging.begun(state, given, one, books, found) if tried else None
-    return taken or _unsold(given, one, found, books)
+    taken = deleveraging.begun(state, given, one, books, found) if tried and not bankrupt else None
+    return taken or _unsold(given, one, found, bankrupt)
 
 
-def _unsold(given: Input, one: Liquidation, found: AssetMargin, books: Books) -> LiquidationEnded:
+def _unsold(given: Input, one: Liquidation, found: AssetMargin, bankrupt: bool) -> LiquidationEnded:
     """What neither a venue nor a holder of the other side has taken."""
     if one.attempt >= closing.LADDER:
         return _ended(given, one, "UNSOLD", found, found.equity_e8, "no venue takes it down to the bankruptcy price")
-    bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted
     outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
     return _ended(given, one, outcome, found, found.equity_e8, "for auction and default")
 

@@ -86,7 +86,7 @@ def _posted(state: State, given: Input, account_id: str, found: dict[str, AssetM
     known = state.defaults.get(account_id)
     if known is None or known.state != "DECLARED" or known.asset in found:
         return ""
-    waits = default.collateral_left(state, given, known, found)
+    waits = default.collateral_left(state, given, known)
     return known.asset if waits and liquidations.may_begin(state, account_id, given.at_us, True) else ""
 
 

@@ -230,7 +230,7 @@ class Stage:
     def check(self) -> None:
         """Every partition sums to zero, its audit finds nothing, and its tape replayed is its state."""
         for at in self.partitions:
-            assert at.findings.kept == []
+            assert at.findings.kept == [], at.findings.kept
             assert not any(trial_balance(at.state.balances).values())
             replayed = State()
             for event in at.events:
