@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing import core, deleveraging, parcels, ranking
+from services.clearing.state import Pursued
 from services.clearing.waterfalls import HOME
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
@@ -17,6 +18,7 @@ from tests.unit.unsold_stage import PERP, Unsold
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import decode
+from truetape.deleveraging import queue
 from truetape.topics import PARTITIONS
 
 Short = tuple[str, int, int, int]
@@ -288,8 +290,7 @@ def test_killed_after_any_command(place: int) -> None:
 
 def _rank_reversed(patch: pytest.MonkeyPatch) -> None:
     """The least leveraged gives first."""
-    right = ranking.queue
-    patch.setattr("truetape.deleveraging.queue", lambda quantity, found: right(quantity, found)[::-1])
+    patch.setattr("truetape.deleveraging.queue", lambda quantity, found: queue(quantity, found)[::-1])
 
 
 def _money_lost(patch: pytest.MonkeyPatch) -> None:
@@ -320,7 +321,7 @@ def _heard_twice(patch: pytest.MonkeyPatch) -> None:
         elif state.deleveragings.running:
             asked, part = known[command.parcel_id]
             state.parcels.asked[command.parcel_id] = asked
-            state.parcels.pursued.setdefault(asked.subject_id, parcels.Pursued(0))
+            state.parcels.pursued.setdefault(asked.subject_id, Pursued(0))
             state.deleveragings.parts[command.parcel_id] = part
         else:
             return None

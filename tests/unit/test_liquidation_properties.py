@@ -33,7 +33,7 @@ class Room:
     """A clearing partition with one account; risk, router and venue are the test's."""
 
     def __init__(self) -> None:
-        self.reference = Reference(accounts={"ann": "Ann"}, limits={"*": LIMITS})
+        self.reference = Reference(accounts={"ann": "Ann", "bob": "May bid"}, limits={"*": LIMITS})
         self.reference.instruments = {one.instrument_id: one for one in KNOWN}
         self.marks = Marks()
         self.state, self.events, self.now_us = State(), list[Any](), START_US
