@@ -16,12 +16,14 @@ parked inputs of each halted account.
 Margin: `MarginRun` lists who needs an action, then one decision each: `MarginCallChanged`, `LiquidationChanged` and
 `LiquidationEnded`, entries of fees and of the insurance fund; `SubmitOrder` on `orders.commands` for what is sold.
 
-Auction, default: `AuctionChanged` and `ParcelAnswered`, what of an account is sold to whom; `DefaultChanged`, from its
-declaration to what comes back; `RoundOpened` to `RoundConfirmed`, what all partitions are asked for and book.
+Auction, default: `AuctionChanged` and `ParcelAnswered`, what of an account is sold to whom; `DeleveragingChanged`, what
+is closed against whom; `DefaultChanged`, from its declaration to what comes back; `RoundOpened` to
+`RoundConfirmed`, what all partitions are asked for and book.
 
 Where: books in core, ledger, positions, contracts, trades, facts, volume, sides, parked; margin in marginrun, margin,
-standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; defaults in default,
-waterfalls, fund, rounds, kind, roundbook; trades of two in affirmation, bilateral, legs, moves, novation, pursuit,
+standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; deleveraging in
+deleveraging, ranking, deleverbook; defaults in default, seizure, tearing, waterfalls, fund, rounds, kind, roundbook;
+trades of two in affirmation, bilateral, legs, moves, novation, pursuit,
 offsets, compression; what has to be paid in payments, netting.
 
 Invariants:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.clearing import affirmation, auction
+from services.clearing import affirmation, auction, deleveraging
 from truetape.default import calls, porting
 from truetape.default.porting import REFUSALS
 from truetape.default.waterfall import LAYERS
@@ -17,8 +17,8 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clearing-house.md").read
 
 @pytest.mark.parametrize(
     "table",
-    [calls.TRANSITIONS, affirmation.TRANSITIONS, porting.TRANSITIONS, auction.TRANSITIONS],
-    ids=["calls", "trades", "porting", "auction"],
+    [calls.TRANSITIONS, affirmation.TRANSITIONS, porting.TRANSITIONS, auction.TRANSITIONS, deleveraging.TRANSITIONS],
+    ids=["calls", "trades", "porting", "auction", "deleveraging"],
 )
 def test_the_page_has_the_tables_of_the_code(table: Transitions) -> None:
     assert table.markdown() in PAGE, "put Transitions.markdown() into docs/clearing-house.md"

@@ -63,7 +63,7 @@ def test_from_liquidation_to_the_last_layer_and_what_nobody_bears() -> None:
     stage.until(over(stage))
     assert stage.outcomes() == [
         "liquidation BANKRUPT", "auction UNSOLD", "default DECLARED", "DELEVERAGING LEFT", "PARTIAL_TEAR_UP CLOSED",
-        "default LOSS_FIXED", "default UNCOVERED", "liquidation LOSS",
+        "default LOSS_FIXED", "liquidation RESTORED", "default UNCOVERED",
     ]  # fmt: skip
     assert sums(stage) == [3_000, 100, 50, 300, 300, 1_600, 2_000]
     known = stage.default("ann")

@@ -349,6 +349,7 @@ INDEXED: Final = frozenset(
         m.TradeChanged, m.MoveChanged, m.LegChanged, m.LegAnswered, m.LegConfirmed, m.CancelRejectedByVenue,
         m.EntryBooked, m.ContractFactTaken, m.FixingMissing,
         m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.SidesClosedOut,
+        m.DeleveragingChanged,
         m.DefaultChanged, m.RoundOpened, m.RoundGathered, m.RoundDecided, m.RoundConfirmed,
         m.CompressionChanged,
     }
