@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.clearing.ledger import trial_balance
 from services.clearing.state import Account
 from services.clearing.watch import HandedOver, Liquidation, ask
 from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
-from tests.unit.desk import some_meta, transfer
+from tests.unit.desk import LIMITS, some_meta, transfer
 from tests.unit.desk import terms as orders
 from tests.unit.test_liquidation_properties import BTC, KNOWN, Room, opened
 from tests.unit.test_risk_contracts import Pair
@@ -274,3 +275,54 @@ def test_a_loss_in_another_asset_while_a_default_is_open_is_said() -> None:
     room.tick()
     [said] = [event for event in room.events if isinstance(event, m.MarginReviewed)]
     assert "another default" in said.detail and "BTC" in said.detail
+
+
+def test_a_contract_renamed_while_an_order_of_a_liquidation_is_out_goes_on_under_its_new_name() -> None:
+    room = Room()
+    new = replace(KNOWN[0], instrument_id="BTC-USDT-PERP-TWO")
+    room.reference.instruments[new.instrument_id] = new
+    opened(room, {BTC: 20}, (-5, 0, 0), 60)
+    room.mark(new.instrument_id, PRICE_E8 * 95 // 100)
+    for _ in range(3):
+        room.tick()
+        running = room.state.watch.liquidations["ann"]
+        if running.state == "CANCELLING":
+            room.quiet(running.liquidation_id)
+    order = running.order
+    assert running.state == "SELLING" and order is not None
+    room.reference.instruments[BTC] = replace(KNOWN[0], tradable=False)
+    at_us, ids = room.now_us, {"new_instrument_id": new.instrument_id}
+    fact = m.ContractFact("move", "RENAME", BTC, at_us, at_us, "desk", PRICE_E8 * 95 // 100, {}, ids)
+    assert isinstance(room.give(m.TakeContractFact(fact), "clearing.commands"), m.ContractFactTaken)
+    room.fill(order, E8, order.price_e8 or 0)
+    room.quiet(running.liquidation_id)
+    held = room.state.accounts["ann"].positions
+    assert (held[BTC].quantity_e8, held[new.instrument_id].quantity_e8) == (0, 19 * E8), "its late fill has moved too"
+    room.tick()
+    following = room.state.watch.liquidations["ann"].order
+    assert following is not None and following.instrument_id == new.instrument_id
+    assert not any(trial_balance(room.state.balances).values())
+
+
+@pytest.mark.parametrize("contracts", [20, -20])
+def test_orders_of_a_liquidation_keep_within_the_accounts_limits_and_collar(contracts: int) -> None:
+    """Risk would refuse them, and a refusal counts as a market that took nothing."""
+    room = Room()
+    most_e8, collar_e8 = 1_800 * E8, E8 // 1_000
+    room.reference.limits["*"] = replace(LIMITS, max_order_notional_e8=most_e8, collar_rate_e8=collar_e8)
+    opened(room, {BTC: contracts}, (-5 if contracts > 0 else 5, 0, 0), 60)
+    mark_e8, orders_seen = room.marks.newest[BTC].price_e8, list[m.OrderTerms]()
+    for _ in range(20):
+        room.tick()
+        running = room.state.watch.liquidations.get("ann")
+        if running is None or room.state.deleveragings.running:
+            break
+        if running.state == "SELLING" and running.order is not None:
+            orders_seen.append(running.order)
+        if running.state != "WAITING":
+            room.quiet(running.liquidation_id)
+    assert len(orders_seen) == 4
+    for order in orders_seen:
+        price_e8 = order.price_e8 or 0
+        assert order.quantity_e8 // 100 * max(price_e8, mark_e8) // E8 <= most_e8
+        assert abs(price_e8 - mark_e8) <= mark_e8 * collar_e8 // E8

@@ -13,7 +13,7 @@ from services.clearing.core import SERVICE
 from services.clearing.parcels import INSURANCE
 from services.clearing.standing import Standing, standing
 from services.clearing.watch import Liquidation
-from tests.unit.contract_desk import E8, instrument, option, terms
+from tests.unit.contract_desk import E8, EXPIRY_US, future, instrument, option, terms
 from tests.unit.contract_desk import Desk as ContractDesk
 from tests.unit.desk import some_meta
 from truetape import messages as m
@@ -32,8 +32,8 @@ SECOND_US = 1_000_000
 class Desk(ContractDesk):
     """Ann's contracts are sold; bob and cat may bid. All three live in one partition."""
 
-    def __init__(self) -> None:
-        super().__init__(PERP, ETH, CALL)
+    def __init__(self, *more: m.Instrument) -> None:
+        super().__init__(PERP, ETH, CALL, *more)
         self.mark("BTC-USDT-PERP", 60_000)
         self.mark("ETH-USDT-PERP", 3_000)
         self.mark("BTC-USDT", 60_000)
@@ -431,3 +431,39 @@ def test_who_is_liquidated_or_in_default_takes_nothing_though_money_would_do() -
     made.command(m.DeclareDefault("d", "bob", "USDT", "did not pay", "desk"))
     assert "ACCOUNT_HALTED" in made.bid("bob", "0.1", 2).detail
     assert made.bid("cat", "0.1").change == "TAKEN"
+
+
+FUT = instrument("BTC-USDT-20231115", future())
+
+
+@pytest.mark.parametrize("taken_before", [True, False])
+def test_a_contract_that_ends_between_the_offer_and_the_answer_ends_for_both(taken_before: bool) -> None:
+    """Whoever took the part before the end has it settled with his own; who comes later gets nothing. No money is made
+    or lost on the way, and the house is left with neither contracts nor money."""
+    made = Desk(FUT)
+    made.now_us = EXPIRY_US - 30 * SECOND_US
+    made.refresh()
+    made.mark(FUT.instrument_id, 60_000)
+    made.cash_in("ann", 2_000)
+    made.pair("ann", "cat", 100, 60_000, FUT.instrument_id)
+    before_e8 = sum(made.value(who) for who in ("ann", "bob", "cat"))
+    begun = made.start()
+    made.command(m.BidAuction("b", "ann", begun.auction_id, "bob", E8 // 5, "key"))
+    [asked] = list(parcels.asked_of(made.state))
+    told = parcels.told(made.command(asked.command)) if taken_before else None
+    made.now_us = EXPIRY_US
+    made.refresh()
+    made.fact("EXPIRY", FUT.instrument_id, 59_000 * E8, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
+    if told is None:
+        told = parcels.told(made.command(asked.command))
+        assert told.command.reason == "CONTRACT_EXPIRED"
+    answered = made.command(told.command)
+    assert answered.change == ("TAKEN" if taken_before else "REFUSED")
+    for who in ("ann", "bob", "cat"):
+        held = made.state.accounts[who].positions.get(FUT.instrument_id)
+        assert held is None or held.quantity_e8 == 0
+    assert made.cash("house:clearing", FUT.instrument_id) == made.cash("house:clearing") == 0
+    money_e8 = sum(made.cash(name) for name in ("client:ann", "client:bob", "client:cat", INSURANCE, "house:rounding"))
+    assert money_e8 == before_e8
+    assert made.tick().change == "SOLD"
+    made.check()

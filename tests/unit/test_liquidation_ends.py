@@ -4,6 +4,7 @@ import pytest
 
 from services.clearing.state import Account
 from services.clearing.watch import Liquidation
+from tests.unit.contract_desk import E8
 from tests.unit.test_liquidation_properties import Room
 from truetape import messages as m
 from truetape.money import to_e8
@@ -45,6 +46,18 @@ def test_the_fund_pays_what_it_has_and_a_loss_declares_the_default(
     assert found.state.balances["client:ann"]["USDT"] == to_e8(cash) + to_e8(covered)
     declared = [event.state for event in found.events if isinstance(event, m.DefaultChanged)]
     assert declared[:1] == (["DECLARED"] if outcome == "LOSS" else [])
+
+
+def test_what_the_account_has_posted_itself_comes_before_the_fund() -> None:
+    found = room("WAITING", "-10", "30")
+    found.reference.collateral["BTC"] = m.CollateralAsset("BTC", "USDT", 1, "BTC-USDT", 0, E8, 0, 1, 10**15)
+    found.state.balances["client:ann"]["BTC"] = 1
+    found.state.balances["venue:alpha"]["BTC"] = -1
+    found.tick()
+    found.tick()
+    [ended] = [event for event in found.events if isinstance(event, m.LiquidationEnded)]
+    assert (ended.outcome, ended.covered_e8, ended.shortfall_e8) == ("LOSS", 0, to_e8("10"))
+    assert found.state.balances["house:insurance"]["USDT"] == to_e8("30")
 
 
 @pytest.mark.parametrize("state", ["CANCELLING", "SELLING"])

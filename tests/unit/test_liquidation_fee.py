@@ -1,10 +1,14 @@
 """The fee of a liquidation: the contract's rate, and never more than was got beyond the bankruptcy price."""
 
 import pytest
+from msgspec.structs import replace
 
-from services.clearing.closing import liquidation_fee_e8
+from services.clearing.closing import liquidation_fee_e8, taker_rate_e8
 from tests.unit.contract_desk import E8, terms
+from tests.unit.desk import ALPHA, BETA, BTC
+from truetape.messages import Fees
 from truetape.money import to_e8
+from truetape.reference import Reference
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,22 @@ from truetape.money import to_e8
 def test_fee(quantity: str, price: str, bankruptcy: str, fee: str) -> None:
     of = terms(multiplier_e8=E8, liquidation_fee_rate_e8=E8 // 200)
     assert liquidation_fee_e8(of, to_e8(quantity), to_e8(price), to_e8(bankruptcy)) == to_e8(fee)
+
+
+@pytest.mark.parametrize(
+    ("price", "bankruptcy", "fee_e8"),
+    [
+        ("100.33333333", "100",          0),  # 300.99…e-8 were got, that is 300, and no more than 300 at bankruptcy
+        ("101",          "100.00000001", 2),  # 303 were got, and 300.00…03 at bankruptcy, that is 301
+    ],
+)  # fmt: skip
+def test_a_fee_is_rounded_for_the_account(price: str, bankruptcy: str, fee_e8: int) -> None:
+    of = terms(multiplier_e8=3, liquidation_fee_rate_e8=E8 // 10)
+    assert liquidation_fee_e8(of, -E8, to_e8(price), to_e8(bankruptcy)) == fee_e8
+
+
+def test_the_plan_counts_the_dearest_fee_that_a_fill_can_meet() -> None:
+    one = replace(BTC, listings=(ALPHA, BETA))
+    reference = Reference(fees={"*": Fees(10_000, 20_000), "ann": Fees(0, -5_000)})
+    assert taker_rate_e8(reference, "bob", one) == 20_000 + BETA.taker_rate_e8 > 20_000 + ALPHA.taker_rate_e8
+    assert taker_rate_e8(reference, "ann", one) == BETA.taker_rate_e8, "a rebate is nothing to count on"
