@@ -13,7 +13,7 @@ import numpy as np
 from services.clearing import ledger, trades
 from services.clearing.state import UNKNOWN, Account, State
 from truetape import funding
-from truetape.errors import MarginError, TruetapeError
+from truetape.errors import TruetapeError
 from truetape.margin import flat
 from truetape.margin.account import Account as Margined
 from truetape.margin.account import AssetMargin, Held, assess, assess_all
@@ -177,14 +177,11 @@ def narrowed(state: State, given: Input, names: list[str]) -> list[str]:
         name: Margined(state.balances.get(ledger.client(name), {}), held_by(state, state.accounts[name]))
         for name in names
     }
-    try:
-        found = assess_all(accounts, seen_by(given)) if accounts else {}
-    except TruetapeError:  # A number that fits nowhere: each is looked at by itself, so that it concerns no other.
-        return names
+    found = assess_all(accounts, seen_by(given)) if accounts else {}
     return [name for name in names if not _sound(found[name])]
 
 
-def _sound(found: dict[str, AssetMargin] | MarginError) -> bool:
+def _sound(found: dict[str, AssetMargin] | TruetapeError) -> bool:
     return isinstance(found, dict) and all(one.initial_excess_e8 >= 0 for one in found.values())
 
 

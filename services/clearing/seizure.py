@@ -123,8 +123,9 @@ def seized(
     )  # fmt: skip
     lines = tuple(_swap(books, terms.asset, quantity_e8, paid_e8))
     ledger.assert_balanced(lines)
+    name = f"{one.liquidation_id}/{one.step}/{terms.asset}/seized/{given.epoch}.{given.sequence}"
     return EntryBooked(
-        meta=given.meta(one.liquidation_id), entry_id=f"{one.liquidation_id}/{one.step}/{terms.asset}/seized",
+        meta=given.meta(one.liquidation_id), entry_id=name,
         account_id=one.account_id, kind="TRANSFER", rule="no venue took it: the house does, at its value after haircut",
         lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=given.at_us, contract=booking,
     )  # fmt: skip

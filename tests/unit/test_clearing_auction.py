@@ -456,7 +456,7 @@ def test_a_contract_that_ends_between_the_offer_and_the_answer_ends_for_both(tak
     made.fact("EXPIRY", FUT.instrument_id, 59_000 * E8, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
     if told is None:
         told = parcels.told(made.command(asked.command))
-        assert told.command.reason == "CONTRACT_EXPIRED"
+        assert isinstance(told.command, m.TellParcel) and told.command.reason == "CONTRACT_EXPIRED"
     answered = made.command(told.command)
     assert answered.change == ("TAKEN" if taken_before else "REFUSED")
     for who in ("ann", "bob", "cat"):

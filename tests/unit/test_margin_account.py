@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.contract_desk import E8, START_US, instrument, option
 from tests.unit.contract_desk import terms as perpetual
 from tests.unit.desk import mark
-from truetape.errors import MarginPositionUnfit, MarkWanted
-from truetape.margin.account import AssetMargin, Held, assess
+from truetape.errors import MarginPositionUnfit, MarkWanted, MoneyError
+from truetape.margin.account import Account, AssetMargin, Held, assess, assess_all
 from truetape.margin.published import Published
 from truetape.marks import Marks
+from truetape.messages import MarginClass
 from truetape.reference import Reference
 
 PERP, CALL, INVERSE = "BTC-USDT-PERP", "BTC-USDT-20231115-60000-C", "BTC-USD-PERP"
@@ -98,3 +100,19 @@ def test_what_is_flat_needs_no_mark() -> None:
 def test_a_position_in_what_is_no_contract_is_an_error() -> None:
     with pytest.raises(MarginPositionUnfit, match="define it again"):
         assess({}, {"NOPE-USDT-PERP": held(1)}, seen())
+
+
+def test_a_number_that_fits_nowhere_is_one_accounts_error_by_every_model() -> None:
+    """An inverse contract of 10 USD on a coin at 1e-8 USD: 1e9 coins each."""
+    coin = instrument("DOGE-USD-PERP", perpetual(style="INVERSE", settlement_asset="DOGE", multiplier_e8=10 * E8))
+    for named in ("flat", "risky"):
+        published = seen()
+        assert coin.contract is not None
+        known = replace(coin, contract=replace(coin.contract, margin_class=named, index="DOGE-USD"))
+        published.reference.instruments["DOGE-USD-PERP"] = known
+        published.reference.margin_classes["risky"] = MarginClass("risky", "portfolio_v2", 1, "{}")
+        for name in ("DOGE-USD-PERP", "DOGE-USD"):
+            published.marks.newest[name] = mark("0.00000001", START_US, name)
+        accounts = {"ann": Account({}, {"DOGE-USD-PERP": held(1)}), "bob": Account({}, {"DOGE-USD-PERP": held(1_000)})}
+        found = assess_all(accounts, published)
+        assert isinstance(found["ann"], dict) and isinstance(found["bob"], MoneyError), named

@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from truetape.collateral import CollateralTerms, Counted, Posted, valued
-from truetape.errors import MarginError, MarginPositionUnfit
+from truetape.errors import MarginError, MarginPositionUnfit, TruetapeError
 from truetape.margin import flat
-from truetape.margin.classed import SCANNED, Coin, Held, Need
+from truetape.margin.classed import SCANNED, ClassBook, Coin, Held, Need
 from truetape.margin.published import MarkUsed, Published
 from truetape.margin.quoted import quoted
 from truetape.margin.shelf import book_of
@@ -280,12 +280,12 @@ def _posted(
 # -- all accounts -----------------------------------------------------------------------------------------------------
 
 
-def assess_all(accounts: Mapping[str, Account], seen: Published) -> dict[str, dict[str, AssetMargin] | MarginError]:
+def assess_all(accounts: Mapping[str, Account], seen: Published) -> dict[str, dict[str, AssetMargin] | TruetapeError]:
     """Margin of every account as `assess` says it, without the evidence of models (contributions, scenarios, marks):
     ask `assess` for those that matter. Portfolio models take all accounts in one pass.
 
-    An account whose margin cannot be computed has its error; that concerns no other. A number that fits nowhere raises
-    MoneyError or ContractError for all: then ask `assess` for each.
+    An account whose margin cannot be computed has its error, also one with a number that fits nowhere; that concerns no
+    other.
     """
     whole = _Whole(accounts, seen)
     alone = whole.margins({})
@@ -303,8 +303,8 @@ class _Whole:
     def __init__(self, accounts: Mapping[str, Account], seen: Published) -> None:
         self.accounts, self.seen = accounts, seen
         self.split: dict[str, dict[str, Parts]] = {}
-        self.failed: dict[str, MarginError] = {}
-        wrong: dict[str, MarginError | None] = {}
+        self.failed: dict[str, TruetapeError] = {}
+        wrong: dict[str, TruetapeError | None] = {}
         for account_id, account in accounts.items():
             try:
                 self.split[account_id] = divided(account.positions, seen)
@@ -313,11 +313,11 @@ class _Whole:
                         wrong[name] = _wrong(name, seen)
                     if (error := wrong[name]) is not None:
                         raise error
-            except MarginError as error:
+            except TruetapeError as error:
                 self.failed[account_id] = error
                 self.split.pop(account_id, None)
 
-    def margins(self, coins: Mapping[Key, list[Coin]]) -> dict[str, dict[str, AssetMargin] | MarginError]:
+    def margins(self, coins: Mapping[Key, list[Coin]]) -> dict[str, dict[str, AssetMargin] | TruetapeError]:
         """Margin of all, with this collateral."""
         made: dict[Key, AssetMargin] = {}
         failed = dict(self.failed)
@@ -330,14 +330,14 @@ class _Whole:
                 try:
                     made[key] = _flat(asset, balance_e8, parts.flat, self.seen)
                     made[key], taken[key] = _posted(made[key], coins.get(key, []), parts, self.seen)
-                except MarginError as error:
+                except TruetapeError as error:
                     failed[account_id] = error
                 for name in parts.classed:
                     groups[name, asset].append(account_id)
         for (name, asset), ids in sorted(groups.items()):
             named = self.seen.reference.margin_classes[name]
             for account_id, need in zip(ids, self._needs(named, asset, ids, taken), strict=True):
-                if isinstance(need, MarginError):
+                if isinstance(need, TruetapeError):
                     failed[account_id] = need
                 elif (account_id, asset) in made:
                     made[account_id, asset] = _with(made[account_id, asset], named, need, {})
@@ -348,17 +348,21 @@ class _Whole:
 
     def _needs(
         self, named: MarginClass, asset: str, ids: list[str], taken: Mapping[Key, Mapping[str, list[Coin]]]
-    ) -> Sequence[Need | MarginError]:
+    ) -> Sequence[Need | TruetapeError]:
         positions = [self.split[account_id][asset].classed[named.name] for account_id in ids]
         coins = [taken.get((account_id, asset), {}).get(named.name, []) for account_id in ids]
         names = {name for one in positions for name in one}
         distinct = {coin.terms.asset: coin for own in coins for coin in own}
         try:
-            return book_of(named, sorted(names), self.seen, list(distinct.values())).needs(positions, coins)
-        except MarginError as error:
+            book = book_of(named, sorted(names), self.seen, list(distinct.values()))
+        except TruetapeError as error:
             return [error] * len(ids)
+        try:
+            return book.needs(positions, coins)
+        except TruetapeError:  # Somebody's number fits nowhere: each by himself.
+            return [_need(book, held, own) for held, own in zip(positions, coins, strict=True)]
 
-    def coins(self, alone: Mapping[str, dict[str, AssetMargin] | MarginError]) -> dict[Key, list[Coin]]:
+    def coins(self, alone: Mapping[str, dict[str, AssetMargin] | TruetapeError]) -> dict[Key, list[Coin]]:
         """What backs each account's assets; nothing where its margin has an error."""
         found = {}
         for account_id, margins in alone.items():
@@ -369,6 +373,13 @@ class _Whole:
                     if posted:
                         found[account_id, asset] = posted
         return found
+
+
+def _need(book: ClassBook, positions: Positions, coins: Sequence[Coin]) -> Need | TruetapeError:
+    try:
+        return book.need(positions, coins)
+    except TruetapeError as error:
+        return error
 
 
 def _wrong(name: str, seen: Published) -> MarginError | None:
