@@ -79,7 +79,8 @@ def test_from_liquidation_over_auction_to_flat_by_rank_at_the_bankruptcy_price()
     stage = fallen(*HEDGED, bidders=True)
     stage.until(over(stage))
     assert stage.outcomes() == [
-        "liquidation BANKRUPT", "auction UNSOLD", "default DECLARED", "DELEVERAGING CLOSED", "default ENDED",
+        "liquidation BANKRUPT", "auction UNSOLD", "default DECLARED", "DELEVERAGING CLOSED", "liquidation RESTORED",
+        "default ENDED",
     ]  # fmt: skip
     assert stage.parts("DECIDED") == stage.parts() == [("cat", 1, 40.0, -22_800.0), ("bob", 2, 60.0, -34_200.0)]
     assert [stage.held(name) for name in ("ann", "bob", "cat")] == [0, 0, 0] and stage.in_house() == 0
