@@ -115,9 +115,14 @@ class MemberFund(Struct, frozen=True):
 
 
 class FundMoved(Struct, frozen=True):
-    """What was paid into the fund or out of it."""
+    """What was paid into a fund, or is asked for out of it."""
 
+    state: str
+    """BOOKED; or ASKED: a round pays all of it or nothing, and GET /v1/admin/rounds says why."""
     entry_id: str
+    """Empty while it is asked for."""
+    round_id: str
+    """The round that decides what goes out."""
     account_id: str
     asset: str
     amount: Decimal

@@ -32,6 +32,7 @@ from truetape.api import (
 )
 from truetape.api_reports import Corrected, Fact, FactPublished, Margin, Statement
 from truetape.client_clearing import ClearingClient
+from truetape.client_members import MembersClient
 from truetape.client_trades import TradesClient
 from truetape.connection import ClientError, Refused, Unreachable, frames, given, pause_seconds
 
@@ -64,7 +65,7 @@ class StreamEvent(Event, frozen=True, kw_only=True):
     """Its place in the stream; give it to `events` to go on after it."""
 
 
-class Client(TradesClient, ClearingClient):
+class Client(TradesClient, ClearingClient, MembersClient):
     """One API key's view of the gateway. Thread-safe as httpx.Client is; positions are shared by all threads."""
 
     # -- trading ---------------------------------------------------------------------------------------------

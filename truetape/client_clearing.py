@@ -129,7 +129,8 @@ class ClearingClient(Connection):
         return self._command("/v1/admin/fund/payments", FundMoved, body)
 
     def withdraw_fund(self, amount: str, location: str, reason: str, **more: str) -> FundMoved:
-        """Pay out what is free (scope admin); `more` as FundWithdrawalRequest has it."""
+        """Ask for a share or the house's capital (scope admin): a round pays all of it, or nothing and says why
+        (`rounds`); `more` as FundWithdrawalRequest has it."""
         body = {"asset": "USDT", "amount": amount, "location": location, "reason": reason} | more
         return self._command("/v1/admin/fund/withdrawals", FundMoved, body)
 

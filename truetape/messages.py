@@ -863,12 +863,12 @@ class RunRound(Struct, frozen=True, gc=False):
 
 
 class MoveFund(Struct, frozen=True, gc=False):
-    """Pay into the clearing fund or the house's capital, or out of it."""
+    """Pay into the clearing fund, the house's capital or the insurance fund, or out of it."""
 
     command_id: str
     """Id of this command."""
     account_id: str
-    """Whose share; house:capital for the house."""
+    """Whose share; house:capital or house:insurance for the house."""
     asset: str
     """Asset."""
     amount_e8: int
@@ -876,7 +876,7 @@ class MoveFund(Struct, frozen=True, gc=False):
     location: str
     """Account of the firm outside where it comes from or goes to."""
     purpose: str
-    """FUND, ASSESSMENT or CAPITAL."""
+    """FUND, ASSESSMENT, CAPITAL or INSURANCE."""
     requested_by: str
     """API key or operator."""
     reason: str
@@ -1042,6 +1042,25 @@ class EndAuction(Struct, frozen=True, gc=False):
     """Why."""
     requested_by: str
     """Who asks: an operator or an API key's id."""
+
+
+class ActOnPorting(Struct, frozen=True, gc=False):
+    """A client, the member that it chose, or the house acts on where the client goes when its member defaults."""
+
+    command_id: str
+    """Id of this command."""
+    account_id: str
+    """The client; to end a window the member in default."""
+    action: str
+    """choose, accept, refuse or end."""
+    actor_id: str
+    """Who acts: the client, the receiving member, or house."""
+    receiver_id: str
+    """The member that is chosen; empty takes a choice back, and is empty in other actions."""
+    reason: str
+    """In the actor's words."""
+    requested_by: str
+    """API key or operator."""
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -1942,6 +1961,8 @@ class DefaultChanged(Struct, frozen=True, gc=False):
     """Why it waits, or why it was declared."""
     requested_by: str
     """Who asked."""
+    member_id: str = ""
+    """Clearing member whose share of the fund answers for it; empty: its own."""
 
 
 class ParcelAnswered(Struct, frozen=True, gc=False):
@@ -2114,6 +2135,58 @@ class DeleveragingChanged(Struct, frozen=True, gc=False):
     """What the decision saw, by name with its unit."""
     ids: dict[str, str]
     """Names that the decision saw: the mark with its place on the tape."""
+
+
+class RoundRequested(Struct, frozen=True, gc=False):
+    """This partition needs a round, and asks its home for it until it is settled here."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    command_id: str
+    """The command that needs it; empty when clearing itself does."""
+    account_id: str
+    """Whose need it is."""
+    round: RoundTerms
+    """The round."""
+    attempt: int
+    """How often it was asked for before."""
+
+
+class PortingChanged(Struct, frozen=True, gc=False):
+    """Where a client of a clearing member goes when that member defaults, as it stands now."""
+
+    meta: Meta
+    """Epoch, sequence, cause, time, ids."""
+    command_id: str
+    """The command that it answers; empty for the clock."""
+    account_id: str
+    """The client."""
+    member_id: str
+    """Its clearing member: the one in default once a window is open."""
+    default_id: str
+    """The default; empty while the choice is made beforehand."""
+    receiver_id: str
+    """The member that the client has chosen; empty for none."""
+    state: str
+    """CHOSEN, REQUESTED, ACCEPTED, REFUSED, PORTED or EXPIRED."""
+    change: str
+    """What has just happened."""
+    actor: str
+    """client, receiver, house or clock."""
+    reason: str
+    """Of EXPIRED: why it is closed out."""
+    expires_at_us: int
+    """End of the window."""
+    attempt: int
+    """How often reference data was asked to change the member."""
+    numbers: dict[str, int]
+    """Equity, needs, money and contracts as the decision saw them."""
+    ids: dict[str, str]
+    """Names that the decision saw."""
+    detail: str
+    """In words."""
+    requested_by: str
+    """Who asked."""
 
 
 class MarkPublished(Struct, frozen=True, gc=False):
@@ -3328,6 +3401,23 @@ class SetMember(Struct, frozen=True, gc=False):
     """The account."""
     member_id: str
     """The account of its member; its own for a member."""
+    from_member_id: str = ""
+    """The member that it leaves: refused when it has another one; empty: whichever it has."""
+
+
+class SetMemberLimit(Struct, frozen=True, gc=False):
+    """Say how much of its clients' risk a clearing member may take over."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The member."""
+    asset: str
+    """Settlement asset."""
+    initial_max_e8: int
+    """Most initial need that all its clients together may have when it takes one over; 0: it takes nobody."""
 
 
 class InstrumentSet(Struct, frozen=True, gc=False):
@@ -3513,6 +3603,25 @@ class MemberSet(Struct, frozen=True, gc=False):
     """The account."""
     member_id: str
     """The account of its member; its own for a member."""
+    from_member_id: str = ""
+    """The member that it had before."""
+
+
+class MemberLimitSet(Struct, frozen=True, gc=False):
+    """A clearing member may take over clients up to here."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The member."""
+    asset: str
+    """Settlement asset."""
+    initial_max_e8: int
+    """Most initial need that all its clients together may have when it takes one over; 0: it takes nobody."""
 
 
 class Snapshot(Struct, frozen=True, gc=False):
@@ -3584,6 +3693,7 @@ ROOTS: tuple[type[Struct], ...] = (
     StartAuction,
     BidAuction,
     EndAuction,
+    ActOnPorting,
     EntryBooked,
     ParkedDismissed,
     ReleaseRefused,
@@ -3620,6 +3730,8 @@ ROOTS: tuple[type[Struct], ...] = (
     ParcelsAskedAgain,
     AuctionChanged,
     DeleveragingChanged,
+    RoundRequested,
+    PortingChanged,
     MarkPublished,
     FixingsDue,
     ContractFixed,
@@ -3667,6 +3779,7 @@ ROOTS: tuple[type[Struct], ...] = (
     SetCallTerms,
     SetAccountTerms,
     SetMember,
+    SetMemberLimit,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -3680,6 +3793,7 @@ ROOTS: tuple[type[Struct], ...] = (
     CallTermsSet,
     AccountTermsSet,
     MemberSet,
+    MemberLimitSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

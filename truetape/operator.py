@@ -9,6 +9,7 @@ from typing import Any, Final
 from truetape import ids, reference
 from truetape import messages as m
 from truetape.codec import Message, encode
+from truetape.default import withdrawal
 from truetape.errors import TruetapeError
 from truetape.log import KafkaLog, Log, Part, Record, check_topics
 from truetape.money import from_e8
@@ -51,6 +52,7 @@ OtcCommand = (
     | m.EndBilateral
     | m.StartCompression
     | m.AnswerCompression
+    | m.ActOnPorting
 )
 AuctionCommand = m.StartAuction | m.BidAuction | m.EndAuction
 LedgerCommand = (
@@ -144,10 +146,19 @@ class Operator:
         changed: m.AuctionChanged = self._carried_out(command, seconds)
         return changed
 
-    def move_fund(self, command: m.MoveFund, seconds: float = ANSWER_SECONDS) -> m.EntryBooked:
-        """Pay into the clearing fund or out of it; returns the entry. Raises Refused or NoAnswer."""
-        entry: m.EntryBooked = self._carried_out(command, seconds)
-        return entry
+    def move_fund(self, command: m.MoveFund, seconds: float = ANSWER_SECONDS) -> str:
+        """Pay into the clearing fund, the house's capital or the insurance fund, or out of it; returns the id of its
+        entry, or of the round that decided it. Raises Refused or NoAnswer."""
+        event = self._carried_out(command, seconds)
+        if isinstance(event, m.EntryBooked):
+            return event.entry_id
+        round_id: str = event.round.round_id
+        found = self._wait(lambda one: isinstance(one, m.RoundSettling) and one.round.round_id == round_id, seconds)
+        if found is None:
+            raise NoAnswer("not every partition has answered yet: `truetape rounds` names them. It stays asked")
+        if why := withdrawal.refusal(found.outcome):
+            raise Refused(why)
+        return round_id
 
     def declare_default(self, command: m.DeclareDefault, seconds: float = ANSWER_SECONDS) -> m.DefaultChanged:
         """Declare the default of an account. Raises Refused or NoAnswer."""
@@ -256,7 +267,7 @@ def clearing(event: Any) -> str:
         case (
             m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
             | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged() | m.DefaultChanged()
-            | m.BilateralChanged() | m.CompressionChanged()
+            | m.BilateralChanged() | m.CompressionChanged() | m.RoundRequested() | m.PortingChanged()
         ):  # fmt: skip
             return event.command_id
         case m.EntryBooked() if event.meta.cause.source == CLEARING_COMMANDS.name:

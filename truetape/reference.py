@@ -23,6 +23,7 @@ from truetape.messages import (
     LimitsSet,
     MarginClass,
     MarginClassSet,
+    MemberLimitSet,
     MemberSet,
     ReferenceRejected,
     TradingState,
@@ -42,6 +43,7 @@ ReferenceEvent = (
     | ApiKeyRevoked
     | MarginClassSet
     | MemberSet
+    | MemberLimitSet
     | CollateralSet
     | ReferenceRejected
     | InputParked
@@ -79,7 +81,9 @@ class Reference(msgspec.Struct):
     """By asset."""
 
     members: dict[str, str] = {}
-    """Clearing member by account, where it is another account."""
+    """Clearing member by account, where it was set."""
+    member_limits: dict[str, dict[str, int]] = {}
+    """By member and settlement asset: most initial need of its clients when it takes some over, in 1e-8."""
 
     def member_of(self, account_id: str) -> str:
         """The account of the clearing member that an account belongs to: its own, when no other was set."""
@@ -131,6 +135,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.collateral[event.collateral.asset] = event.collateral
         case MemberSet():
             reference.members[event.account_id] = event.member_id
+        case MemberLimitSet():
+            reference.member_limits.setdefault(event.account_id, {})[event.asset] = event.initial_max_e8
         case ReferenceRejected() | InputParked() | Began():
             pass
     return reference

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import ledger, parcels, standing, trades
+from services.clearing import insurance, ledger, parcels, standing, trades
 from services.clearing.contracts import HOUSE
 from services.clearing.parcels import INSURANCE, contract_leg, mirrored, money_leg
 from services.clearing.quote import ONE_E18, PARAMETERS, Priced, elapsed, floats, price_e8, priced
 from services.clearing.standing import Standing
 from services.clearing.state import AUCTIONS_KEPT, Booking, State
+from services.clearing.watch import HandedOver
 from truetape import ids
 from truetape.errors import MarginError, MarginInputInvalid, TruetapeError
 from truetape.margin import auction as method
@@ -37,6 +38,7 @@ from truetape.messages import (
     ParcelAnswered,
     ParcelLeg,
     ParcelsAskedAgain,
+    RoundRequested,
     StartAuction,
     TakeParcel,
     TellParcel,
@@ -72,6 +74,10 @@ def start(state: State, given: Input, command: StartAuction) -> AuctionChanged |
         return _no(given, command, "REASON_MISSING", "say why: it stands on the tape for ever")
     if command.insurance_e8 < 0:
         return _no(given, command, "NUMBERS_WRONG", "the fund pays nothing or more")
+    if command.insurance_e8 > (free_e8 := insurance.free_e8(state, command.asset)):
+        have = f"{from_e8(free_e8)} {command.asset}"
+        detail = f"this partition's part of the insurance fund has {have} that is not promised yet"
+        return _no(given, command, "INSUFFICIENT_FUNDS", detail)
     auction_id = ids.auction_id(command.account_id, command.command_id)
     if auction_id in state.auctions or auction_id in state.auctioned.ids:
         return _no(given, command, "COMMAND_REPEATED", f"auction {auction_id} has begun already")
@@ -271,7 +277,7 @@ def end(state: State, given: Input, command: EndAuction) -> AuctionChanged | Cle
     )  # fmt: skip
 
 
-def tick(state: State, given: Input) -> AuctionChanged | ParcelsAskedAgain | None:
+def tick(state: State, given: Input) -> AuctionChanged | ParcelsAskedAgain | RoundRequested | None:
     """What time does to the auctions of this home, one at a time."""
     for name, known in sorted(state.auctions.items()):
         if known.state == "OFFERED":
@@ -282,22 +288,39 @@ def tick(state: State, given: Input) -> AuctionChanged | ParcelsAskedAgain | Non
     return next(_handed_over(state, given), None)
 
 
-def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged]:
-    """Auctions of what liquidation could not restore, each begun once; the fund pays what it has in this partition."""
+def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged | RoundRequested]:
+    """Auctions of what liquidation could not restore, each begun once."""
     for account_id, failed in sorted(state.watch.handed_over.items()):
         name = ids.auction_id(account_id, failed.liquidation_id)
         if name in state.auctions or name in state.auctioned.ids or unfit(state, account_id, failed.asset) is not None:
             continue
         if not anybody(given, account_id):
             continue
-        fund_e8 = max(state.balances.get(INSURANCE, {}).get(failed.asset, 0), 0)
         try:
-            yield begun(
-                state, given, account_id, failed.asset, name, forced=False, insurance_e8=fund_e8, actor=CLOCK,
-                detail=f"liquidation {failed.liquidation_id} ended {failed.outcome}",
-            )  # fmt: skip
+            if not insurance.waits(state, name):
+                yield _begins(state, given, account_id, failed, name)
         except TruetapeError:
             continue  # Nothing to sell, margin is there, or no fresh mark: looked at again with the next tick.
+
+
+def _begins(
+    state: State, given: Input, account_id: str, failed: HandedOver, name: str
+) -> AuctionChanged | RoundRequested:
+    """The auction; before one that may pay takers, all parts of the fund are asked for what it may cost at most."""
+    made = begun(
+        state, given, account_id, failed.asset, name, forced=False, actor=CLOCK,
+        insurance_e8=insurance.free_e8(state, failed.asset),
+        detail=f"liquidation {failed.liquidation_id} ended {failed.outcome}",
+    )  # fmt: skip
+    if made.kind == "solvent":
+        return made
+    most_e8 = -made.lowest_e8
+    if most_e8 > made.insurance_e8:
+        missing_e8 = most_e8 - made.insurance_e8
+        asked = insurance.ask(state, given, name, account_id, failed.asset, missing_e8, "FUND")
+        if asked is not None:
+            return asked
+    return replace(made, insurance_e8=min(made.insurance_e8, most_e8))
 
 
 def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged | None:
@@ -313,7 +336,7 @@ def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged
     if not known.forced and stands.maintenance_e8 >= 0 and floats(stands).buffer_margin(PARAMETERS) >= 0:
         return _after(given, known, "ENDED", "RESTORED", CLOCK, bid=None, numbers=numbers, ids=names)
     if known.kind == "solvent" and stands.value_e8 <= 0:
-        return _converted(given, known, stands, numbers, names)
+        return _converted(state, given, known, stands, numbers, names)
     lasts = PARAMETERS.fast_seconds + PARAMETERS.slow_seconds
     if seconds > PATIENCE_SECONDS + (lasts if known.kind == "solvent" else PARAMETERS.insolvent_seconds):
         return _after(given, known, "ENDED", "UNSOLD", CLOCK, bid=None, numbers=numbers, ids=names)
@@ -321,13 +344,14 @@ def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged
 
 
 def _converted(
-    given: Input, known: AuctionChanged, stands: Standing, numbers: dict[str, int], names: dict[str, str]
+    state: State, given: Input, known: AuctionChanged, stands: Standing, numbers: dict[str, int], names: dict[str, str]
 ) -> AuctionChanged:
     """As if it began now: what takers had paid is gone with the value."""
     opened = method.begin(floats(stands), PARAMETERS, is_forced=True)
     return _after(
         given, known, "RUNNING", "CONVERTED", CLOCK, bid=None, kind=opened.kind, begun_at_us=given.at_us,
         lowest_e8=to_money_e8(opened.lowest, owed=True), reserved_e8=0, left_e18=ONE_E18, numbers=numbers, ids=names,
+        insurance_e8=min(known.insurance_e8, insurance.free_e8(state, known.asset)),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from services.clearing import (
     marginrun,
     moves,
     multilateral,
+    porting,
     roundcommands,
     uncleared,
 )
@@ -47,6 +48,8 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(roundcommands.shown(known))
     for account_id, declared in state.defaults.items():
         found.setdefault(account_id, {})["default"] = default.shown(declared)
+    for account_id, name, told in porting.shown(state):
+        found.setdefault(account_id, {})[name] = told
     for sold in state.auctions.values():
         found.setdefault(sold.account_id, {}).setdefault("auctions", []).append(auction.shown(sold))
     for closed in state.deleveragings.running.values():

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.clearing import auction, bilateral, default, deleveraging, marginrun, rounds
+from services.clearing import (
+    auction,
+    bilateral,
+    default,
+    deleveraging,
+    marginrun,
+    porting,
+    portingrounds,
+    requests,
+    rounds,
+)
 from services.clearing.state import State
 from truetape.codec import Message
 from truetape.service import Input, Tick
@@ -11,15 +21,16 @@ from truetape.service import Input, Tick
 SECOND_US: Final = 1_000_000
 _OTHERS: Final[tuple[Callable[[State, Input, Tick], Message | None], ...]] = (
     bilateral.tick,
-    lambda state, given, _: rounds.tick(state, given),
-    lambda state, given, _: default.tick(state, given),
+    lambda state, given, _: rounds.tick(state, given) or requests.tick(state, given),
+    lambda state, given, _: portingrounds.tick(state, given) or default.tick(state, given),
+    lambda state, given, _: porting.tick(state, given),
     lambda state, given, _: deleveraging.tick(state, given),
     lambda state, given, _: auction.tick(state, given),
 )
 
 
 def tick(state: State, given: Input, ticked: Tick) -> Message | None:
-    """What is due of margin, or else of trades, rounds, defaults, deleveragings and auctions.
+    """What is due of margin, or else of trades, rounds, defaults, portings, deleveragings and auctions.
 
     In every other second their turn is before margin's, each first in its own: in a crash, when margin has something
     to say at every tick, defaults are still closed and auctions ended.

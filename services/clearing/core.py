@@ -14,6 +14,7 @@ from services.clearing import (
     deleveraging,
     facts,
     fund,
+    insurance,
     ledger,
     legs,
     liquidations,
@@ -23,7 +24,10 @@ from services.clearing import (
     offsets,
     parcels,
     payments,
+    porting,
+    portingrounds,
     positions,
+    requests,
     rounds,
     seizure,
     sides,
@@ -39,6 +43,7 @@ from truetape.cuts import ENDS
 from truetape.errors import TruetapeError
 from truetape.messages import (
     ActOnCall,
+    ActOnPorting,
     AgreeMoves,
     AnswerLeg,
     ApplyContractFact,
@@ -79,11 +84,13 @@ from truetape.messages import (
     OrderRejected,
     ParkedDismissed,
     PaymentsNetted,
+    PortingChanged,
     ReleaseLeg,
     ReleaseParked,
     ReleaseRefused,
     ReservationReleased,
     ReviewMargin,
+    RoundRequested,
     RoundSettling,
     RunRound,
     SidesClosedOut,
@@ -271,6 +278,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     NetPayments: lambda state, given, command: payments.net(state.payments, given, command),
     MoveFund: fund.move,
     DeclareDefault: default.declare,
+    ActOnPorting: porting.act,
     **rounds.RULES,
     **auction.RULES,
     **deleveraging.RULES,
@@ -317,6 +325,13 @@ def _settling(state: State, event: RoundSettling) -> None:
     rounds.settling(state, event)
     default.heard(state, event)
     deleveraging.heard(state, event)
+    portingrounds.settling(state, event)
+
+
+def _requested(state: State, event: RoundRequested) -> None:
+    requests.requested(state, event)
+    insurance.requested(state, event)
+    portingrounds.requested(state, event)
 
 
 _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
@@ -335,6 +350,8 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
     PaymentsNetted: lambda state, event: payments.netted(state.payments, event),
     SidesClosedOut: sides.closed_out,
     DefaultChanged: default.changed,
+    PortingChanged: porting.changed,
+    RoundRequested: _requested,
     **rounds.FOLDS,
     RoundSettling: _settling,
     **auction.FOLDS,

@@ -16,11 +16,20 @@ from typing import Final, Literal, get_args
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from services.clearing import ledger, margin, pursuit, seizure, trades
+from services.clearing import insurance, ledger, margin, pursuit, seizure, trades
 from services.clearing.state import FACTS_KEPT, UNKNOWN, State
-from services.clearing.waterfalls import HOME, LOST, UNCOVERED, in_default, numbers_of, outcome_of, terms_of, unpaid
+from services.clearing.waterfalls import (
+    GUARANTOR,
+    HOME,
+    UNCOVERED,
+    in_default,
+    numbers_of,
+    outcome_of,
+    terms_of,
+    unpaid,
+)
 from truetape import ids
-from truetape.default.waterfall import Outcome, Step
+from truetape.default.waterfall import Outcome, Step, is_lost
 from truetape.messages import (
     CancelAllOrders,
     ClearingRefusal,
@@ -29,6 +38,7 @@ from truetape.messages import (
     DefaultChanged,
     DefaultStep,
     OpenRound,
+    RoundRequested,
     RoundSettling,
     RoundTerms,
 )
@@ -73,17 +83,18 @@ def declared(
     assert not in_default(state, account_id), "one default of an account at a time"
     default_id = ids.leg_id("default", f"{account_id}/{asset}/{given.meta('').event_id}")
     cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
+    member_id = given.tables.reference.member_of(account_id)
     return DefaultChanged(
         meta=given.meta(default_id), command_id=command_id, account_id=account_id, default_id=default_id, asset=asset,
         state="DECLARED", margin_e8=max(0, cash_e8), loss_e8=0, steps=(), uncovered_e8=0, recovered_e8=0, round_id="",
-        attempt=0, detail=reason, requested_by=by,
+        attempt=0, detail=reason, requested_by=by, member_id="" if member_id == account_id else member_id,
     )  # fmt: skip
 
 
 # -- what time does ---------------------------------------------------------------------------------------------------
 
 
-def tick(state: State, given: Input) -> DefaultChanged | None:
+def tick(state: State, given: Input) -> DefaultChanged | RoundRequested | None:
     """The next step of a default of this partition, one at a time."""
     for _, known in sorted(state.defaults.items()):
         if (found := _step(state, given, known)) is not None:
@@ -91,7 +102,7 @@ def tick(state: State, given: Input) -> DefaultChanged | None:
     return None
 
 
-def _step(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | None:
+def _step(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | RoundRequested | None:
     if known.state == "DECLARED":
         return _closed(state, given, known)
     if known.state in RUNNING:
@@ -109,9 +120,12 @@ def open_positions(state: State, given: Input, account_id: str, asset: str) -> I
             yield name, position.quantity_e8
 
 
-def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | None:
+def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | RoundRequested | None:
     """Once nothing is held and nothing waits in the ledger, the loss is what it is."""
     account_id, asset = known.account_id, known.asset
+    sold = state.watch.liquidations.get(account_id)
+    if sold is not None and sold.asset == asset:
+        return None  # What it could not pay may still be the insurance fund's.
     if account_id in state.halted or any(open_positions(state, given, account_id, asset)):
         return None
     if account_id in state.deleveragings.running:
@@ -120,14 +134,24 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
     left_e8 = cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
     if left_e8 >= 0:
         return _changed(given, known, state="ENDED", detail="its own cash was enough")
-    if collateral_left(state, given, known):
+    if collateral_left(state, given, known) or insurance.waits(state, known.default_id):
         return None
+    if (asked := _insured(state, given, known, -left_e8)) is not None:
+        return asked
     margin_e8 = known.margin_e8 + state.seized.get(account_id, 0)
     steps = (DefaultStep("DEFAULTER_MARGIN", account_id, margin_e8),) if margin_e8 else ()
     return _changed(
         given, known, state="LOSS_FIXED", margin_e8=margin_e8, loss_e8=margin_e8 - left_e8, steps=steps,
         uncovered_e8=-left_e8, round_id=_round_id(known, "WATERFALL", given), detail="",
     )  # fmt: skip
+
+
+def _insured(state: State, given: Input, known: DefaultChanged, missing_e8: int) -> RoundRequested | None:
+    """The insurance fund is asked once, before the waterfall; not where a liquidation has asked it already."""
+    given_up = state.watch.handed_over.get(known.account_id)
+    if given_up is not None and given_up.asset == known.asset and given_up.liquidation_id in state.insured.ids:
+        return None
+    return insurance.ask(state, given, known.default_id, known.account_id, known.asset, missing_e8, "ACCOUNT")
 
 
 def collateral_left(state: State, given: Input, known: DefaultChanged) -> bool:
@@ -196,7 +220,8 @@ def _repaid(given: Input, known: DefaultChanged, back: Outcome) -> DefaultChange
 
 
 def _lost_e8(known: DefaultChanged) -> int:
-    return known.uncovered_e8 + sum(one.amount_e8 for one in known.steps if one.layer in LOST)
+    lost = (one.amount_e8 for one in known.steps if is_lost(one.layer, one.payer_id, known.member_id))  # type: ignore[arg-type]
+    return known.uncovered_e8 + sum(lost)
 
 
 def _round_id(known: DefaultChanged, kind: str, given: Input) -> str:
@@ -245,10 +270,12 @@ def commands_after(event: DefaultChanged) -> Sequence[OpenRound | CancelAllOrder
         return [CancelAllOrders(command_id=name, account_id=event.account_id, key_id=CLEARING, received_at_us=at_us)]
     if event.state not in RUNNING:
         return []
+    names = {"default_id": event.default_id, "account_id": event.account_id}
+    if event.member_id:
+        names[GUARANTOR] = event.member_id
     terms = RoundTerms(
-        event.round_id, kind_of(event.round_id), HOME, event.asset, _numbers(event),
-        {"default_id": event.default_id, "account_id": event.account_id}, event.requested_by,
-    )  # fmt: skip
+        event.round_id, kind_of(event.round_id), HOME, event.asset, _numbers(event), names, event.requested_by
+    )
     return [OpenRound(HOME, terms)]
 
 

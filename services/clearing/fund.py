@@ -1,15 +1,16 @@
-"""The clearing fund and the house's capital: money that members and the house put aside, in ledger accounts of its own.
+"""The clearing fund, the house's capital and the insurance fund: money put aside, in ledger accounts of its own.
 
 It comes from an account of the firm outside and goes back there, never from a client's trading cash, so risk's credit
-is not touched. A share goes out only when it is free: no round holds it, and its member is not in default.
+is not touched. It goes out by a round (withdrawals.py): every partition says first whether a loss may still need it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from services.clearing import contracts, trades
+from services.clearing import contracts, requests, trades
+from services.clearing.parcels import INSURANCE
 from services.clearing.state import FACTS_KEPT, State
-from services.clearing.waterfalls import ASSESSMENT, ASSESSMENT_PERIOD_US, CAPITAL, FUND, in_default
+from services.clearing.waterfalls import ASSESSMENT, ASSESSMENT_PERIOD_US, CAPITAL, FUND, HOME, in_default
 from truetape.errors import TruetapeError
 from truetape.messages import (
     ClearingRefusal,
@@ -19,6 +20,8 @@ from truetape.messages import (
     EntryBooked,
     Line,
     MoveFund,
+    RoundRequested,
+    RoundTerms,
 )
 from truetape.money import fits, from_e8
 from truetape.service import Input
@@ -32,54 +35,70 @@ _ACCOUNTS: Final[Mapping[str, Callable[[str], str]]] = {
     "FUND": lambda account_id: FUND + account_id,
     "ASSESSMENT": lambda account_id: ASSESSMENT + account_id,
     "CAPITAL": lambda _: CAPITAL,
+    "INSURANCE": lambda _: INSURANCE,
 }
-_EVENTS: Final[Mapping[str, ContractEvent]] = {
+_HOUSES: Final = {"CAPITAL": CAPITAL, "INSURANCE": INSURANCE}
+"""Money that is the house's own, by purpose."""
+EVENTS: Final[Mapping[str, ContractEvent]] = {
     "FUND": "FUND_CONTRIBUTION",
     "ASSESSMENT": "FUND_REPLENISHMENT",
     "CAPITAL": "HOUSE_TRANSFER",
+    "INSURANCE": "INSURANCE_FUND",
 }
+WITHDRAWAL: Final = "WITHDRAWAL"
 Wrong = tuple[ClearingRefusal, str]
 
 
-def move(state: State, given: Input, command: MoveFund) -> EntryBooked | ClearingRefused:
-    """A contribution, the payment of an assessment, the house's capital; or a share that goes out."""
+def account_of(purpose: str, account_id: str) -> str:
+    """The ledger account that a purpose is about."""
+    return _ACCOUNTS[purpose](account_id)
+
+
+def move(state: State, given: Input, command: MoveFund) -> EntryBooked | RoundRequested | ClearingRefused:
+    """What comes in is booked: a share, an assessment, the house's money. What goes out is decided by a round."""
     if (wrong := next(_objections(state, given, command), None)) is not None:
         return trades.refused(given, command.command_id, command.account_id, command, *wrong)
     try:
-        return trades.checked(state, _entry(given, command))
+        if command.amount_e8 < 0:
+            return _asked(given, command)
+        return trades.checked(state, entry(given, command, f"fund:{command.command_id}", command.command_id))
     except TruetapeError as error:
         return trades.refused(given, command.command_id, command.account_id, command, "AMOUNT_TOO_LARGE", str(error))
 
 
 def _objections(state: State, given: Input, command: MoveFund) -> Iterator[Wrong]:
-    house, account_id = command.purpose == "CAPITAL", command.account_id
+    house, account_id = _HOUSES.get(command.purpose), command.account_id
     if command.command_id in state.facts.ids:
         yield "COMMAND_REPEATED", "it is booked already"
     if command.purpose not in _ACCOUNTS:
         yield "UNSUPPORTED", f"purpose is one of {', '.join(_ACCOUNTS)}"
         return
-    if (account_id == CAPITAL) != house or (not house and account_id not in given.tables.reference.accounts):
-        yield "ACCOUNT_UNKNOWN", f"{account_id} is no open account; the house's capital is {CAPITAL}'s"
+    if account_id != house if house else account_id not in given.tables.reference.accounts:
+        yield "ACCOUNT_UNKNOWN", f"{account_id} is no open account; the house's money is {CAPITAL}'s and {INSURANCE}'s"
     if not command.location.startswith(OUTSIDE):
         yield "NUMBERS_WRONG", f"location must be an account of the firm outside: {', '.join(OUTSIDE)} and its name"
     if not command.reason.strip():
         yield "REASON_MISSING", "say why: it stands on the tape for ever"
     if command.amount_e8 == 0:
         yield "NUMBERS_WRONG", "amount must not be zero"
-    yield from _not_free(state, command, "" if house else account_id)
+    yield from _not_free(state, command)
 
 
-def _not_free(state: State, command: MoveFund, holder: str) -> Iterator[Wrong]:
-    """Why money may not go out; of an assessment no more comes in than is owed, and nothing goes out."""
-    have_e8 = state.balances.get(_ACCOUNTS[command.purpose](command.account_id), {}).get(command.asset, 0)
+def _not_free(state: State, command: MoveFund) -> Iterator[Wrong]:
+    """Why money may not go out, as far as this partition knows: the others are asked next. Of an assessment no more
+    comes in than is owed, and nothing goes out."""
+    have_e8 = state.balances.get(account_of(command.purpose, command.account_id), {}).get(command.asset, 0)
     if command.purpose == "ASSESSMENT":
         if not 0 < command.amount_e8 <= -have_e8:
             yield "NUMBERS_WRONG", f"{from_e8(-have_e8)} {command.asset} is owed: pay at most that"
         return
     if command.amount_e8 > 0:
         return
+    if command.purpose == "INSURANCE":
+        return  # It is kept in parts: what there is, the round finds out.
     if have_e8 + command.amount_e8 < 0:
         yield "INSUFFICIENT_FUNDS", f"the share is {from_e8(have_e8)} {command.asset}"
+    holder = "" if command.account_id == CAPITAL else command.account_id
     if round_id := state.rounds.holding(holder):
         yield "STATE_WRONG", f"round {round_id} holds it: see `truetape rounds`"
     if holder and in_default(state, holder):
@@ -88,8 +107,22 @@ def _not_free(state: State, command: MoveFund, holder: str) -> Iterator[Wrong]:
         yield "STATE_WRONG", "a default is open: nothing goes out until its loss is borne"
 
 
-def _entry(given: Input, command: MoveFund) -> EntryBooked:
-    name, event = _ACCOUNTS[command.purpose](command.account_id), _EVENTS[command.purpose]
+def _asked(given: Input, command: MoveFund) -> RoundRequested:
+    """The record that asks all partitions for it. Raises AmountTooLarge."""
+    names = {
+        "account_id": command.account_id, "command_id": command.command_id, "purpose": command.purpose,
+        "location": command.location, "reason": command.reason,
+    }  # fmt: skip
+    terms = RoundTerms(
+        f"{command.command_id}/{WITHDRAWAL}", WITHDRAWAL, HOME, command.asset, {"amount_e8": fits(-command.amount_e8)},
+        names, command.requested_by,
+    )  # fmt: skip
+    return requests.request(given, command.account_id, terms, command.command_id)
+
+
+def entry(given: Input, command: MoveFund, entry_id: str, correlation_id: str) -> EntryBooked:
+    """Money between the firm's account outside and what it is put aside for."""
+    name, event = account_of(command.purpose, command.account_id), EVENTS[command.purpose]
     purpose = event.lower()
     lines = (
         Line(name, command.asset, command.amount_e8, purpose),
@@ -102,8 +135,8 @@ def _entry(given: Input, command: MoveFund) -> EntryBooked:
         ids={COMMAND: command.command_id, "requested_by": command.requested_by, "reason": command.reason},
     )  # fmt: skip
     return EntryBooked(
-        meta=given.meta(command.command_id), entry_id=f"fund:{command.command_id}",
-        account_id="" if command.purpose == "CAPITAL" else command.account_id, kind="TRANSFER",
+        meta=given.meta(correlation_id), entry_id=entry_id,
+        account_id="" if command.purpose in _HOUSES else command.account_id, kind="TRANSFER",
         rule=command.purpose.lower(), lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=given.at_us,
         contract=booking,
     )  # fmt: skip

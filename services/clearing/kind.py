@@ -19,6 +19,8 @@ class Decision(NamedTuple):
 
     legs: Sequence[RoundLeg]
     outcome: dict[str, int]
+    detail: str = ""
+    """Why it books nothing, where it does not."""
 
 
 class Kind(NamedTuple):

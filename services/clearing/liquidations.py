@@ -13,9 +13,21 @@ liquidation and the step: one that is sent again, after a crash or because nobod
 from collections.abc import Mapping
 from typing import Final
 
-from services.clearing import auction, closing, contracts, default, deleveraging, ledger, margin, seizure
+from services.clearing import (
+    auction,
+    closing,
+    contracts,
+    default,
+    deleveraging,
+    insurance,
+    ledger,
+    margin,
+    porting,
+    seizure,
+)
 from services.clearing.closing import Books
 from services.clearing.contracts import ContractRefused
+from services.clearing.parcels import INSURANCE
 from services.clearing.state import State
 from services.clearing.watch import GOOD, HandedOver, Liquidation, Outcome, ask
 from truetape import ids
@@ -35,12 +47,11 @@ from truetape.messages import (
     OrderRejected,
     ReservationReleased,
     ReviewMargin,
+    RoundRequested,
     SubmitOrder,
 )
 from truetape.service import Input
 
-INSURANCE: Final = "house:insurance"
-"""The insurance fund of a partition: liquidation fees come in, losses below bankruptcy go out."""
 ASK_AGAIN_US: Final = 5_000_000
 """After how long the same is asked again; twice as long each time."""
 DOUBLED_MAX: Final = 9
@@ -50,15 +61,15 @@ Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 
 def begins(state: State, given: Input, account_id: str, found: AssetMargin) -> bool:
-    """Whether an account has to be liquidated: below maintenance, or in default with something to sell; not already,
-    and not given up just now."""
-    defaulted = closes(state, account_id, found.asset)
+    """Whether an account has to be liquidated: below maintenance, or all that it has is sold anyway and there is
+    something; not already, and not given up just now."""
+    defaulted, asset = closes(state, account_id, found.asset), found.asset
+    sells_out = _sells_out(state, account_id, asset) and any(default.open_positions(state, given, account_id, asset))
     if defaulted:
-        held = default.open_positions(state, given, account_id, found.asset)
-        needed = any(held) or default.collateral_left(state, given, state.defaults[account_id])
+        needed = sells_out or default.collateral_left(state, given, state.defaults[account_id])
     else:
-        needed = found.maintenance_excess_e8 < 0
-    return needed and may_begin(state, account_id, given.at_us, defaulted)
+        needed = sells_out or found.maintenance_excess_e8 < 0
+    return needed and may_begin(state, account_id, given.at_us, defaulted or sells_out)
 
 
 def may_begin(state: State, account_id: str, at_us: int, defaulted: bool) -> bool:
@@ -76,6 +87,17 @@ def closes(state: State, account_id: str, asset: str) -> bool:
     """Whether an account's default waits for all its positions in an asset to be closed."""
     known = state.defaults.get(account_id)
     return known is not None and known.state == "DECLARED" and known.asset == asset
+
+
+def _sells_out(state: State, account_id: str, asset: str) -> bool:
+    """Whether all that an account holds in an asset is sold, whatever its margin: in default, or a client that no
+    member takes over."""
+    return closes(state, account_id, asset) or porting.closed_out(state, account_id)
+
+
+def loss_id(state: State, one: Liquidation) -> str:
+    """Under which name the insurance fund is asked for what it loses: its default's, once that is declared."""
+    return state.defaults[one.account_id].default_id if closes(state, one.account_id, one.asset) else one.liquidation_id
 
 
 def asks_again(one: Liquidation, at_us: int) -> bool:
@@ -107,10 +129,12 @@ def ask_again(state: State, given: Input, asked: ReviewMargin) -> LiquidationCha
 
 def step(
     state: State, given: Input, asked: ReviewMargin, margins: Mapping[str, AssetMargin]
-) -> LiquidationChanged | LiquidationEnded | DeleveragingChanged | EntryBooked | None:
+) -> LiquidationChanged | LiquidationEnded | DeleveragingChanged | EntryBooked | RoundRequested | None:
     """The next order, or the end; instead of an end without result what nobody buys is deleveraged."""
     one, found = state.watch.liquidations.get(asked.account_id), margins.get(asked.asset)
     if one is None or one.state != "WAITING" or asked.account_id in state.deleveragings.running:
+        return None
+    if insurance.waits(state, loss_id(state, one)):
         return None
     books = _books(state, given, one)
     equity_e8 = found.equity_e8 if found is not None else books.balances.get(one.asset, 0)
@@ -183,14 +207,18 @@ def _ordered(
 
 def _all_sold(
     state: State, given: Input, one: Liquidation, found: AssetMargin | None, equity_e8: int
-) -> LiquidationEnded | EntryBooked:
-    """Nothing is held any more: what is missing to zero is the insurance fund's as far as it reaches."""
+) -> LiquidationEnded | EntryBooked | RoundRequested:
+    """Nothing is held any more: what is missing to zero is the insurance fund's as far as it reaches, this partition's
+    part first, then the others'."""
     if equity_e8 < 0 and (posted := _collateral(state, given, one)):
         return _ended(given, one, "LOSS", found, equity_e8, f"its {posted} comes first: for default")
-    fund_e8 = max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0)
+    fund_e8 = insurance.free_e8(state, one.asset)
     if equity_e8 < 0 and fund_e8:
         return _covered(given, one, min(-equity_e8, fund_e8))
     if equity_e8 < 0:
+        asked = insurance.ask(state, given, loss_id(state, one), one.account_id, one.asset, -equity_e8, "ACCOUNT")
+        if asked is not None:
+            return asked
         return _ended(given, one, "LOSS", found, equity_e8, "the insurance fund has nothing left")
     return _ended(given, one, "COVERED" if one.covered_e8 else "RESTORED", found, equity_e8, "all is sold")
 
@@ -205,8 +233,9 @@ def _books(state: State, given: Input, one: Liquidation) -> Books:
     return Books(
         one.account_id, state.balances.get(ledger.client(one.account_id), {}),
         margin.held_by(state, state.accounts[one.account_id]), one.asset,
-        max(state.balances.get(INSURANCE, {}).get(one.asset, 0), 0), margin.seen_by(given),
-        given.tables.reference.call_terms_of(one.account_id), closes(state, one.account_id, one.asset),
+        insurance.free_e8(state, one.asset), margin.seen_by(given),
+        given.tables.reference.call_terms_of(one.account_id),
+        _sells_out(state, one.account_id, one.asset),
     )  # fmt: skip
 
 
@@ -352,6 +381,8 @@ def booked(state: State, entry: EntryBooked) -> None:
         if entry.contract is not None:
             numbers = entry.contract.numbers
             one.fills.append((numbers["quantity_e8"], numbers["price_e8"]))
+    elif entry.contract is not None and "loss_id" in entry.contract.ids:
+        one.covered_e8 += sum(line.amount_e8 for line in entry.lines if line.account == ledger.client(one.account_id))
     elif entry.contract is not None and entry.contract.ids.get("liquidation_id") == one.liquidation_id:
         if entry.contract.event == "LIQUIDATION_FEE":
             one.fees_e8 += -entry.lines[0].amount_e8

@@ -189,6 +189,7 @@ def needs_look(state: State) -> Iterator[str]:
     """Accounts that are looked at in every run, whatever they have: something about them is open."""
     watch = state.watch
     yield from (name for name, known in state.defaults.items() if known.state == "DECLARED")
+    yield from (name for name, known in state.portings.open.items() if known.state == "EXPIRED")
     yield from watch.doubts
     yield from watch.liquidations
     yield from watch.handed_over

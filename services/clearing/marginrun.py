@@ -10,7 +10,17 @@ from typing import Final, assert_never, get_args
 
 from msgspec.structs import replace
 
-from services.clearing import auction, default, liquidations, margin, margincalls, trades, waterfalls
+from services.clearing import (
+    auction,
+    default,
+    insurance,
+    liquidations,
+    margin,
+    margincalls,
+    porting,
+    trades,
+    waterfalls,
+)
 from services.clearing.state import State
 from services.clearing.watch import Action, ask
 from truetape import ids
@@ -65,7 +75,8 @@ def _account(state: State, given: Input, account_id: str) -> Iterator[MarginList
     if told is not None or _recovered(state, account_id, found):
         yield MarginListed(account_id, "", "TRUST", told or "margin is there again", 0, 0, 0)
     one = state.watch.liquidations.get(account_id)
-    if one is not None and one.state == "WAITING" and account_id not in state.deleveragings.running:
+    stepping = one is not None and one.state == "WAITING" and account_id not in state.deleveragings.running
+    if one is not None and stepping and not insurance.waits(state, liquidations.loss_id(state, one)):
         yield _listed(account_id, found.get(one.asset, NOTHING), "STEP", one.asset)
     liquidated = False
     for asset, standing in sorted(found.items()):
@@ -93,7 +104,9 @@ def _posted(state: State, given: Input, account_id: str, found: dict[str, AssetM
 def _recovered(state: State, account_id: str, found: dict[str, AssetMargin]) -> bool:
     """Whether an account that was handed over has its margin again."""
     given_up = state.watch.handed_over.get(account_id)
-    return given_up is not None and found.get(given_up.asset, NOTHING).maintenance_excess_e8 >= 0
+    if given_up is None or porting.closed_out(state, account_id):
+        return False
+    return found.get(given_up.asset, NOTHING).maintenance_excess_e8 >= 0
 
 
 def _listed(account_id: str, found: AssetMargin, action: str, asset: str) -> MarginListed:
@@ -140,6 +153,8 @@ def _decided(
             return liquidations.ask_again(state, given, asked)
         case "FEE":
             return liquidations.fee(state, given, asked)
+        case "PORT":
+            return porting.review(state, given, asked)
         case "DEFAULT" if not waterfalls.in_default(state, asked.account_id):
             return default.declared(state, given, asked.account_id, asked.asset, asked.reason)
         case "DOUBT" | "TRUST" | "DEFAULT":

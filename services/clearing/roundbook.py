@@ -35,6 +35,17 @@ class Here(Struct):
     set_aside: int = 0
 
 
+class Request(Struct):
+    """A round that this partition needs and that is not settled here."""
+
+    account_id: str
+    """Whose need it is."""
+    terms: RoundTerms
+    at_us: int
+    """When its home was asked last."""
+    attempts: int = 0
+
+
 class Rounds(Struct):
     """Rounds of one partition."""
 

@@ -13,7 +13,18 @@ What a round is about is its kind's business (kind.py): KINDS lists them.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.clearing import multilateral, pursuit, ranking, tearing, trades, waterfalls
+from services.clearing import (
+    insurance,
+    multilateral,
+    portingrounds,
+    pursuit,
+    ranking,
+    requests,
+    tearing,
+    trades,
+    waterfalls,
+    withdrawals,
+)
 from services.clearing.kind import Consent, Kind
 from services.clearing.ledger import AccountHalted, LedgerError
 from services.clearing.roundbook import Here, Homed
@@ -46,7 +57,15 @@ from truetape.messages import (
 from truetape.service import DUE, Input
 from truetape.topics import PARTITIONS
 
-KINDS: Final[Mapping[str, Kind]] = {**waterfalls.KINDS, **tearing.KINDS, **ranking.KINDS, **multilateral.KINDS}
+KINDS: Final[Mapping[str, Kind]] = {
+    **waterfalls.KINDS,
+    **tearing.KINDS,
+    **ranking.KINDS,
+    **multilateral.KINDS,
+    **portingrounds.KINDS,
+    insurance.KIND: insurance.ROUND,
+    withdrawals.KIND: withdrawals.ROUND,
+}
 DUE_PREFIX: Final = "round/"
 """How the ids begin of what a round makes due."""
 ROUNDS_MAX: Final = 256
@@ -123,9 +142,8 @@ def _decide(state: State, given: Input, asked: RunRound) -> RoundDecided:
     if _consent(state, terms) == "FALL":
         return RoundDecided(given.meta(terms.round_id), terms.home_id, terms, (), {}, "not everybody has accepted")
     try:
-        legs, outcome = KINDS[terms.kind].decide(given, terms, holdings)
+        legs, outcome, detail = KINDS[terms.kind].decide(given, terms, holdings)
         _bounded("legs", len(legs))
-        detail = ""
     except TruetapeError as error:
         legs, outcome, detail = (), {}, f"{type(error).__name__}: {error}"[:DETAIL_MAX]
     assert len({leg.leg_id for leg in legs}) == len(legs), "each leg has an id of its own"
@@ -322,6 +340,7 @@ def settled(state: State, event: RoundSettled) -> None:
     del state.rounds.here[event.round_id]
     state.rounds.settling = ""
     state.rounds_settled.add(event.round_id, ROUNDS_KEPT)
+    requests.settled(state, event)
 
 
 def confirmed(state: State, event: RoundConfirmed) -> None:

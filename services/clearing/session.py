@@ -8,7 +8,17 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import auction, bilateral, default, deleveraging, liquidations, parcels, roundcommands
+from services.clearing import (
+    auction,
+    bilateral,
+    default,
+    deleveraging,
+    liquidations,
+    parcels,
+    porting,
+    requests,
+    roundcommands,
+)
 from services.clearing.pursuit import Sent as Command
 from services.clearing.pursuit import told_home
 from services.clearing.state import State
@@ -29,11 +39,14 @@ from truetape.messages import (
     OpenRound,
     ParcelAnswered,
     ParcelsAskedAgain,
+    PortingChanged,
+    RoundRequested,
+    SetMember,
     SubmitOrder,
     TradeChanged,
 )
 from truetape.service import Sent
-from truetape.topics import CLEARING_COMMANDS, ORDERS_COMMANDS, Topic
+from truetape.topics import CLEARING_COMMANDS, ORDERS_COMMANDS, REFERENCE_COMMANDS, Topic
 
 Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
 """How a record is written, as `Log.append`."""
@@ -60,6 +73,10 @@ class Session:
                 self._submit(liquidations.submitted(self._waiting[partition], event))
             case DefaultChanged():
                 self._default(default.commands_after(event))
+            case RoundRequested():
+                self._default([requests.command_after(event)])
+            case PortingChanged():
+                self._set_member(porting.command_after(event))
             case AuctionChanged() if event.change == "OFFERED":
                 parcel = auction.offered(event)
                 self._send([parcels.asked(parcel, parcel.parcel_id)])
@@ -82,6 +99,9 @@ class Session:
         for _, one in sorted(state.watch.liquidations.items()):
             self._submit(liquidations.order_out(one))
         self._default(default.commands_left(state))
+        self._default(requests.commands_left(state))
+        for command_left in porting.commands_left(state):
+            self._set_member(command_left)
         for number, command in roundcommands.commands_left(state):
             self._write(CLEARING_COMMANDS, number, b"", command)
         self._deleverage(deleveraging.commands_left(state))
@@ -107,6 +127,10 @@ class Session:
     def _deleverage(self, found: Iterable[OpenRound | parcels.Sent]) -> None:
         for one in found:
             self._to(CLEARING_COMMANDS, one.account_id, one if isinstance(one, OpenRound) else one.command)
+
+    def _set_member(self, command: SetMember | None) -> None:
+        if command is not None:
+            self._write(REFERENCE_COMMANDS, 0, b"", command)
 
     def _to(self, topic: Topic, account_id: str, command: Message) -> None:
         self._write(topic, ids.partition_of(account_id, topic.partitions), account_id.encode(), command)

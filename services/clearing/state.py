@@ -11,8 +11,9 @@ from services.clearing.deleverbook import Deleveragings
 from services.clearing.ledger import Balances
 from services.clearing.netting import Payments
 from services.clearing.parked import Parked, Resolved
+from services.clearing.portbook import Portings
 from services.clearing.pursuit import Brief, Pursuit
-from services.clearing.roundbook import Rounds
+from services.clearing.roundbook import Request, Rounds
 from services.clearing.volume import Volumes
 from services.clearing.watch import Watch
 from truetape.cuts import Cut
@@ -42,6 +43,8 @@ LEGS_KEPT: Final = 4_096
 """Legs that were refused, declined or let go whose answer is remembered."""
 ROUNDS_KEPT: Final = 4_096
 """Rounds whose ids are remembered after their end."""
+INSURED_KEPT: Final = 4_096
+"""Losses for which all parts of the insurance fund were asked, whose ids are remembered."""
 PARCELS_KEPT: Final = 1_024
 """Parcels whose answer is remembered."""
 AUCTIONS_KEPT: Final = 4_096
@@ -250,6 +253,12 @@ class State(Struct):
     """Rounds whose legs this partition has booked."""
     rounds_ended: Booked = field(default_factory=Booked)
     """Rounds of homes here that are booked everywhere."""
+    requests: dict[str, Request] = {}
+    """Rounds that this partition needs, by round id."""
+    insured: Booked = field(default_factory=Booked)
+    """Liquidations and auctions for which all parts of the insurance fund were asked."""
+    portings: Portings = field(default_factory=Portings)
+    """Windows of members in default, and where clients go."""
     defaults: dict[str, DefaultChanged] = {}
     """Defaults by account: the newest record of each says how it stands; one that has ended too, until the next."""
     outcomes: dict[str, dict[str, int]] = {}

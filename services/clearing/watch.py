@@ -11,7 +11,7 @@ from truetape.recent import Recent
 
 Action = Literal[
     "DOUBT", "TRUST", "CALL", "RECOVER", "DEADLINE", "GRACE", "PAY", "LIQUIDATE", "STEP", "ASK", "FEE",
-    "DEFAULT",
+    "DEFAULT", "PORT",
 ]  # fmt: skip
 """What a listed account is listed for. DOUBT and TRUST are said by the run itself; each other is decided next."""
 Outcome = Literal["RESTORED", "COVERED", "UNSOLD", "UNSELLABLE", "BANKRUPT", "LOSS"]

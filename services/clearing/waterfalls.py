@@ -40,8 +40,8 @@ ASSESSMENT_RATE_E8: Final = ONE_E8
 """What a member can be asked for in a period, as a part of its share: as much again."""
 ASSESSMENT_PERIOD_US: Final = 30 * 24 * 3_600_000_000
 UNCOVERED: Final = "uncovered_e8"
-LOST: Final = LAYERS[2:]
-"""Layers that get back what comes in later; the first two are the defaulter's own."""
+GUARANTOR: Final = "member_id"
+"""Under which name a round says whose share of the fund answers for a client."""
 EVENTS: Final[Mapping[Layer, ContractEvent]] = {
     "DEFAULTER_MARGIN": "DEFAULTER_MARGIN",
     "DEFAULTER_FUND": "DEFAULTER_FUND",
@@ -85,7 +85,7 @@ def terms_of(given: Input, instrument_id: str) -> ContractTerms | None:
 
 def _resources(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
     """Shares of members, the house's capital, and what the defaulter's own contracts have not paid. The share of
-    another member in default is kept for his own loss."""
+    another member in default is kept for his own loss, also that of a client's member."""
     defaulter, asset, found = terms.ids["account_id"], terms.asset, list[RoundHolding]()
     for name, amounts in sorted(state.balances.items()):
         amount_e8 = amounts.get(asset, 0)
@@ -156,6 +156,7 @@ Stated = Sequence[tuple[int, RoundHolding]]
 def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """All layers up to the assessments."""
     defaulter, loss_e8 = terms.ids["account_id"], terms.numbers["loss_e8"]
+    guarantor, guarantee_e8 = terms.ids.get(GUARANTOR, ""), 0
     members, fund_e8, capital_e8, legs = list[Member](), 0, 0, list[RoundLeg]()
     for partition, one in stated:
         if "unpaid_e8" in one.numbers:
@@ -164,10 +165,13 @@ def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
             capital_e8 += one.numbers["capital_e8"]
         elif one.account_id == defaulter:
             fund_e8 = one.numbers["fund_e8"]
+        elif one.account_id == guarantor:
+            guarantee_e8 = one.numbers["fund_e8"]
+            members.append(Member(one.account_id, 0, one.numbers["assessment_max_e8"]))
         else:
             members.append(Member(one.account_id, one.numbers["fund_e8"], one.numbers["assessment_max_e8"]))
-    resources = Resources(defaulter, terms.numbers["margin_e8"], fund_e8, capital_e8, tuple(members))
-    outcome = waterfall.absorb(loss_e8, resources)
+    resources = Resources(defaulter, terms.numbers["margin_e8"], fund_e8 + guarantee_e8, capital_e8, tuple(members))
+    outcome = _guaranteed(waterfall.absorb(loss_e8, resources), fund_e8, guarantor)
     legs.append(leg_of(terms, EVENTS["DEFAULTER_MARGIN"], defaulter, terms.asset, terms.numbers["shortfall_e8"]))
     legs += [
         leg_of(terms, EVENTS[step.layer], step.payer_id, terms.asset, step.amount_e8)
@@ -175,6 +179,19 @@ def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
         if step.layer != "DEFAULTER_MARGIN"
     ]
     return Decision(legs, numbers_of(outcome))
+
+
+def _guaranteed(outcome: Outcome, own_e8: int, guarantor: str) -> Outcome:
+    """A client's own share pays before that of the member that answers for it."""
+    steps = list[Step]()
+    for step in outcome.steps:
+        if step.layer != "DEFAULTER_FUND":
+            steps.append(step)
+            continue
+        own = min(step.amount_e8, own_e8)
+        paid = [(step.payer_id, own), (guarantor, step.amount_e8 - own)]
+        steps += [Step(step.layer, payer_id, amount_e8) for payer_id, amount_e8 in paid if amount_e8]
+    return Outcome(outcome.loss_e8, tuple(steps), outcome.uncovered_e8)
 
 
 def _haircut(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
@@ -195,9 +212,11 @@ def _haircut(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
 def _recovery(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """What came in goes to who bore the loss, the last layer first."""
     outcome = outcome_of(terms.numbers)
-    lost_e8 = outcome.uncovered_e8 + sum(step.amount_e8 for step in outcome.steps if step.layer in LOST)
+    guarantor = terms.ids.get(GUARANTOR, "")
+    lost = [step.amount_e8 for step in outcome.steps if waterfall.is_lost(step.layer, step.payer_id, guarantor)]
+    lost_e8 = outcome.uncovered_e8 + sum(lost)
     amount_e8 = min(lost_e8, sum(one.numbers["cash_e8"] for _, one in stated))
-    repaid, rest_e8 = waterfall.recover(outcome, amount_e8)
+    repaid, rest_e8 = waterfall.recover(outcome, amount_e8, guarantor)
     assert rest_e8 == 0, "no more is taken than was lost"
     taken = amount_e8 - sum(step.amount_e8 for step in repaid)
     legs = [leg_of(terms, "HOUSE_TRANSFER", terms.ids["account_id"], terms.asset, amount_e8)] if amount_e8 else []

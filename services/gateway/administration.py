@@ -36,6 +36,8 @@ Command = (
     | m.RevokeApiKey
     | m.SetMarginClass
     | m.SetCollateral
+    | m.SetMember
+    | m.SetMemberLimit
 )
 
 
@@ -225,7 +227,7 @@ async def _carry_out(call: Call, command: Command) -> tuple[Answer, bool]:
 
 def _content(message: Any) -> tuple[Any, ...]:
     """What a command asks for, or what an event says was done; the two compare."""
-    ignored = ("meta", "requested_by")
+    ignored = ("meta", "requested_by", "from_member_id")
     return tuple(getattr(message, name) for name in message.__struct_fields__ if name not in ignored)
 
 

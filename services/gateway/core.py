@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from services.gateway import contracts, margining
 from truetape import cuts
@@ -46,10 +47,17 @@ def decide(state: State, given: Input) -> Message | None:
     if command.command_id in state.commands:
         return None
     meta = given.meta(command.command_id)
+    if isinstance(command, m.SetMember):
+        command = _leaving(state.reference, command)
     problem = next(CHECKS[type(command)](state.reference, command, given.at_us), None)
     if problem is not None:
         return m.ReferenceRejected(meta, command.command_id, command.requested_by, problem)
     return EVENTS[type(command)](meta, *(getattr(command, name) for name in type(command).__struct_fields__))
+
+
+def _leaving(reference: Reference, command: m.SetMember) -> m.SetMember:
+    """The command with the member that the account leaves, as far as nobody has named it."""
+    return replace(command, from_member_id=command.from_member_id or reference.member_of(command.account_id))
 
 
 def evolve(state: State, event: Any) -> State:
@@ -217,11 +225,25 @@ def _member(reference: Reference, command: m.SetMember, _: int) -> Iterator[str]
     for name in (command.account_id, command.member_id):
         if name not in reference.accounts:
             yield f"account {name[:40]!r} is not open"
-    if reference.member_of(command.member_id) != command.member_id:
+    if command.member_id not in (command.account_id, reference.member_of(command.member_id)):
         yield f"{command.member_id[:40]} is itself a client of {reference.member_of(command.member_id)}: name a member"
     clients = [one for one, member in reference.members.items() if member == command.account_id != one]
     if command.member_id != command.account_id and clients:
         yield f"{command.account_id} is the member of {clients[0]}: move its clients first"
+    if (known := reference.member_of(command.account_id)) != command.from_member_id:
+        yield f"{command.account_id} belongs to {known} now, and not to {command.from_member_id[:40]}"
+
+
+def _member_limit(reference: Reference, command: m.SetMemberLimit, _: int) -> Iterator[str]:
+    name = command.account_id
+    if name not in reference.accounts:
+        yield f"account {name[:40]!r} is not open"
+    if reference.member_of(name) != name:
+        yield f"{name} is itself a client of {reference.member_of(name)}: name a member"
+    if not ASSET.fullmatch(command.asset):
+        yield "asset must be 1 to 20 capitals and digits"
+    if command.initial_max_e8 < 0:
+        yield "the limit must not be negative; 0: it takes nobody over"
 
 
 CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
@@ -237,6 +259,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetMarginClass: margining.margin_class,
     m.SetCollateral: margining.collateral,
     m.SetMember: _member,
+    m.SetMemberLimit: _member_limit,
 }
 """What may be wrong with each command."""
 
@@ -253,6 +276,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.SetMarginClass: m.MarginClassSet,
     m.SetCollateral: m.CollateralSet,
     m.SetMember: m.MemberSet,
+    m.SetMemberLimit: m.MemberLimitSet,
 }
 """The event that each command leads to: its meta, then the command's fields."""
 

@@ -68,6 +68,14 @@ EXAMPLES: Final[dict[str, Any]] = {
         "reason": "the mark was right",
     },
     "DefaultRequest": {"account_id": "acme", "asset": "USDT", "reason": "it has told us that it cannot pay"},
+    "MemberRequest": {"account_id": "globex", "member_id": "acme"},
+    "MemberLimitRequest": {"account_id": "acme", "asset": "USDT", "initial_max": "5000000"},
+    "ChoiceRequest": {"receiver_id": "initech"},
+    "PortingAnswerRequest": {"account_id": "globex", "accepted": True},
+    "EndWindowRequest": {"account_id": "acme", "reason": "all clients have an answer"},
+    "InsuranceRequest": {
+        "asset": "USDT", "amount": "1000000", "location": "bank:main", "reason": "the house adds to the fund",
+    },
     "FundPaymentRequest": {
         "account_id": "acme", "asset": "USDT", "amount": "250000", "location": "bank:main", "reason": "it joins",
     },

@@ -18,6 +18,7 @@ from services.gateway.default_requests import (
     SizeQuery,
 )
 from services.gateway.ledger import carried_out
+from services.gateway.member_requests import InsuranceRequest
 from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
@@ -31,12 +32,13 @@ from truetape.money import from_e8
 from truetape.sheets import sheet
 
 routes = Routes("defaults")
+Moving = FundPaymentRequest | FundWithdrawalRequest | InsuranceRequest
 CAPITAL: Final = "house:capital"
 NEVER: Final = 2**63 - 1
 SHARES_MAX: Final = 10_000
 HELD_MAX: Final = 1_000_000
 _VIEWS: Final = ("view_behind", "view_unavailable")
-_MOVING: Final = ("fund_refused", *SENDING)
+MOVING: Final = ("fund_refused", *SENDING)
 CUTS: Final = ("assessment", "mutual_fund", "haircut", "variation_margin_haircut", "tear_up")
 """Purposes of lines on a member's own cash by which it has borne a loss, or got back what it bore."""
 
@@ -139,17 +141,17 @@ def _movement(row: dict[str, Any]) -> a.FundMovement:
 
 
 @routes.add("POST", "/v1/admin/fund/payments", "admin", body=FundPaymentRequest, answers={200: a.FundMoved},
-            problems=_MOVING)  # fmt: skip
+            problems=MOVING)  # fmt: skip
 async def pay_fund(call: Call) -> Response:
     """Pay into the clearing fund or the house's capital, or what a member was assessed for."""
     asked = call.body(FundPaymentRequest)
     return await _moved(call, asked, positive("amount", asked.amount))
 
 
-@routes.add("POST", "/v1/admin/fund/withdrawals", "admin", body=FundWithdrawalRequest, answers={200: a.FundMoved},
-            problems=_MOVING)  # fmt: skip
+@routes.add("POST", "/v1/admin/fund/withdrawals", "admin", body=FundWithdrawalRequest, answers={202: a.FundMoved},
+            problems=MOVING)  # fmt: skip
 async def withdraw_fund(call: Call) -> Response:
-    """Pay a share or the house's capital out, as far as it is free: no round holds it, no default is open."""
+    """Ask for a share or the house's capital: a round pays all of it, or nothing while a loss is open anywhere."""
     asked = call.body(FundWithdrawalRequest)
     return await _moved(call, asked, -positive("amount", asked.amount))
 
@@ -158,17 +160,26 @@ async def _moved(call: Call, asked: FundPaymentRequest | FundWithdrawalRequest, 
     house = asked.purpose == "CAPITAL"
     if (asked.account_id is UNSET) != house:
         raise field_problem("account_id", "name the member; CAPITAL is the house's, and has none")
-    whose = CAPITAL if asked.account_id is UNSET else asked.account_id
+    return await moved(
+        call, CAPITAL if asked.account_id is UNSET else asked.account_id, asked, asked.purpose, amount_e8
+    )
+
+
+async def moved(call: Call, whose: str, asked: Moving, purpose: str, amount_e8: int) -> Response:
+    """Send the command; what comes in is booked, for what goes out a round is asked. Raises Problem."""
     command = m.MoveFund(
-        command_id_of(call), whose, asked.asset, amount_e8, asked.location, asked.purpose, call.key.key_id, asked.reason
+        command_id_of(call), whose, asked.asset, amount_e8, asked.location, purpose, call.key.key_id, asked.reason
     )
     answer = await carried_out(call, command, "fund_refused")
     event: Any = answer.event
+    entry_id, round_id = getattr(event, "entry_id", ""), ""
+    if isinstance(event, m.RoundRequested):
+        round_id = event.round.round_id
     shown = a.FundMoved(
-        event.entry_id, whose, asked.asset, from_e8(amount_e8), asked.purpose, event.meta.event_id,
-        rendering.moment(event.meta.decided_at_us),
+        "ASKED" if round_id else "BOOKED", entry_id, round_id, whose, asked.asset, from_e8(amount_e8), purpose,
+        event.meta.event_id, rendering.moment(event.meta.decided_at_us),
     )  # fmt: skip
-    return reply(shown, 200, position((answer.part, answer.offset)))
+    return reply(shown, 202 if round_id else 200, position((answer.part, answer.offset)))
 
 
 # -- what would be ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ LedgerCommand = (
     m.ReleaseParked | m.DismissParked | m.TellTrade | m.EndTrade | m.CorrectEntry | m.MoveLeg | m.EndMove | m.AnswerLeg
     | m.EndBilateral | m.StartCompression | m.AnswerCompression
     | m.AgreeMoves | m.CompressLegs | m.NetPayments | m.CloseOut | m.ActOnCall
-    | m.StartAuction | m.BidAuction | m.EndAuction | m.DeclareDefault | m.MoveFund
+    | m.StartAuction | m.BidAuction | m.EndAuction | m.DeclareDefault | m.MoveFund | m.ActOnPorting
 )  # fmt: skip
 
 

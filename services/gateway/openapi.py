@@ -16,7 +16,7 @@ from services.gateway.problems import CODES, MEDIA_TYPE, TYPE_PREFIX
 from services.gateway.requests import END, NoQuery
 from services.gateway.routing import JSON_TYPE, POSITION_HEADER, REQUEST_ID_HEADER, Route
 from truetape import api as a
-from truetape import api_default, api_margin, api_reports, api_trades
+from truetape import api_default, api_margin, api_members, api_reports, api_trades
 
 REF: Final = "#/components/schemas/{name}"
 _EVERY: Final = ("internal_error",)
@@ -174,10 +174,11 @@ def _schemas(kinds: list[type[Struct]]) -> dict[str, Any]:
 @cache
 def _field_words(name: str) -> dict[str, str]:
     """The string below each field of a type in truetape/api*.py or the requests."""
-    from services.gateway import bids, default_requests, margin_requests, requests, trade_requests
+    from services.gateway import bids, default_requests, margin_requests, member_requests, requests, trade_requests
 
     modules = (
-        a, api_default, api_margin, api_reports, api_trades, requests, default_requests, margin_requests,
+        a, api_default, api_margin, api_members, api_reports, api_trades, requests, default_requests, margin_requests,
+        member_requests,
         trade_requests, bids,
     )  # fmt: skip
     kind = next((found for module in modules if (found := getattr(module, name, None))), None)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from services.clearing.core import SERVICE
 from services.clearing.ledger import trial_balance
+from services.clearing.parcels import INSURANCE
 from services.clearing.session import Session
 from services.clearing.state import State
 from services.clearing.waterfalls import CAPITAL, FUND, HOME
@@ -20,6 +21,7 @@ from truetape.audit.findings import Findings
 from truetape.audit.ledger_rules import LedgerRules
 from truetape.audit.merge import Given
 from truetape.codec import decode, encode
+from truetape.default import withdrawal
 from truetape.errors import TruetapeError
 from truetape.happenings import Part
 from truetape.marks import Marks
@@ -107,11 +109,20 @@ class Stage:
         while (asked := SERVICE.due(at.state)) is not None:
             at.decide(asked[1], m.Cause(DUE, number, -1, asked[0]), self.now_us)
             assert SERVICE.due(at.state) != asked, "what is due is answered"
-        if act:
-            for event in at.events[before:]:
-                at.session.act(number, event)
+        made = at.events[before:]
+        for event in made if act else ():
+            at.session.act(number, event)
         self.collect()
+        for event in made:
+            self.quiet(number, event)
         return answer
+
+    def quiet(self, number: int, event: Any) -> None:
+        """Risk says that a liquidated account has no open order."""
+        if isinstance(event, m.LiquidationChanged) and event.state == "CANCELLING":
+            found = event.liquidation_id
+            told = m.CancelRequested(some_meta(), found, event.account_id, (), found, found)
+            self.give(number, told, ORDERS_DECISIONS.name)
 
     def collect(self) -> None:
         """What the sessions have sent is on the wire."""
@@ -159,6 +170,19 @@ class Stage:
             f"m{self._number}", account_id, "USDT", amount * E8, "bank:main", purpose, "desk", "as agreed"
         )
         return self.command(replace(command, **changes))
+
+    def taken(self, account_id: str, amount: int, purpose: str = "FUND", /, **changes: Any) -> str:
+        """Out of it: why it was refused by this partition or by all; empty when it was paid."""
+        asked = self.fund(account_id, -amount, purpose, **changes)
+        if isinstance(asked, m.ClearingRefused):
+            return asked.detail
+        self.run(5)
+        [found, *_] = [one for one in self.events(m.RoundSettling) if one.round.round_id == asked.round.round_id]
+        return withdrawal.refusal(found.outcome)
+
+    def insure(self, amount: int) -> Any:
+        """Into the insurance fund."""
+        return self.fund(INSURANCE, amount, "INSURANCE")
 
     def capital(self, amount: int) -> Any:
         """The house's own."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.clearing import parcels, quote
 from services.clearing.books import accounts
 from services.clearing.core import SERVICE
+from services.clearing.insurance import free_e8
 from services.clearing.parcels import INSURANCE
 from services.clearing.standing import Standing, standing
 from services.clearing.watch import Liquidation
@@ -57,6 +58,10 @@ class Desk(ContractDesk):
         self.approve(m.TransferApproved(some_meta(), moved))
 
     def start(self, *, forced: bool = False, insurance: int = 0, number: int = 1) -> Any:
+        if insurance:
+            self.command(
+                m.MoveFund(f"i-{number}", INSURANCE, "USDT", insurance * E8, "bank:main", "INSURANCE", "d", "x")
+            )
         return self.command(m.StartAuction(f"s-{number}", "ann", "USDT", forced, insurance * E8, "below", "desk"))
 
     def bid(self, who: str, wanted: str | float, number: int = 1, most: int | None = None) -> Any:
@@ -204,6 +209,17 @@ def test_an_insolvent_account_is_taken_for_money_of_the_fund() -> None:
     assert made.value("ann") == 0, "nothing is left, and nothing is owed"
     assert made.value("bob") > bob_e8, "he is paid for the debts too"
     assert made.tick().change == "SOLD"
+    made.check()
+
+
+def test_no_more_is_promised_to_takers_than_the_fund_has() -> None:
+    made = below(cash=2_000)
+    made.mark("BTC-USDT-PERP", 57_000)
+    made.command(m.MoveFund("i", INSURANCE, "USDT", 100 * E8, "bank:main", "INSURANCE", "desk", "fees"))
+    refused = made.command(m.StartAuction("s", "ann", "USDT", False, 100 * E8 + 1, "below", "desk"))
+    assert (refused.reason, "has 100 USDT" in refused.detail) == ("INSUFFICIENT_FUNDS", True)
+    assert made.command(m.StartAuction("t", "ann", "USDT", False, 100 * E8, "below", "desk")).insurance_e8 == 100 * E8
+    assert free_e8(made.state, "USDT") == 0, "it is promised to whoever takes"
     made.check()
 
 
@@ -363,7 +379,7 @@ def test_whatever_happens_nothing_is_made_or_lost_and_no_bid_hurts_more_than_the
     assert made.state.parcels.asked == {} and made.state.parcels.booking is None
     fund = sum(one.fee_e8 for one in made.events if getattr(one, "change", "") == "BEGUN")
     paid = sum(one.bid.received_e8 for one in made.events if getattr(one, "change", "") == "TAKEN")
-    assert made.cash(INSURANCE) == fund - paid
+    assert made.cash(INSURANCE) == 100_000 * E8 + fund - paid
 
 
 def _judged(made: Desk, who: str, wanted: float, number: int) -> None:

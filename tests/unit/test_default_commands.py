@@ -47,8 +47,9 @@ def test_a_round_is_listed_while_it_waits(stage: Stage) -> None:
     stage.lose = set(range(PARTITIONS)) - {stage.of(HOME).number}
     stage.run(30)
     code, text = said("rounds", "--json")
-    [row] = json.loads(text)
-    assert (code, row["home_id"], row["kind"], row["phase"]) == (1, HOME, "WATERFALL", "GATHERING")
+    [row, *later] = json.loads(text)
+    assert (code, row["home_id"], row["kind"], row["phase"]) == (1, HOME, "INSURANCE", "GATHERING")
+    assert all(one["phase"] == "OPEN" for one in later), "one after another"
     assert len(row["waiting"]) == PARTITIONS - 1 and "GATHERING" in said("rounds")[1]
     stage.lose = set()
     stage.run(400)
@@ -56,7 +57,7 @@ def test_a_round_is_listed_while_it_waits(stage: Stage) -> None:
 
 
 def test_a_default_is_shown_with_its_steps(stage: Stage) -> None:
-    assert "LOSS_FIXED" in said("default", "list")[1]
+    assert "DECLARED" in said("default", "list")[1]
     stage.lose = set()
     stage.run(400)
     found = json.loads(said("default", "show", "ann", "--json")[1])

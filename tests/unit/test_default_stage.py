@@ -125,14 +125,15 @@ def test_a_second_default_while_the_first_is_in_flight() -> None:
     stage.lose_money("ann", 350)
     stage.lose_money("bob", 400)
     stage.declare("ann")
-    stage.tick()
+    while stage.default("ann").state == "DECLARED":
+        stage.run(1)
     for _ in range(5):
         if stage.wire:
             stage.deliver(0)
     stage.declare("bob")
     stage.run(120)
     ann, bob = stage.steps("ann"), stage.steps("bob")
-    assert ("DEFAULTER_FUND", "ann", 100) in ann and ("HOUSE_CAPITAL", "house", 50) in ann
+    assert ("DEFAULTER_FUND", "ann", 100) in ann and ("HOUSE_CAPITAL", "house", 50) in [*ann, *bob]
     assert ("DEFAULTER_FUND", "bob", 300) in bob or ("OTHERS_FUND", "bob", 60) in ann
     for name, loss in (("ann", 350), ("bob", 400)):
         assert sum(one.amount_e8 for one in stage.default(name).steps) == loss * E8
@@ -163,7 +164,7 @@ def test_a_payment_in_flight_comes_back_to_who_paid(delivered: int) -> None:
     stage.lose_money("ann", 450)
     stage.declare("ann")
     while stage.default("ann").state == "DECLARED":
-        stage.tick()
+        stage.run(1)
     for _ in range(delivered):
         if stage.wire:
             stage.deliver(0)
@@ -265,7 +266,7 @@ def test_a_command_of_the_fund_counts_once() -> None:
 def test_a_share_goes_out_when_it_is_free() -> None:
     stage = lost(1_040)
     assert "in default" in stage.fund("ann", -10).detail
-    assert isinstance(stage.fund("bob", -300), m.EntryBooked)
+    assert stage.taken("bob", 300) == "" and stage.share("bob") == 0
     stage.check()
 
 

@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from services.gateway import bids, default_requests, margin_requests, requests, trade_requests
+from services.gateway import bids, default_requests, margin_requests, member_requests, requests, trade_requests
 from services.gateway.app import ROUTES
 from services.gateway.examples import EXAMPLES
 from services.gateway.openapi import document, problems_of
@@ -76,7 +76,7 @@ def test_fields_carry_the_words_of_the_code(described: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_examples_are_what_they_say(name: str, described: dict[str, Any]) -> None:
-    modules = (requests, default_requests, margin_requests, trade_requests, bids, api)
+    modules = (requests, default_requests, margin_requests, member_requests, trade_requests, bids, api)
     kind = next(found for module in modules if (found := getattr(module, name, None)))
     msgspec.convert(EXAMPLES[name], kind)
     whole = {**described["components"]["schemas"][name], "components": described["components"]}

@@ -40,6 +40,13 @@ def test_the_fund_pays_what_it_has_and_a_loss_declares_the_default(
     found = room("WAITING", cash, fund)
     for _ in range(4):
         found.tick()
+    assert [one.terms.numbers["missing_e8"] for one in found.state.requests.values()] == (
+        [to_e8(shortfall)] if outcome == "LOSS" else []
+    ), "the other parts of the fund are asked for what this one cannot pay"
+    if outcome == "LOSS":
+        found.nobody_pays()
+        for _ in range(4):
+            found.tick()
     [ended] = [event for event in found.events if isinstance(event, m.LiquidationEnded)]
     assert (ended.outcome, ended.covered_e8, ended.shortfall_e8) == (outcome, to_e8(covered), to_e8(shortfall))
     assert found.state.balances["house:insurance"]["USDT"] == to_e8(fund) - to_e8(covered) >= 0

@@ -87,6 +87,13 @@ class Room:
         """Risk says that nothing is open."""
         self.give(m.CancelRequested(some_meta(), "c", "ann", (), "", liquidation_id), "orders.decisions")
 
+    def nobody_pays(self) -> None:
+        """All parts of the insurance fund have answered: none has anything."""
+        [asked] = self.state.requests.values()
+        outcome = {"missing_e8": asked.terms.numbers["missing_e8"], "paid_e8": 0}
+        self.give(m.AskRound(asked.terms, 0), "clearing.commands")
+        self.give(m.SettleRound(asked.terms, 0, (), outcome), "clearing.commands")
+
     def fill(self, order: m.OrderTerms, quantity_e8: int, price_e8: int) -> None:
         """A venue's fill of a liquidation's order."""
         self._numbers += 1
@@ -134,7 +141,7 @@ def test_no_order_makes_margin_worse_and_the_replay_is_the_state(
     for number in range(60):
         room.tick()
         running = room.state.watch.liquidations.get("ann")
-        if running is None or room.state.deleveragings.running:
+        if running is None or room.state.deleveragings.running or room.state.requests:
             break
         if running.state == "CANCELLING":
             room.quiet(running.liquidation_id)
@@ -143,7 +150,7 @@ def test_no_order_makes_margin_worse_and_the_replay_is_the_state(
             sent.append(running.order.order_id)
             one_order(room, running.order, *fills[number % len(fills)])
             room.quiet(running.liquidation_id)
-    asked = bool(room.state.deleveragings.running)
+    asked = bool(room.state.deleveragings.running) or bool(room.state.requests)
     assert asked or "ann" not in room.state.watch.liquidations, "it ends, or asks the other partitions"
     assert len(set(sent)) == len(sent)
     assert not any(trial_balance(room.state.balances).values())

@@ -64,7 +64,7 @@ class MarginRules:
     def _decided(self, where: str, message: Any) -> None:
         cause, account = message.meta.cause, getattr(message, "account_id", "")
         says = cause.id if cause.source == DUE and cause.id.startswith(MARGIN) else ""
-        if says.endswith(("/PAY", "/FEE", "/DEFAULT")) and says not in self._listed[:1]:
+        if says.endswith(("/PAY", "/FEE", "/DEFAULT", "/PORT")) and says not in self._listed[:1]:
             return  # An entry, an order or an end made them due, not a run.
         wanted = self._listed.pop(0) if self._listed else ""
         self._expect(says == wanted, "who is listed is decided next", where, account, wanted, says)

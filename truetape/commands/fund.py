@@ -51,7 +51,7 @@ def withdraw(
     asset: AssetOption = "USDT",
     by: ByOption = "",
 ) -> None:
-    """Pay a share out, as far as it is free: no round holds it, and its member is not in default."""
+    """Pay a share out, once every partition has said that no loss is open; all of it or nothing."""
     _move(account, -to_e8(amount), location, reason, asset, "FUND", by)
 
 
@@ -59,8 +59,7 @@ def _move(account: str, amount_e8: int, location: str, reason: str, asset: str, 
     purpose = "CAPITAL" if account == CAPITAL else purpose
     command = m.MoveFund(ids.random_id(), account, asset, amount_e8, location, purpose, named(by), reason)
     with operator(settings().kafka) as hand:
-        entry = hand.move_fund(command)
-    print(f"{entry.entry_id} is booked: {from_e8(amount_e8)} {asset}")
+        print(f"{hand.move_fund(command)} is booked: {from_e8(amount_e8)} {asset}")
 
 
 @app.command(name="list")

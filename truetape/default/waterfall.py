@@ -145,18 +145,25 @@ def left(resources: Resources, outcome: Outcome) -> dict[Layer, int]:
     }
 
 
-def recover(outcome: Outcome, amount_e8: int) -> tuple[list[Step], int]:
+def is_lost(layer: Layer, payer_id: str, guarantor_id: str = "") -> bool:
+    """Whether a payment comes back from what comes in later: not the defaulter's own, but its guarantor's does."""
+    return layer in LAYERS[2:] or (layer == "DEFAULTER_FUND" and payer_id == guarantor_id)
+
+
+def recover(outcome: Outcome, amount_e8: int, guarantor_id: str = "") -> tuple[list[Step], int]:
     """Pay back what comes in later from the defaulter (a payment that was in flight, the end of its estate): the layer
     that lost last first, pro rata to what each lost there. Returns the repayments and what is left over, which is the
     defaulter's.
 
-    What is uncovered comes before all: it is owed to those who had to get it.
+    What is uncovered comes before all: it is owed to those who had to get it. Last comes the share of a clearing
+    member that answered for its client (`guarantor_id`).
     """
     assert amount_e8 >= 0, "what comes in is no loss"
     left_e8 = amount_e8 - min(amount_e8, outcome.uncovered_e8)
     repaid: list[Step] = []
-    for layer in reversed(LAYERS[2:]):
-        lost = [(step.payer_id, step.amount_e8) for step in outcome.steps if step.layer == layer]
+    for layer in reversed(LAYERS[1:]):
+        steps_of = [step for step in outcome.steps if step.layer == layer]
+        lost = [(one.payer_id, one.amount_e8) for one in steps_of if is_lost(layer, one.payer_id, guarantor_id)]
         steps = _layer(layer, left_e8, lost)
         repaid += steps
         left_e8 -= sum(step.amount_e8 for step in steps)

@@ -4366,7 +4366,23 @@ def read_DefaultChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v16, at = p.read_long(data, at)
     v17, at = p.read_string(data, at)
     v18, at = p.read_string(data, at)
-    return m.DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18), at
+    return m.DefaultChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        default_id=v4,
+        asset=v5,
+        state=v6,
+        margin_e8=v7,
+        loss_e8=v8,
+        steps=v9,
+        uncovered_e8=v13,
+        recovered_e8=v14,
+        round_id=v15,
+        attempt=v16,
+        detail=v17,
+        requested_by=v18,
+    ), at
 
 
 def decode_138(data: bytes) -> Any:
@@ -4689,7 +4705,7 @@ def read_SetMember(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.SetMember(v1, v2, v3, v4), at
+    return m.SetMember(command_id=v1, requested_by=v2, account_id=v3, member_id=v4), at
 
 
 def decode_148(data: bytes) -> Any:
@@ -4705,7 +4721,7 @@ def read_MemberSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.MemberSet(v1, v2, v3, v4, v5), at
+    return m.MemberSet(meta=v1, command_id=v2, requested_by=v3, account_id=v4, member_id=v5), at
 
 
 def decode_149(data: bytes) -> Any:
@@ -5820,6 +5836,186 @@ def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_176(data: bytes) -> Any:
     message, at = read_DeleveragingChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ActOnPorting(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    return m.ActOnPorting(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def decode_177(data: bytes) -> Any:
+    message, at = read_ActOnPorting(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DefaultChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v11: list[Any] = []
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = read_DefaultStep(data, at)
+        v11.append(v12)
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = tuple(v11)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_string(data, at)
+    v19, at = p.read_string(data, at)
+    return m.DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19), at
+
+
+def decode_178(data: bytes) -> Any:
+    message, at = read_DefaultChanged_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RoundRequested(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_RoundTerms(data, at)
+    v5, at = p.read_long(data, at)
+    return m.RoundRequested(v1, v2, v3, v4, v5), at
+
+
+def decode_179(data: bytes) -> Any:
+    message, at = read_RoundRequested(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_PortingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v15: dict[str, Any] = {}
+    v14, at = p.read_count(data, at)
+    while v14 > 0:
+        v16, at = p.read_string(data, at)
+        v17, at = p.read_long(data, at)
+        v15[v16] = v17
+        v14 -= 1
+        if v14 == 0:
+            v14, at = p.read_count(data, at)
+    v13 = v15
+    v20: dict[str, Any] = {}
+    v19, at = p.read_count(data, at)
+    while v19 > 0:
+        v21, at = p.read_string(data, at)
+        v22, at = p.read_string(data, at)
+        v20[v21] = v22
+        v19 -= 1
+        if v19 == 0:
+            v19, at = p.read_count(data, at)
+    v18 = v20
+    v23, at = p.read_string(data, at)
+    v24, at = p.read_string(data, at)
+    return m.PortingChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v18, v23, v24), at
+
+
+def decode_180(data: bytes) -> Any:
+    message, at = read_PortingChanged(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SetMember_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.SetMember(v1, v2, v3, v4, v5), at
+
+
+def decode_181(data: bytes) -> Any:
+    message, at = read_SetMember_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SetMemberLimit(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_long(data, at)
+    return m.SetMemberLimit(v1, v2, v3, v4, v5), at
+
+
+def decode_182(data: bytes) -> Any:
+    message, at = read_SetMemberLimit(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MemberSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_string(data, at)
+    return m.MemberSet(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_183(data: bytes) -> Any:
+    message, at = read_MemberSet_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MemberLimitSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    return m.MemberLimitSet(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_184(data: bytes) -> Any:
+    message, at = read_MemberLimitSet(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -8550,10 +8746,11 @@ def write_DefaultChanged(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.attempt)
     p.write_string(out, value.detail)
     p.write_string(out, value.requested_by)
+    p.write_string(out, value.member_id)
 
 
-def encode_138(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x8a"]
+def encode_178(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb2"]
     write_DefaultChanged(out, message)
     return b"".join(out)
 
@@ -8810,10 +9007,11 @@ def write_SetMember(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
     p.write_string(out, value.account_id)
     p.write_string(out, value.member_id)
+    p.write_string(out, value.from_member_id)
 
 
-def encode_148(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x94"]
+def encode_181(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb5"]
     write_SetMember(out, message)
     return b"".join(out)
 
@@ -8824,10 +9022,11 @@ def write_MemberSet(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
     p.write_string(out, value.account_id)
     p.write_string(out, value.member_id)
+    p.write_string(out, value.from_member_id)
 
 
-def encode_149(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x95"]
+def encode_183(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb7"]
     write_MemberSet(out, message)
     return b"".join(out)
 
@@ -9025,6 +9224,102 @@ def encode_176(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_ActOnPorting(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.action)
+    p.write_string(out, value.actor_id)
+    p.write_string(out, value.receiver_id)
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_177(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb1"]
+    write_ActOnPorting(out, message)
+    return b"".join(out)
+
+
+def write_RoundRequested(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    write_RoundTerms(out, value.round)
+    p.write_long(out, value.attempt)
+
+
+def encode_179(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb3"]
+    write_RoundRequested(out, message)
+    return b"".join(out)
+
+
+def write_PortingChanged(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.member_id)
+    p.write_string(out, value.default_id)
+    p.write_string(out, value.receiver_id)
+    p.write_string(out, value.state)
+    p.write_string(out, value.change)
+    p.write_string(out, value.actor)
+    p.write_string(out, value.reason)
+    p.write_long(out, value.expires_at_us)
+    p.write_long(out, value.attempt)
+    v1 = value.numbers
+    if v1:
+        p.write_long(out, len(v1))
+        for v3, v2 in v1.items():
+            p.write_string(out, v3)
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    v4 = value.ids
+    if v4:
+        p.write_long(out, len(v4))
+        for v6, v5 in v4.items():
+            p.write_string(out, v6)
+            p.write_string(out, v5)
+    out.append(b"\x00")
+    p.write_string(out, value.detail)
+    p.write_string(out, value.requested_by)
+
+
+def encode_180(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb4"]
+    write_PortingChanged(out, message)
+    return b"".join(out)
+
+
+def write_SetMemberLimit(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.initial_max_e8)
+
+
+def encode_182(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb6"]
+    write_SetMemberLimit(out, message)
+    return b"".join(out)
+
+
+def write_MemberLimitSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.asset)
+    p.write_long(out, value.initial_max_e8)
+
+
+def encode_184(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb8"]
+    write_MemberLimitSet(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -9202,6 +9497,14 @@ DECODERS: dict[int, Any] = {
     174: decode_174,
     175: decode_175,
     176: decode_176,
+    177: decode_177,
+    178: decode_178,
+    179: decode_179,
+    180: decode_180,
+    181: decode_181,
+    182: decode_182,
+    183: decode_183,
+    184: decode_184,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -9324,7 +9627,7 @@ ENCODERS: dict[Any, Any] = {
     m.RoundConfirmed: encode_135,
     m.RoundAskedAgain: encode_136,
     m.RoundRepeated: encode_137,
-    m.DefaultChanged: encode_138,
+    m.DefaultChanged: encode_178,
     m.TakeParcel: encode_171,
     m.TellParcel: encode_172,
     m.BookLeg: encode_173,
@@ -9334,12 +9637,17 @@ ENCODERS: dict[Any, Any] = {
     m.ParcelAnswered: encode_174,
     m.ParcelsAskedAgain: encode_146,
     m.AuctionChanged: encode_175,
-    m.SetMember: encode_148,
-    m.MemberSet: encode_149,
+    m.SetMember: encode_181,
+    m.MemberSet: encode_183,
     m.EndBilateral: encode_151,
     m.StartCompression: encode_152,
     m.AnswerCompression: encode_153,
     m.BilateralChanged: encode_158,
     m.CompressionChanged: encode_159,
     m.DeleveragingChanged: encode_176,
+    m.ActOnPorting: encode_177,
+    m.RoundRequested: encode_179,
+    m.PortingChanged: encode_180,
+    m.SetMemberLimit: encode_182,
+    m.MemberLimitSet: encode_184,
 }

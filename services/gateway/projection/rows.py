@@ -351,7 +351,7 @@ INDEXED: Final = frozenset(
         m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.SidesClosedOut,
         m.DeleveragingChanged,
         m.DefaultChanged, m.RoundOpened, m.RoundGathered, m.RoundDecided, m.RoundConfirmed,
-        m.CompressionChanged,
+        m.CompressionChanged, m.PortingChanged,
     }
 )  # fmt: skip
 """Types that an account's stream, an order's history, a contract's facts and margin calls show."""

@@ -209,7 +209,13 @@ ALTER TABLE view.orders ADD COLUMN position_effect text;
 COMMENT ON COLUMN view.orders.position_effect IS 'OPEN or CLOSE; empty where the order did not say';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS)
+_PORTINGS: Final = """
+CREATE INDEX events_of_porting ON view.events (account_id, "offset") WHERE type = 'PortingChanged';
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (
+    _FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS, _PORTINGS,
+)  # fmt: skip
 """Applied once each, in this order; a released one is never edited."""
 
 

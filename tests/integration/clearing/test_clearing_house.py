@@ -92,16 +92,27 @@ def pay_the_fund(house: House, broke: Trader, bob: Trader, cat: Trader) -> None:
     for name, amount in ((bob.name, "300"), (cat.name, "200")):
         assert "is booked" in house.say("fund", "pay", name, amount, "--from", "bank:main", "--reason", "it joins")
     out = house.admin.withdraw_fund("50", "bank:main", "too much", account_id=cat.name)
-    assert out.amount == "-50"
+    assert (out.amount, out.state, bool(out.round_id)) == ("-50", "ASKED", True)
     house.say("fund", "withdraw", cat.name, "50", "--to", "bank:main", "--reason", "too much")
     too_much = refused(lambda: house.admin.withdraw_fund("101", "bank:main", "more", account_id=cat.name))
     assert too_much == ("fund_refused", "INSUFFICIENT_FUNDS")
     nobody = refused(lambda: house.admin.pay_fund("1", "bank:main", "who"))
     assert nobody[0] == "invalid_field"
+    insurance_is_paid(house)
     shares = {(one.account_id, one.share) for one in house.admin.fund().shares}
     assert shares >= {(broke.name, "200"), (bob.name, "300"), (cat.name, "100"), ("house:capital", "100")}
     listed = {(row["account"], row["amount"]) for row in house.told("fund", "list", "--format", "json")}
     assert listed >= {(f"fund:{bob.name}", "300"), ("house:capital", "100")}
+
+
+def insurance_is_paid(house: House) -> None:
+    """In by both ways, and out by a round that asks every partition."""
+    paid = house.admin.pay_insurance("USDT", "30", "bank:main", "the house adds to it")
+    assert (paid.state, paid.purpose, paid.account_id) == ("BOOKED", "INSURANCE", "house:insurance")
+    assert "is booked" in house.say("insurance", "pay", "20", "--from", "bank:main", "--reason", "again")
+    before = float(house.admin.insurance().totals["USDT"])
+    assert house.admin.withdraw_insurance("USDT", "50", "bank:main", "too much").state == "ASKED"
+    await_true(lambda: float(house.admin.insurance().totals.get("USDT", "0")) == before - 50, SECONDS)
 
 
 def assessments_are_paid(house: House, bob: Trader, cat: Trader) -> None:
