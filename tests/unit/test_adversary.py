@@ -326,3 +326,16 @@ def test_orders_of_a_liquidation_keep_within_the_accounts_limits_and_collar(cont
         price_e8 = order.price_e8 or 0
         assert order.quantity_e8 // 100 * max(price_e8, mark_e8) // E8 <= most_e8
         assert abs(price_e8 - mark_e8) <= mark_e8 * collar_e8 // E8
+
+
+def test_what_is_not_traded_is_not_sold() -> None:
+    room = Room()
+    opened(room, {BTC: 20}, (-5, 0, 0), 60)
+    room.reference.instruments[BTC] = replace(KNOWN[0], tradable=False)
+    for _ in range(4):
+        room.tick()
+        running = room.state.watch.liquidations.get("ann")
+        if running is not None and running.state == "CANCELLING":
+            room.quiet(running.liquidation_id)
+    states = [event.state for event in room.events if isinstance(event, m.LiquidationChanged)]
+    assert states[:2] == ["CANCELLING", "WAITING"] and "SELLING" not in states

@@ -1,5 +1,6 @@
 """Auctions in the ledger: begun, bid for, taken or refused, ended; over partitions, killed and lost at every step."""
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -482,4 +483,34 @@ def test_a_contract_that_ends_between_the_offer_and_the_answer_ends_for_both(tak
     money_e8 = sum(made.cash(name) for name in ("client:ann", "client:bob", "client:cat", INSURANCE, "house:rounding"))
     assert money_e8 == before_e8
     assert made.tick().change == "SOLD"
+    made.check()
+
+
+def test_an_insolvent_auction_pays_each_taker_for_his_part_of_what_there_was() -> None:
+    made = below(cash=2_000)
+    made.mark("BTC-USDT-PERP", 57_000)
+    begun = made.start(insurance=10_000)
+    made.wait(100)
+    half = made.bid("bob", "0.5")
+    assert (half.left_e18, half.bid.received_e8) == (10**18 // 2, -begun.lowest_e8 // 2)
+    rest = made.bid("cat", 1, 2)
+    assert (rest.left_e18, rest.bid.received_e8) == (0, -begun.lowest_e8 // 2), "all that is left is the other half"
+    made.check()
+
+
+def test_what_a_bidder_pays_is_rounded_up_and_his_part_of_the_value_down() -> None:
+    made = below()
+    odd = m.TransferTerms("odd", "ann", "USDT", 7, "bank:settlement", "x")
+    made.approve(m.TransferApproved(some_meta(), odd))
+    begun = made.start()
+    made.wait(33)
+    stands = made.stands()
+    taken = made.bid("bob", "0.137")
+    offered = next(one for one in made.events if getattr(one, "change", "") == "OFFERED")
+    found = quote.priced(begun, stands, offered.numbers["elapsed_us"] / 1e6, 137 * E8 // 1_000)
+    assert found is not None and found.part == Fraction(13, 100)
+    share, paid = stands.value_e8 * found.part, Fraction(found.bid.paid) * E8
+    assert share.denominator > 1 < paid.denominator, "both are rounded"
+    assert taken.bid.paid_e8 == -(-paid // 1)
+    assert sum(leg.amount_e8 for leg in taken.bid.legs) == share // 1 - taken.bid.paid_e8
     made.check()

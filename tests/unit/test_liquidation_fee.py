@@ -3,9 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from services.clearing.closing import liquidation_fee_e8, taker_rate_e8
+from services.clearing.closing import liquidation_fee_e8, price_e8, taker_rate_e8
+from services.clearing.contracts import contract
 from tests.unit.contract_desk import E8, terms
 from tests.unit.desk import ALPHA, BETA, BTC
+from truetape.contracts import value
 from truetape.messages import Fees
 from truetape.money import to_e8
 from truetape.reference import Reference
@@ -46,3 +48,19 @@ def test_the_plan_counts_the_dearest_fee_that_a_fill_can_meet() -> None:
     reference = Reference(fees={"*": Fees(10_000, 20_000), "ann": Fees(0, -5_000)})
     assert taker_rate_e8(reference, "bob", one) == 20_000 + BETA.taker_rate_e8 > 20_000 + ALPHA.taker_rate_e8
     assert taker_rate_e8(reference, "ann", one) == BETA.taker_rate_e8, "a rebate is nothing to count on"
+
+
+@pytest.mark.parametrize("quantity", [600, -600])
+@pytest.mark.parametrize("slack", ["0.001", "0.01", "-0.001"])
+def test_the_price_of_an_inverse_position_costs_its_slack_and_no_tick_more(quantity: int, slack: str) -> None:
+    """600 contracts of 10 USD at 60 000 are 0.1 BTC; closing them at this price loses the slack against the mark."""
+    of = terms(style="INVERSE", settlement_asset="BTC", multiplier_e8=10 * E8)
+    tick_e8, mark_e8 = E8 // 2, 60_000 * E8
+    found_e8 = price_e8(of, quantity * E8, mark_e8, to_e8(slack), tick_e8)
+    further_e8 = found_e8 - tick_e8 if quantity > 0 else found_e8 + tick_e8
+    lost_e8, more_e8 = (
+        value(contract(of), quantity * E8, mark_e8, "half_even") - value(contract(of), quantity * E8, at, "half_even")
+        for at in (found_e8, further_e8)
+    )
+    assert found_e8 % tick_e8 == 0
+    assert lost_e8 <= to_e8(slack) < more_e8
