@@ -2,8 +2,9 @@
 
 The market is a chain of 1 000 options and a perpetual; each account draws its 50 positions from a seed. One pass
 prices the chain once per scenario, sets the quantities into rows, and sweeps all accounts; its seconds are the figure.
-Then one account after one fill, on the same prices; and the book as accounts with published marks
-(`bench/margin_accounts.py`): all assessed as money, and what risk computes for one order beside five others.
+Then one account after one fill, on the same prices; and the book as services hold it, with published marks
+(`bench/margin_accounts.py`): all assessed as money, the margin run of a clearing partition that holds all of it, and
+risk's decision about an order beside five others: an account's first, and its next one at the same marks.
 
 Baselines of the same run: the plain loop of the tests (prices every position of an account anew, in Python), and
 QuantLib's Black formula for every position and scenario, both on some accounts and scaled by their number; and QuantLib
@@ -27,6 +28,7 @@ from truetape.margin.book import Board, Book
 from truetape.margin.market import YEAR_SECONDS, Expiry, Market, Reading
 from truetape.margin.portfolio import Option, Perpetual, Portfolio, Position
 from truetape.margin.portfolio_v2 import PortfolioV2
+from truetape.margin.pricer import pricer_of
 from truetape.margin.scenarios import Scenario
 
 SEED: Final = 31_000
@@ -102,6 +104,7 @@ def passes(options: list[Option], inputs: Market, rows: Rows, rounds: int) -> di
     """Seconds of the best whole pass, and of its parts."""
     found = []
     for _ in range(rounds):
+        pricer_of.cache_clear()  # What is kept from the last pass would price the chain for nothing.
         begin = time.perf_counter()
         board = Board("BTC", options, inputs, MODEL.rules)
         priced = time.perf_counter()

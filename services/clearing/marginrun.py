@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from services.clearing import (
     auction,
     default,
+    glance,
     insurance,
     liquidations,
     margin,
@@ -37,7 +38,7 @@ NOTHING: Final = AssetMargin("", 0, 0, 0, 0, "", (), {}, ())
 
 def run(state: State, given: Input, _: Tick) -> MarginRun | None:
     """One pass over all accounts; None when nobody needs anything."""
-    margined, doubtful = margin.doubtful(state, given)
+    margined, doubtful = glance.doubtful(state, margin.seen_by(given))
     known = state.accounts.keys()
     short = margin.narrowed(state, given, doubtful)
     looked_at = sorted({*short, *(name for name in margin.needs_look(state) if name in known)})
