@@ -108,16 +108,19 @@ def divided(positions: Positions, seen: Published) -> dict[str, Parts]:
     """Positions by settlement asset and margin class, in order of name. Raises MarginPositionUnfit."""
     found: dict[str, Parts] = {}
     classes, instruments = seen.reference.margin_classes, seen.reference.instruments
+    homes: dict[tuple[str, str], dict[str, Held]] = {}
     for name in sorted(positions):
         instrument = instruments.get(name)
         terms = instrument.contract if instrument is not None else None
         if terms is None:
             terms = terms_of(name, seen)
-        parts = found.get(terms.settlement_asset)
-        if parts is None:
-            parts = found[terms.settlement_asset] = Parts({}, {})
-        named = classes.get(terms.margin_class)
-        (parts.flat if named is None else parts.classed.setdefault(named.name, {}))[name] = positions[name]
+        home = homes.get((terms.settlement_asset, terms.margin_class))
+        if home is None:
+            parts = found.setdefault(terms.settlement_asset, Parts({}, {}))
+            named = classes.get(terms.margin_class)
+            home = parts.flat if named is None else parts.classed.setdefault(named.name, {})
+            homes[terms.settlement_asset, terms.margin_class] = home
+        home[name] = positions[name]
     return found
 
 

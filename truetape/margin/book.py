@@ -7,7 +7,7 @@ import numpy as np
 
 from truetape.errors import MarginInputMissing, MarginPositionUnfit
 from truetape.margin.black76 import Floats
-from truetape.margin.grid import Grid
+from truetape.margin.grid import Grid, Swept
 from truetape.margin.market import Market, Reading
 from truetape.margin.models import MarginResult
 from truetape.margin.portfolio import Future, Holding, Option, Perpetual, Portfolio, Position
@@ -117,8 +117,8 @@ class Margins(NamedTuple):
     """[A] index of the scenario that decides; the number of scenarios where it is the basis."""
     profits: Floats
     """[A, S]"""
-    of_options: Floats
-    """[A, S] what options have of the profits."""
+    of_options: Swept
+    """What options have of it."""
     parts: dict[str, Floats]
     """Each [A]."""
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from truetape.contracts import profit, value
 from truetape.errors import MarginError
-from truetape.margin.black76 import Floats, Ints
+from truetape.margin.black76 import Bools, Floats, Ints
 from truetape.margin.book import Board, Book
 from truetape.margin.classes import model_of
 from truetape.margin.combined import PerUnderlying
@@ -111,6 +111,7 @@ class ClassBook:
         """Options whose mark may say something else than the model."""
         self._boards: dict[tuple[str, bool], Board] = {}
         self._off: dict[str, Floats] = {}
+        self._layouts: dict[str, tuple[Ints, Bools]] = {}
         bases = sorted({line.base for line in self.lines.values()})
         models = {base: model_of(named.model, named.parameters, base) for base in bases}
         self.model: MarginModel = models[bases[0]]
@@ -244,6 +245,16 @@ class ClassBook:
             found = self._boards[base, with_coin] = model.board((Portfolio(tuple(shapes)),), self.market)
         return found
 
+    def layout(self, base: str, board: Board) -> tuple[Ints, Bools]:
+        """By the place of each line: its column in the board's grid (-1: none), and whether it is a perpetual on it."""
+        found = self._layouts.get(base)
+        if found is None:
+            columns = np.array([board.grid.column.get(name, -1) for name in self.lines], dtype=np.int64)
+            lines = self.lines.values()
+            perpetual = np.array([line.base == base and line.terms.kind == "PERPETUAL" for line in lines])
+            found = self._layouts[base] = columns, perpetual
+        return found
+
     def _portfolio(
         self, positions: Mapping[str, Held], coins: Sequence[Coin], gains: Mapping[str, int] | None = None
     ) -> Portfolio:
@@ -359,13 +370,11 @@ class Rows:
         coins = [(row, coin) for row, own in enumerate(self.coins) for coin in own if coin.terms.asset == base]
         board = self.of_class.board(base, model, bool(coins))
         book = Book.empty(self.count + len(effects), board)
-        columns = np.array([board.grid.column.get(name, -1) for name in self.of_class.lines])[self.columns]
-        chosen = columns >= 0
+        columns, perpetual = self.of_class.layout(base, board)
+        columns = columns[self.columns]
+        chosen, own = columns >= 0, perpetual[self.columns]
         book.quantities[self.rows[chosen], columns[chosen]] = self.quantities[chosen]
-        for name, line in self.of_class.lines.items():
-            if line.base == base and line.terms.kind == "PERPETUAL":
-                own = self.columns == self.of_class.place[name]
-                book.perpetuals[self.rows[own]] += self.quantities[own]
+        book.perpetuals[: self.count] = np.bincount(self.rows[own], self.quantities[own], self.count)
         for row, coin in coins:
             book.holdings[row, 0] = coin.quantity_e8 / E8
         for row, effect in enumerate(effects, self.count):

@@ -49,6 +49,8 @@ class Swept(NamedTuple):
     """[A] short options not covered by a long one of the same expiry and strike."""
     doubted: Floats
     """[A] gross quantity times the contingency's share for inputs of low confidence."""
+    worth: "Worth | None" = None
+    """What the profits were made of, where all accounts were swept at once."""
 
 
 class Worth(NamedTuple):
@@ -90,8 +92,6 @@ class Grid:
         by_sign = [(each.long_discount, each.short_discount, each.basis_share) for each in self.slices]
         self.longs, self.shorts, self._shares = np.array(by_sign, dtype=np.float64).reshape(-1, 3, 1, 1).swapaxes(0, 1)
         """[E, 1, 1] discounts of positive and of negative values, and shares of the basis."""
-        self._confidence = min((min(each.confidence, each.vol_confidence) for each in self.slices), default=1.0)
-        """The least there is."""
         self.strike_begins = _begins([(option.expires_us, option.strike) for option in self.options])
 
     def _slice(self, begin: int, end: int, market: Market, discount: float) -> ExpirySlice:
@@ -123,7 +123,10 @@ class Grid:
         """
         blocks = [slice(begin, begin + ROWS_MAX) for begin in range(0, max(len(quantities), 1), ROWS_MAX)]
         swept = [self._swept(quantities[rows], confidence[rows], doubt, together) for rows in blocks]
-        return Swept(*map(np.concatenate, zip(*swept, strict=True))) if len(swept) > 1 else swept[0]
+        if len(swept) == 1:
+            return swept[0]
+        value, profits, basis, naked, doubted = map(np.concatenate, zip(*(one[:5] for one in swept), strict=True))
+        return Swept(value, profits, basis, naked, doubted)
 
     def _swept(self, quantities: Floats, confidence: Floats, doubt: Doubt, together: bool) -> Swept:
         worth = self.worth(quantities)
@@ -134,6 +137,7 @@ class Grid:
             losses.sum(axis=0),
             self._naked(quantities),
             self._doubted(quantities, confidence, doubt, together),
+            worth,
         )
 
     def _profits(self, worth: Worth) -> Floats:
@@ -147,10 +151,9 @@ class Grid:
         return profits
 
     def _doubted(self, quantities: Floats, confidence: Floats, doubt: Doubt, together: bool) -> Floats:
-        found = np.zeros(len(quantities))
-        if min(self._confidence, confidence.min(initial=1.0)) >= doubt.threshold:
-            return found
-        for each in self.slices:
+        found, least = np.zeros(len(quantities)), float(confidence.min(initial=1.0))
+        doubted = [each for each in self.slices if min(least, each.confidence, each.vol_confidence) < doubt.threshold]
+        for each in doubted:
             found += self._doubt(quantities[:, each.begin : each.end], each, confidence, doubt, together)
         return found
 

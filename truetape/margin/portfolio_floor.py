@@ -35,10 +35,11 @@ class Floors:
         least = np.minimum(swept.parts["scanned"], swept.parts["basis"])
         certain = swept.equity - swept.initial_need - least * factor
         """[R] equity less contingencies: what counts in every scenario."""
-        moving = certain[:, None] + (swept.profits - swept.of_options) * factor
+        moving = certain[:, None] + (swept.profits - swept.of_options.profits) * factor
         """[R, S] with the gain of what moves with the spot, times the loss factor."""
         self._basis = (certain + swept.parts["basis"] * factor)[:, None]
-        worth, weights = grid.worth(book.quantities), grid.damping * factor
+        worth = swept.of_options.worth or grid.worth(book.quantities)
+        weights = grid.damping * factor
         lower = _lower(worth.shocked, grid) - worth.marked
         self._straight = (moving + (lower * weights).sum(axis=0))[:, ~grid.is_skew]
         """[R, S] in the scenarios without skew."""
@@ -49,8 +50,8 @@ class Floors:
             upper = worth.marked - _upper(worth.shocked[:, :, grid.is_skew], grid)
             self._sides = [lower[:, :, grid.is_skew] * weights[grid.is_skew], upper * weights[grid.is_skew]]
         held = book.quantities[1:] != 0
-        inside = [held[:, each.begin : each.end].any(axis=1) for each in grid.slices]
-        self._inside = np.array(inside, dtype=np.bool_).reshape(len(inside), len(held), 1)
+        begins = [each.begin for each in grid.slices]
+        self._inside = np.logical_or.reduceat(held, begins, axis=1).T[:, :, None] if begins else held.T[:, :, None]
         """[E, n, 1] whether an order is in an expiry."""
         self._alone = ~held.any(axis=1)
 

@@ -91,7 +91,7 @@ class PortfolioV1(msgspec.Struct, frozen=True):
             maintenance_need=-least,
             worst=np.where(is_basis, len(ours.scenarios), profits.argmin(axis=1)),
             profits=profits,
-            of_options=options.profits,
+            of_options=options,
             parts={
                 "value": value,
                 "scanned": scanned,

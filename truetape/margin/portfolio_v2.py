@@ -123,7 +123,7 @@ class PortfolioV2(msgspec.Struct, frozen=True):
             maintenance_need=contingency - least * ours.maintenance_factor,
             worst=np.where(options.basis <= scanned, len(ours.scenarios), profits.argmin(axis=1)),
             profits=profits,
-            of_options=options.profits,
+            of_options=options,
             parts=parts | {"factor": np.full(len(least), factor)},
         )
 
