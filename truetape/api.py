@@ -219,6 +219,8 @@ class Contract(Struct, frozen=True):
     funding_rule: str
     funding_interest_rate: Decimal
     funding_damper_rate: Decimal
+    exercise: str = "EUROPEAN"
+    assignment: str = "PRO_RATA"
 
 
 class Instrument(Struct, frozen=True):

@@ -11,6 +11,7 @@ nobody's share is further than one contract from it.
 
 import hashlib
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -30,6 +31,17 @@ class Assigned(msgspec.Struct, frozen=True):
 
     account_id: str
     contracts: int
+
+
+PRO_RATA: Final = "PRO_RATA"
+LOT: Final = "LOT"
+RULES: Final = (PRO_RATA, LOT)
+"""Rules of reference data (`ContractTerms.assignment`)."""
+
+
+def assign(rule: str, exercised: int, shorts: Iterable[Short], seed: bytes) -> list[Assigned]:
+    """By the contract's rule; the seed counts for LOT alone."""
+    return assign_by_lot(exercised, shorts, seed) if rule == LOT else assign_pro_rata(exercised, shorts)
 
 
 def assign_pro_rata(exercised: int, shorts: Iterable[Short]) -> list[Assigned]:

@@ -3102,6 +3102,10 @@ class ContractTerms(Struct, frozen=True, gc=False):
     """Added to the premium by the rules that have it."""
     funding_damper_rate_e8: int = 0
     """Premiums within this of zero cost nothing, by the rules that have it."""
+    exercise: str = "EUROPEAN"
+    """Of an option. EUROPEAN: at expiry; AMERICAN: at any time before it too."""
+    assignment: str = "PRO_RATA"
+    """Of an AMERICAN option, who of those that are short is assigned: PRO_RATA, or LOT by a recorded seed."""
 
 
 class Instrument(Struct, frozen=True, gc=False):

@@ -180,6 +180,16 @@ class Operator:
         """
         return self._carried_out(command, seconds)
 
+    def open_round(self, terms: m.RoundTerms, seconds: float = ANSWER_SECONDS) -> m.RoundOpened:
+        """Open a round at its home. Raises Refused or NoAnswer."""
+        partition = ids.partition_of(terms.home_id, CLEARING_ENTRIES.partitions)
+        command = m.OpenRound(terms.home_id, terms)
+        [event] = self._clear({partition: command}, terms.home_id, terms.round_id, seconds)
+        if isinstance(event, m.ClearingRefused):
+            raise Refused(f"{event.reason}: {event.detail}")
+        opened: m.RoundOpened = event
+        return opened
+
     def publish(self, fact: m.ContractFact, seconds: float = ANSWER_SECONDS) -> list[m.ContractFactTaken]:
         """Send a fact about a contract to every partition; returns how those took it that had not taken it before.
 
@@ -264,6 +274,8 @@ def clearing(event: Any) -> str:
     match event:
         case m.ContractFactTaken():
             return event.fact.fact_id
+        case m.RoundOpened():
+            return event.round.round_id
         case (
             m.ClearingRefused() | m.SidesClosedOut() | m.MarginCallChanged() | m.MoveChanged() | m.LegChanged()
             | m.MovesAgreed() | m.LegsCompressed() | m.PaymentsNetted() | m.AuctionChanged() | m.DefaultChanged()

@@ -22,9 +22,10 @@ is closed against whom; `DefaultChanged`, from its declaration to what comes bac
 
 Where: books in core, ledger, positions, contracts, trades, facts, volume, sides, parked; margin in marginrun, margin,
 standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; deleveraging in
-deleveraging, ranking, deleverbook; defaults in default, seizure, tearing, waterfalls, fund, rounds, kind, roundbook;
-trades of two in affirmation, bilateral, legs, moves, novation, pursuit,
-offsets, compression; what has to be paid in payments, netting.
+deleveraging, ranking, deleverbook; defaults in default, seizure, tearing, waterfalls, fund, rounds, kind, roundbook,
+roundcommands; trades of two in affirmation, bilateral, legs, moves, novation, pursuit, offsets; those that stay
+bilateral in uncleared, bilateralbook, multilateral, compression; exercise in assigning; what has to be paid in
+payments, netting; the books as others see them in books.
 
 Invariants:
 - the lines of every entry sum to zero per asset and per contract, and so do all balances of a partition;

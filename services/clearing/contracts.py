@@ -203,6 +203,23 @@ def exercise_option(made: Draft, price_e8: int) -> None:
     made.settled_e8 = made.position.realised_e8
 
 
+def exercise_part(made: Draft, quantity_e8: int, price_e8: int, counterparty: str) -> None:
+    """Some contracts of an option end before their expiry for what they are worth now; signed as they change hands."""
+    terms = made.terms
+    assert terms.option_type is not None and terms.strike_e8 is not None, "it is an option"
+    paying = Contract(terms.style, terms.multiplier_e8)
+    received_e8, exact_e8 = (
+        exercise(paying, terms.option_type, terms.strike_e8, price_e8, -quantity_e8, rounding)
+        for rounding in ("down", "half_even")
+    )
+    made.counterparty = counterparty
+    made.numbers |= {"price_e8": price_e8, "strike_e8": terms.strike_e8, "payoff_e8": received_e8}
+    pay(made, received_e8, exact_e8, "exercise", counterparty)
+    _hand_over(made, quantity_e8, "principal")
+    _change(made, quantity_e8, -received_e8)
+    made.settled_e8 = made.position.realised_e8
+
+
 def in_the_money(terms: ContractTerms, price_e8: int) -> bool:
     """Whether exercising an option is worth something."""
     assert terms.option_type is not None and terms.strike_e8 is not None, "it is an option"

@@ -48,7 +48,7 @@ def booked(payments: dict[str, Payments], entry: EntryBooked) -> None:
     contract, account = entry.contract, ledger.client(entry.account_id)
     if contract is None:
         return
-    ours = PURPOSES if not contract.counterparty.startswith("venue:") else PURPOSES - {"premium"}
+    ours = PURPOSES if not contract.counterparty.startswith("venue:") else PURPOSES - {"premium", "exercise"}
     lines = [line for line in entry.lines if line.account == account and line.purpose in ours]
     if not lines:
         return

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.clearing import (
+    assigning,
     insurance,
     multilateral,
     portingrounds,
@@ -62,6 +63,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     **tearing.KINDS,
     **ranking.KINDS,
     **multilateral.KINDS,
+    **assigning.KINDS,
     **portingrounds.KINDS,
     insurance.KIND: insurance.ROUND,
     withdrawals.KIND: withdrawals.ROUND,

@@ -125,7 +125,7 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     if of is None or state.contracts.get(leg.asset, UNLISTED).ended is not None:
         return booked(given, terms, leg, tuple(cut))
     made = trades.draft_of(state, leg.account_id, leg.asset, of, trades.index_of(state, leg.asset))
-    if quantity_e8 := _still_there(state, leg):
+    if quantity_e8 := still_there(state, leg):
         contracts.trade(made, quantity_e8, leg.numbers["price_e8"], contracts.HOUSE)
     made.lines += cut
     made.numbers |= {"amount_e8": fits(leg.amount_e8), "asked_e8": leg.numbers["quantity_e8"]}
@@ -136,7 +136,8 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     )  # fmt: skip
 
 
-def _still_there(state: State, leg: RoundLeg) -> int:
+def still_there(state: State, leg: RoundLeg) -> int:
+    """The part of a leg's contracts that only reduces what the account has now."""
     held = state.accounts.get(leg.account_id, UNKNOWN).positions.get(leg.asset)
     held_e8, asked_e8 = (held.quantity_e8 if held is not None else 0), leg.numbers["quantity_e8"]
     if held_e8 * asked_e8 >= 0:

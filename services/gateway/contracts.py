@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, get_args
 
+from truetape import assignment, sampling
 from truetape import messages as m
-from truetape import sampling
 from truetape.fixing import FixingRule
 from truetape.money import ONE_E8
 
@@ -19,7 +19,7 @@ LOOK_BACK_MAX_US: Final = 3_600_000_000
 SAMPLES_MAX: Final = 3_600
 FIXED: Final = (
     "kind", "style", "multiplier_e8", "settlement_asset", "index", "delivery", "expires_at_us", "strike_e8",
-    "option_type", "signed_price",
+    "option_type", "signed_price", "exercise", "assignment",
 )  # fmt: skip
 """Terms that no change may touch: positions were opened on them."""
 
@@ -87,6 +87,10 @@ def _schedule(terms: m.ContractTerms) -> Iterator[str]:
 
 
 def _life(terms: m.ContractTerms) -> Iterator[str]:
+    if terms.exercise not in ("EUROPEAN", "AMERICAN") or terms.assignment not in assignment.RULES:
+        yield f"exercise must be EUROPEAN or AMERICAN, assignment {' or '.join(assignment.RULES)}"
+    if terms.exercise == "AMERICAN" and (terms.kind != "OPTION" or terms.delivery != "CASH"):
+        yield "AMERICAN exercise needs an option that is settled in CASH"
     if terms.kind == "PERPETUAL":
         if terms.expires_at_us is not None:
             yield "a perpetual has no expires_at"

@@ -156,6 +156,10 @@ class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
     funding_rule: Literal["PREMIUM", "DERIBIT", "HYPERLIQUID", "DERIVE"] = "PREMIUM"
     funding_interest_rate: Decimal = "0"
     funding_damper_rate: Decimal = "0"
+    exercise: Literal["EUROPEAN", "AMERICAN"] = "EUROPEAN"
+    """Of an option. AMERICAN: it can be exercised before its expiry."""
+    assignment: Literal["PRO_RATA", "LOT"] = "PRO_RATA"
+    """Of an AMERICAN option, who of those that are short is assigned: in proportion, or by lot from a recorded seed."""
 
 
 class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):

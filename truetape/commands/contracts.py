@@ -31,6 +31,8 @@ READ_SECONDS: Final = 60.0
 MARKS_TAIL: Final = 500_000
 """Marks that are looked through, newest ones."""
 MINUTE_US: Final = 60_000_000
+ASSIGNMENTS: Final = "house:assignment"
+"""Home of the rounds that assign (services/clearing/assigning.py)."""
 E10: Final = 10**10
 Contract = Annotated[str, typer.Argument(help="Instrument id, such as BTC-USDT-PERP")]
 Price = Annotated[str, typer.Option(help="Decimal; what is recorded of the index says it when absent")]
@@ -57,6 +59,28 @@ def trade(
                 now_us, _by(by), name,
             )  # fmt: skip
             print(f"{hand.clear(command).entry_id} is booked for {account}")
+
+
+@app.command()
+def assign(
+    contract: Contract, quantity: Annotated[str, typer.Argument(help="Contracts that are exercised")],
+    price: Annotated[str, typer.Option(help="Price of the underlying at which they pay")],
+    exerciser: Annotated[str, typer.Option(help="Account that is long and exercises")] = "",
+    venue: Annotated[str, typer.Option(help="Venue that has assigned the firm's account there")] = "",
+    seed: Annotated[str, typer.Option(help="Of a lot; drawn by the operating system when absent")] = "", by: By = "",
+) -> None:  # fmt: skip
+    """Exercise an AMERICAN option before its expiry: those that are short are assigned by the contract's rule."""
+    if bool(exerciser) == bool(venue):
+        raise SetupError("say either --exerciser, the account that exercises, or --venue, which has assigned us")
+    names = {"seed": seed or ids.random_id(), "counterparty": f"venue:{venue}" if venue else "house:clearing"}
+    terms = m.RoundTerms(
+        f"assignment:{ids.random_id()}", "ASSIGNMENT", ASSIGNMENTS, contract,
+        {"exercised_e8": to_e8(quantity), "price_e8": to_e8(price)},
+        names | ({"exerciser": exerciser} if exerciser else {}), _by(by),
+    )  # fmt: skip
+    with operator(settings().kafka) as hand:
+        opened = hand.open_round(terms)
+    print(f"{opened.round.round_id} is open, seed {names['seed']}: `truetape rounds` says what it waits for")
 
 
 @app.command()

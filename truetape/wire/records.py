@@ -2816,34 +2816,34 @@ def read_ContractTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v33, at = p.read_long(data, at)
     v34, at = p.read_long(data, at)
     return m.ContractTerms(
-        v1,
-        v2,
-        v3,
-        v4,
-        v5,
-        v6,
-        v7,
-        v8,
-        v9,
-        v10,
-        v11,
-        v12,
-        v13,
-        v14,
-        v15,
-        v16,
-        v19,
-        v22,
-        v25,
-        v26,
-        v27,
-        v28,
-        v29,
-        v30,
-        v31,
-        v32,
-        v33,
-        v34,
+        kind=v1,
+        style=v2,
+        multiplier_e8=v3,
+        settlement_asset=v4,
+        index=v5,
+        delivery=v6,
+        margin_class=v7,
+        initial_rate_e8=v8,
+        maintenance_rate_e8=v9,
+        funding_cap_rate_e8=v10,
+        funding_interval_us=v11,
+        settlement_fee_rate_e8=v12,
+        liquidation_fee_rate_e8=v13,
+        mark_max_age_us=v14,
+        signed_price=v15,
+        expires_at_us=v16,
+        strike_e8=v19,
+        option_type=v22,
+        fixing_window_us=v25,
+        fixing_rule=v26,
+        fixing_samples=v27,
+        fixing_coverage_e8=v28,
+        settlement_interval_us=v29,
+        settlement_offset_us=v30,
+        funding_step_us=v31,
+        funding_rule=v32,
+        funding_interest_rate_e8=v33,
+        funding_damper_rate_e8=v34,
     ), at
 
 
@@ -6021,6 +6021,140 @@ def decode_184(data: bytes) -> Any:
     return message
 
 
+def read_ContractTerms_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_symbol(data, at, symbols_ContractKind)
+    v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_symbol(data, at, symbols_Delivery)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_long(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_boolean(data, at)
+    v16: Any = None
+    v17, at = p.read_branch(data, at)
+    if v17:
+        v18, at = p.read_long(data, at)
+        v16 = v18
+    v19: Any = None
+    v20, at = p.read_branch(data, at)
+    if v20:
+        v21, at = p.read_long(data, at)
+        v19 = v21
+    v22: Any = None
+    v23, at = p.read_branch(data, at)
+    if v23:
+        v24, at = p.read_symbol(data, at, symbols_OptionType)
+        v22 = v24
+    v25, at = p.read_long(data, at)
+    v26, at = p.read_string(data, at)
+    v27, at = p.read_long(data, at)
+    v28, at = p.read_long(data, at)
+    v29, at = p.read_long(data, at)
+    v30, at = p.read_long(data, at)
+    v31, at = p.read_long(data, at)
+    v32, at = p.read_string(data, at)
+    v33, at = p.read_long(data, at)
+    v34, at = p.read_long(data, at)
+    v35, at = p.read_string(data, at)
+    v36, at = p.read_string(data, at)
+    return m.ContractTerms(
+        v1,
+        v2,
+        v3,
+        v4,
+        v5,
+        v6,
+        v7,
+        v8,
+        v9,
+        v10,
+        v11,
+        v12,
+        v13,
+        v14,
+        v15,
+        v16,
+        v19,
+        v22,
+        v25,
+        v26,
+        v27,
+        v28,
+        v29,
+        v30,
+        v31,
+        v32,
+        v33,
+        v34,
+        v35,
+        v36,
+    ), at
+
+
+def read_Instrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_Listing(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractTerms_3(data, at)
+        v15 = v17
+    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+
+
+def read_SetInstrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Instrument_4(data, at)
+    return m.SetInstrument(v1, v2, v3), at
+
+
+def decode_185(data: bytes) -> Any:
+    message, at = read_SetInstrument_4(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InstrumentSet_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Instrument_4(data, at)
+    return m.InstrumentSet(v1, v2, v3, v4), at
+
+
+def decode_186(data: bytes) -> Any:
+    message, at = read_InstrumentSet_4(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -6877,6 +7011,8 @@ def write_ContractTerms(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.funding_rule)
     p.write_long(out, value.funding_interest_rate_e8)
     p.write_long(out, value.funding_damper_rate_e8)
+    p.write_string(out, value.exercise)
+    p.write_string(out, value.assignment)
 
 
 def write_Instrument(out: list[bytes], value: Any) -> None:
@@ -6910,8 +7046,8 @@ def write_SetInstrument(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_81(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00Q"]
+def encode_185(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xb9"]
     write_SetInstrument(out, message)
     return b"".join(out)
 
@@ -7046,8 +7182,8 @@ def write_InstrumentSet(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_83(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00S"]
+def encode_186(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xba"]
     write_InstrumentSet(out, message)
     return b"".join(out)
 
@@ -9505,6 +9641,8 @@ DECODERS: dict[int, Any] = {
     182: decode_182,
     183: decode_183,
     184: decode_184,
+    185: decode_185,
+    186: decode_186,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -9536,14 +9674,14 @@ ENCODERS: dict[Any, Any] = {
     m.CancelRejectedByVenue: encode_27,
     m.ParkedRecord: encode_28,
     m.ReconciliationCompleted: encode_29,
-    m.SetInstrument: encode_81,
+    m.SetInstrument: encode_185,
     m.OpenAccount: encode_31,
     m.SetLimits: encode_32,
     m.SetFees: encode_82,
     m.SetTradingState: encode_34,
     m.CreateApiKey: encode_35,
     m.RevokeApiKey: encode_36,
-    m.InstrumentSet: encode_83,
+    m.InstrumentSet: encode_186,
     m.AccountOpened: encode_38,
     m.LimitsSet: encode_39,
     m.FeesSet: encode_84,
