@@ -130,6 +130,8 @@ class KafkaLog:
         self._refusals: dict[Part, str] = {}
         self._reporters: dict[Part, tuple[Any, Reporter]] = {}
         """What hears of a partition's records in flight, with the token that it passes on."""
+        self._introduced = False
+        """Whether the reader has asked for all topics."""
         self._span_reader: Consumer | None = None
         """Kept between reads of spans: to open one costs more than to read a few records."""
         self._producer = self._fresh_producer()
@@ -146,7 +148,7 @@ class KafkaLog:
         assert self._member is None
         self._own, self._group, self._instance = topic.name, group, instance
         self._enter()
-        introduce(self._reader)
+        self._introduce_reader()
         self._introduce_producer()
 
     def _enter(self) -> None:
@@ -231,7 +233,13 @@ class KafkaLog:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
+    def _introduce_reader(self) -> None:
+        if not self._introduced:
+            introduce(self._reader)
+            self._introduced = True
+
     def follow(self, positions: Mapping[Part, int]) -> None:
+        self._introduce_reader()  # Else the first record would come most of a second late.
         with self._paused_reader(set(positions)):
             self._followed.update(positions)
             self._reader.incremental_assign([TopicPartition(*part, offset) for part, offset in positions.items()])

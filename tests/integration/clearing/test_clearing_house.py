@@ -155,9 +155,9 @@ def is_shown(house: House, default_id: str, account: str, bob: Trader) -> None:
     [listed] = table(house.say("default", "list", "--format", "csv"))
     assert (listed["account_id"], listed["state"], listed["recovered"]) == (account, "COVERED", "100")
     assert house.admin.rounds() == [] and house.told("rounds", "--format", "json") == []
-    kinds = {(one.kind, one.phase) for one in house.admin.rounds(open=False)}
-    assert kinds == {("WATERFALL", "BOOKED"), ("RECOVERY", "BOOKED")}
-    assert len(table(house.admin.sheet("/v1/admin/rounds", open="false"))) == 2
+    over = house.admin.rounds(open=False)
+    assert {(one.kind, one.phase) for one in over} >= {("WATERFALL", "BOOKED"), ("RECOVERY", "BOOKED")}
+    assert len(table(house.admin.sheet("/v1/admin/rounds", open="false"))) == len(over)
     assert {row["purpose"] for row in table(bob.client.sheet("/v1/fund"))} >= {"assessment", "fund_replenishment"}
 
 
