@@ -50,7 +50,7 @@ def _from_deposit_to_statement(house: House, account: str, http: httpx.Client, c
     await_true(lambda: client.calls()[0].state == "MET", SECONDS)
     statement = http.get(f"/v1/statements/{today()}").json()
     [cash] = [total for total in statement["totals"] if total["asset"] == "USDT"]
-    assert cash["closing"] == next(one.balance for one in client.balances() if one.asset == "USDT")
+    await_true(lambda: [cash["closing"]] == [one.balance for one in client.balances() if one.asset == "USDT"], SECONDS)
 
 
 def order(name: str, side: str, quantity: str, price: str) -> dict[str, str]:
