@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.clearing.parked import Parked
 from services.clearing.waterfalls import ASSESSMENT, HOME
 from services.risk.core import SERVICE as RISK
 from tests.unit.contract_desk import E8
@@ -312,3 +313,40 @@ def test_open_orders_are_cancelled_and_new_ones_and_withdrawals_refused() -> Non
     out = risk.give(m.RequestTransfer(transfer("-5", account_id=ANN), "key", START_US))
     assert isinstance(out, m.TransferRejected)
     assert risk.replayed() == risk.digest()
+
+
+def test_what_is_parked_of_it_keeps_it_declared() -> None:
+    stage = Stage()
+    members(stage, SHARES, 50)
+    stage.lose_money("ann", 450)
+    halted = stage.of("ann").state.halted
+    halted["ann"] = [Parked("event", "orders.executions", 1, "its loss may be larger", 0, None)]
+    stage.declare("ann")
+    stage.run(5)
+    assert stage.default("ann").state == "DECLARED"
+    del halted["ann"]
+    stage.run(20)
+    assert stage.default("ann").state == "COVERED"
+    stage.check()
+
+
+def test_an_assessment_that_comes_back_in_part_is_owed_less_and_moves_no_cash() -> None:
+    stage = lost(2_650)
+    stage.deposit("ann", 100)
+    stage.run()
+    assert [stage.balance(ASSESSMENT + name) for name in ("bob", "cat", "dan")] == [-120, -200, -80]
+    assert [stage.cash(name) for name in ("bob", "cat", "dan")] == [0, 0, 0]
+    stage.check()
+
+
+def test_a_gain_of_who_is_in_default_himself_is_not_cut() -> None:
+    stage = Stage()
+    members(stage, SHARES, 50)
+    for name in ("bob", "eve"):
+        stage.trade(name, "BUY", 100, 59_800)
+    mark(stage, 60_000)
+    stage.of("bob").state.defaults["bob"] = replace(stage.declare("bob"), state="COVERED")
+    stage.lose_money("ann", 9_000)
+    stage.declare("ann")
+    stage.run()
+    assert [payer for layer, payer, _ in stage.steps("ann") if layer == "HAIRCUT"] == ["eve"]

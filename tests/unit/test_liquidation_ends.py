@@ -2,11 +2,13 @@
 
 import pytest
 
+from services.clearing.margin import level_e8
 from services.clearing.state import Account
 from services.clearing.watch import Liquidation
 from tests.unit.contract_desk import E8
 from tests.unit.test_liquidation_properties import Room
 from truetape import messages as m
+from truetape.margin.account import AssetMargin
 from truetape.money import to_e8
 
 
@@ -75,3 +77,9 @@ def test_only_the_word_about_this_liquidation_ends_a_step(state: str) -> None:
         assert found.state.watch.liquidations["ann"].state == state, f"risk spoke of {other!r}"
     found.quiet("L1")
     assert found.state.watch.liquidations["ann"].state == "WAITING"
+
+
+@pytest.mark.parametrize(("rate", "level"), [("0", 1), ("0.5", 3), ("0.25", 2), ("1", 4)])
+def test_the_call_level_is_between_both_needs_and_rounded_up(rate: str, level: int) -> None:
+    found = AssetMargin("USDT", 0, 0, 4, 1, "", (), {}, ())
+    assert level_e8(found, m.CallTerms(1, 1, to_e8(rate), 1)) == level
