@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from truetape.messages import ContractTerms, Instrument
 from truetape.money import from_e8, to_e8
@@ -71,6 +72,17 @@ def contract_shown(terms: ContractTerms) -> dict[str, Any]:
     expires_at_us = shown.pop("expires_at_us")
     shown["expires_at"] = None if expires_at_us is None else text_of(expires_at_us)
     return shown
+
+
+def without_schedule(instrument: Instrument) -> Instrument:
+    """The definition of a contract that has ended before its expiry: no settlement price, funding step or expiry of it
+    is made any more."""
+    if instrument.contract is None:
+        return instrument
+    terms = replace(
+        instrument.contract, fixing_window_us=0, settlement_interval_us=0, settlement_offset_us=0, funding_step_us=0
+    )
+    return replace(instrument, contract=terms)
 
 
 def moment_us(text: str) -> int:

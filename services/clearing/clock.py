@@ -9,6 +9,7 @@ from services.clearing import (
     default,
     deleveraging,
     marginrun,
+    payments,
     porting,
     portingrounds,
     requests,
@@ -26,11 +27,12 @@ _OTHERS: Final[tuple[Callable[[State, Input, Tick], Message | None], ...]] = (
     lambda state, given, _: porting.tick(state, given),
     lambda state, given, _: deleveraging.tick(state, given),
     lambda state, given, _: auction.tick(state, given),
+    lambda state, given, _: payments.tick(state.payments, given),
 )
 
 
 def tick(state: State, given: Input, ticked: Tick) -> Message | None:
-    """What is due of margin, or else of trades, rounds, defaults, portings, deleveragings and auctions.
+    """What is due of margin, or else of trades, rounds, defaults, portings, deleveragings, auctions and payments.
 
     In every other second their turn is before margin's, each first in its own: in a crash, when margin has something
     to say at every tick, defaults are still closed and auctions ended.

@@ -386,6 +386,8 @@ def _remember(state: State, entry: EntryBooked) -> None:
         facts.follow(state, entry)
     if entry.kind == "TRADE":
         volume.add(account.volumes, entry)
+    elif entry.kind == "CORRECTION" and entry.position is not None:
+        volume.take_back(account.volumes, entry)
     if entry.kind in ("TRADE", "CORRECTION"):
         account.fills.add(entry.entry_id, FILLS_KEPT)
     elif entry.kind != "TRANSFER":

@@ -1,9 +1,9 @@
 """Payment netting: what an account and the clearing house owe each other of a day, as one instruction per asset.
 
 Obligations are the lines by which entries about contracts pay the account or charge it: variation margin, premiums,
-funding, exercise, fees. Their value date is the UTC day on which they were booked. By command, when the day is over,
-they are netted into instructions that settlement reads from `clearing.entries`. The ledger's balances have moved
-already: an instruction says what has to move outside of it.
+funding, exercise, fees. Their value date is the UTC day on which they were booked. When the day is over, by command
+or an hour later by themselves, they are netted into instructions that settlement reads from `clearing.entries`. The
+ledger's balances have moved already: an instruction says what has to move outside of it.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,9 @@ PURPOSES: Final = frozenset(
 """Purposes of lines that are payments between an account and the house. What a venue trades is owed to the venue."""
 
 
+NET_AFTER_US: Final = 3_600_000_000
+"""How long after its end a day waits for a command; then it is netted by itself. So days never pile up."""
+CLOCK: Final = "clock"
 EPOCH: Final = date(1970, 1, 1)
 
 
@@ -80,10 +83,20 @@ def net(payments: dict[str, Payments], given: Input, command: NetPayments) -> Pa
         return no("TOO_OLD", f"{day} is not over: more may come to be owed")
     if (oldest := min(known.days, default=day)) < day:
         return no("OUT_OF_ORDER", f"net {oldest} first")
-    instructions = tuple(_instructions(command.account_id, day, known.days.get(day, {})))
-    return PaymentsNetted(
-        given.meta(command.command_id), command.command_id, command.account_id, day, instructions, command.requested_by
-    )
+    return _netted(given, known, command.account_id, day, command.command_id, command.requested_by)
+
+
+def _netted(given: Input, known: Payments, account_id: str, day: str, command_id: str, by: str) -> PaymentsNetted:
+    instructions = tuple(_instructions(account_id, day, known.days.get(day, {})))
+    return PaymentsNetted(given.meta(command_id or account_id), command_id, account_id, day, instructions, by)
+
+
+def tick(payments: dict[str, Payments], given: Input) -> PaymentsNetted | None:
+    """What nobody has netted an hour after the end of its day, one account and day at a time, the oldest day first."""
+    over = _day((given.at_us - NET_AFTER_US) // DAY_US)
+    waiting = [(min(known.days), account_id) for account_id, known in payments.items() if known.days]
+    day, account_id = min(waiting, default=(over, ""))
+    return _netted(given, payments[account_id], account_id, day, "", CLOCK) if day < over else None
 
 
 def _instructions(account_id: str, day: str, dues: Dues) -> Iterator[Instruction]:

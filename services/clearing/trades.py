@@ -233,6 +233,9 @@ def _reversed_contract(state: State, given: Input, command: CorrectEntry, entry:
     if instrument.contract.kind == "OPTION":
         made.settled_e8 = made.position.realised_e8
     made.ids |= {"reason": command.reason, "requested_by": command.requested_by}
+    made.numbers |= {
+        "notional_e8": -booked.numbers.get("notional_e8", 0), "traded_at_us": entry.meta.decided_at_us,
+    }  # fmt: skip
     if effect := booked.ids.get("position_effect", ""):
         made.ids["position_effect"] = effect
     event: ContractEvent = "BUST" if command.busted else "CORRECTION"

@@ -2,7 +2,7 @@
 
 A day is a day of booking in UTC, and the day itself does not count: a tier holds from midnight to midnight, so two
 fills of a day meet the same rates in whatever order they come. Spot counts in its quote asset, contracts in their
-settlement asset, an option by its premium. A trade that is taken back later has been traded all the same.
+settlement asset, an option by its premium. A trade that is taken back does not count any more.
 """
 
 from typing import Final
@@ -25,6 +25,24 @@ def add(volumes: Volumes, entry: EntryBooked) -> None:
     day, known = entry.meta.decided_at_us // DAY_US, dict(volumes.get(asset, ()))
     known[day] = min(known.get(day, 0) + notional_e8, MAX_E8)
     volumes[asset] = sorted(known.items())[-DAYS - 1 :]
+
+
+def take_back(volumes: Volumes, entry: EntryBooked) -> None:
+    """A trade was taken back: its notional is no more, on its own day where the entry says which (of contracts), else
+    on the newest days that have some."""
+    asset, notional_e8 = _traded(entry)
+    known, traded_us = dict(volumes.get(asset, ())), None
+    if entry.contract is not None:
+        traded_us = entry.contract.numbers.get("traded_at_us")
+    days = sorted(known, reverse=True) if traded_us is None else [traded_us // DAY_US]
+    left_e8 = abs(notional_e8)
+    for day in days:
+        taken_e8 = min(left_e8, known.get(day, 0))
+        left_e8 -= taken_e8
+        if taken_e8:
+            known[day] -= taken_e8
+    if known:
+        volumes[asset] = sorted((day, e8) for day, e8 in known.items() if e8)
 
 
 def fees_now(fees: Fees, volumes: Volumes, at_us: int) -> Fees:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.gateway import rendering
 from services.gateway import requests as r
-from services.gateway.administration import command_id_of
+from services.gateway.administration import PROBLEMS, by, changed, command_id_of
 from services.gateway.ledger import ask_every_partition, carried_out
 from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
@@ -20,7 +20,7 @@ from truetape import api_reports as a
 from truetape import clock, facts
 from truetape import messages as m
 from truetape.facts import Told
-from truetape.instruments import moment_us
+from truetape.instruments import moment_us, without_schedule
 from truetape.log import Part
 from truetape.money import from_e8
 from truetape.topics import CLEARING_ENTRIES
@@ -28,6 +28,8 @@ from truetape.topics import CLEARING_ENTRIES
 routes = Routes("contracts")
 E10: Final = 10**10
 NEVER: Final = 2**63 - 1
+ENDED: Final = ("DELISTING", "RENAME", "CONTRACT_SIZE")
+"""Facts that end a contract before its expiry."""
 _VIEWS: Final = ("view_behind", "view_unavailable")
 
 TAKEN: Final = Query(
@@ -99,7 +101,7 @@ def _missing(row: dict[str, Any]) -> Told:
 
 
 @routes.add("POST", "/v1/admin/facts", "admin", body=r.FactRequest, answers={200: a.FactPublished},
-            problems=("fact_refused", "outcome_unknown", "overloaded", "broker_unavailable"))  # fmt: skip
+            problems=("fact_refused", *PROBLEMS))  # fmt: skip
 async def publish_fact(call: Call) -> Response:
     """Let a fact about a contract count: in every partition of the ledger, for everybody who holds it.
 
@@ -113,10 +115,19 @@ async def publish_fact(call: Call) -> Response:
         if isinstance(event, m.ClearingRefused) and event.reason != "COMMAND_REPEATED":
             count = len(taken)
             raise Problem("fact_refused", event.detail, fact_id=fact.fact_id, reason=event.reason, taken=count)
+    if fact.kind in ENDED:
+        await _unschedule(call, fact)
     accounts = sum(len(set(event.due) - {""}) for event in taken)
     index = facts.decimal_e18(int(taken[0].funding_index_e18)) if taken else ""
     at = rendering.moment(fact.effective_at_us)
     return reply(a.FactPublished(fact.fact_id, at, len(taken), accounts, index))
+
+
+async def _unschedule(call: Call, fact: m.ContractFact) -> None:
+    """Pricing makes no more facts of a contract that has ended before its expiry; sending the fact again sees to it."""
+    known = call.gateway.bus.reference.instruments.get(fact.instrument_id)
+    if known is not None and (ended := without_schedule(known)) != known:
+        await changed(call, m.SetInstrument(f"ended:{fact.fact_id}", by(call), ended))
 
 
 def _fact(call: Call, asked: r.FactRequest) -> m.ContractFact:

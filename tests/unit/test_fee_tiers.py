@@ -58,6 +58,31 @@ def test_the_tier_follows_the_volume_of_thirty_days(
     one.check()
 
 
+def test_a_trade_that_is_taken_back_does_not_count_on_its_day() -> None:
+    one = desk()
+    one.fill("ann", "BUY", 2, 60_000, PERP)
+    busted = one.fill("ann", "BUY", 200, 60_000, PERP)
+    one.now_us += 2 * DAY_US
+    one.fill("ann", "SELL", 5, 60_000, PERP)
+    one.bust(busted)
+    days = dict(one.state.accounts["ann"].volumes["USDT"])
+    first = START_US // DAY_US
+    assert days == {first: 2 * 600 * E8, first + 2: 5 * 600 * E8}
+    entry = one.fill("ann", "BUY", 1, 60_000, PERP)
+    assert entry.contract.numbers["fee_rate_e8"] == 40_000, "1 200 USDT, and not 121 200"
+
+
+def test_spot_that_is_taken_back_leaves_the_newest_days_first() -> None:
+    volumes: volume.Volumes = {"USDT": [(1, 10), (2, 20), (3, 5)]}
+    lines = (m.Line("client:ann", "BTC", 1, "principal"), m.Line("client:ann", "USDT", 12, "principal"))
+    entry = m.EntryBooked(
+        meta=m.Meta(1, 1, m.Cause("x", 0, 0, ""), 9 * DAY_US, "e", ""), entry_id="correction:1", account_id="ann",
+        kind="CORRECTION", rule="reversal", lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=0,
+    )  # fmt: skip
+    volume.take_back(volumes, entry)
+    assert volumes == {"USDT": [(1, 10), (2, 13)]}
+
+
 def test_an_option_counts_by_its_premium() -> None:
     one = desk()
     one.trade("ann", "BUY", 1, 999, CALL)

@@ -12,6 +12,7 @@ from tests.unit.contract_desk import E8, START_US
 from tests.unit.desk import LAW
 from tests.unit.otc_desk import CALL, OtcDesk
 from truetape import messages as m
+from truetape.service import Input, Tick
 
 PERP = "BTC-USDT-PERP"
 DAY_US = 86_400_000_000
@@ -95,6 +96,28 @@ def test_a_day_is_netted_once_when_it_is_over_and_in_order() -> None:
     assert [one.asset for one in net(made, "ann", "2023-11-16").instructions] == ["USDT"]
     assert net(made, "dan").instructions == ()
     made.check()
+
+
+def test_what_nobody_has_netted_an_hour_after_the_day_is_netted_by_itself() -> None:
+    made = desk()
+    lived(made)
+    over(made)
+    assert payments.tick(made.state.payments, _given(made)) is None, "somebody may still net it"
+    made.now_us += payments.NET_AFTER_US
+    found = []
+    while (event := payments.tick(made.state.payments, _given(made))) is not None:
+        found.append(event)
+        payments.netted(made.state.payments, event)
+    assert [(one.account_id, one.value_date, one.requested_by) for one in found] == [
+        (who, FIRST, payments.CLOCK) for who in NAMES
+    ]
+    assert [one.instructions[0].amount_e8 for one in found] == [-197_044_100_000, -3_024_100_000, 199_980_000_000]
+    assert not any(known.days for known in made.state.payments.values())
+
+
+def _given(made: OtcDesk) -> Input:
+    at_us = made.now_us
+    return Input(Tick(at_us), m.Cause("timer", 0, -1, str(at_us)), at_us, "clearing.entries", 1, 1, made.tables, 0)
 
 
 def test_what_is_booked_with_an_earlier_clock_falls_on_the_next_day() -> None:

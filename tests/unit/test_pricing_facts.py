@@ -15,6 +15,7 @@ from tests.unit.contract_desk import E8, future, instrument, option, terms
 from truetape import messages as m
 from truetape.codec import decode, encode
 from truetape.fixing import Observation, fix
+from truetape.instruments import without_schedule
 from truetape.marks import Marks
 from truetape.messages import Cause
 from truetape.reference import Reference
@@ -326,3 +327,18 @@ def test_who_no_longer_owns_the_marks_hears_nothing() -> None:
     for _, token in wire.written:
         token.heard(7)
     assert (len(wire.written), wire.offered) == (8, [])
+
+
+@pytest.mark.parametrize("name", [PERP, FUTURE, CALL])
+def test_a_contract_that_ended_before_its_expiry_has_no_schedule_any_more(name: str) -> None:
+    made = {
+        PERP: terms(**DAILY, funding_step_us=HOUR, funding_interval_us=8 * HOUR),
+        FUTURE: future(**DAILY),
+        CALL: option("CALL", 60_000, fixing_window_us=30 * MINUTE),
+    }[name]
+    one = instrument(name, msgspec.structs.replace(made, expires_at_us=None if name == PERP else EIGHT))
+    followed = {name: schedule.Followed(EIGHT - 3 * DAY, EIGHT - 3 * DAY)}
+    assert schedule.due({name: one}, followed, EIGHT + HOUR)
+    ended = without_schedule(one)
+    assert schedule.due({name: ended}, followed, EIGHT + HOUR) == ()
+    assert schedule.unfollowed([ended], {}) == ()

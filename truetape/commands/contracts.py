@@ -15,6 +15,7 @@ from truetape.codec import encode
 from truetape.errors import SetupError
 from truetape.fixing import Observation, fix
 from truetape.funding import average
+from truetape.instruments import without_schedule
 from truetape.journal import entries
 from truetape.log import KafkaLog, Log, Part
 from truetape.money import from_e8, to_e8
@@ -141,6 +142,7 @@ def delist(contract: Contract, price: NeededPrice, fact_id: FactId = "", by: By 
         now_us = clock.now_us()
         seen = Observation(now_us, to_e8(price))
         _publish(hand, _fact("DELISTING", contract, now_us, seen, fact_id, by))
+        _unschedule(hand, contract, by)
 
 
 @app.command()
@@ -160,6 +162,14 @@ def move(
         numbers, names = {"ratio": ratio, "ratio_per": per}, {"new_instrument_id": to}
         seen = Observation(now_us, to_e8(price))
         _publish(hand, _fact(kind, contract, now_us, seen, fact_id, by, numbers, names))
+        _unschedule(hand, contract, by)
+
+
+def _unschedule(hand: Operator, contract: str, by: str) -> None:
+    """Pricing makes no more facts of a contract that has ended before its expiry."""
+    known = hand.reference.instruments[contract]
+    if (ended := without_schedule(known)) != known:
+        hand.ask(m.SetInstrument(ids.random_id(), _by(by), ended))
 
 
 @app.command()
