@@ -98,9 +98,11 @@ async def play_generated(venue: Venue, flow: GeneratedFlow, rate: float) -> None
         return
     flow.start(venue.now_us() // 1_000)
     venue.flush()
-    while not flow.market.symbol.over(venue.now_us() // 1_000):
+    while True:
         await asyncio.sleep(flow.pause(rate))
-        flow.step(venue.now_us() // 1_000)
+        if flow.market.symbol.over(now_ms := venue.now_us() // 1_000):
+            return  # It ended meanwhile: nothing trades between its end and the tick that closes its book.
+        flow.step(now_ms)
         venue.flush()
 
 

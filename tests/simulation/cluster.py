@@ -31,6 +31,8 @@ UNOWNED_SECONDS: Final = 10
 LEAST_US: Final = int(LEAST_SECONDS * SECOND)
 AMID_WORK: Final = 0.5
 """Share of the faults of nodes and cluster that strike when there is work."""
+SILENTLY: Final = 0.5
+"""Share of the truncations that refuse nobody's position, as when a topic comes back from an old copy."""
 LOOK_US: Final = SECOND
 """Between two looks at what must always hold."""
 SETTINGS: Final = Settings(
@@ -74,6 +76,8 @@ class Cluster:
         """A node is frozen in the middle of its work; one at a time."""
         self.gaps: list[TapeGap] = []
         self.truncated: list[Part] = []
+        self.silently = False
+        """Nobody was told of it: no position is refused as such."""
         self.nodes = [
             Node(self, service.name, f"{service.name}{n}", partial(self.run_loop, service))
             for service in self.services
@@ -168,7 +172,7 @@ class Cluster:
         except TapeGap as gap:
             if not self.truncated:
                 raise Broken("a gap only where records are missing", str(gap)) from gap
-            self.seen["truncation detected"] += 1
+            self._detected()
         except AssertionError as broken:
             where = traceback.format_tb(broken.__traceback__)[-1].strip()
             raise Broken("the code's own assertions", f"{broken} {where}") from broken
@@ -320,14 +324,18 @@ class Cluster:
         part = self.chance.choice(full)
         partition = self.broker.partition(part)
         count = partition.end - partition.shown + self.chance.randint(1, 4)
-        self.say(f"{part} loses {count} records")
+        self.silently = self.chance.random() < SILENTLY
+        self.say(f"{part} loses {count} records{' silently' * self.silently}")
         self.truncated.append(part)
-        self.broker.truncate(part, count)
+        self.broker.truncate(part, count, self.silently)
 
     def _check_detected(self) -> None:
         if not self.gaps:
             raise Broken("lost records are detected", f"{self.truncated[0]} lost records, and nobody noticed")
-        self.seen["truncation detected"] += 1
+        self._detected()
+
+    def _detected(self) -> None:
+        self.seen["silent truncation detected" if self.silently else "truncation detected"] += 1
 
     # -- what always holds -----------------------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ PERILS: Final = (
     m.RoundSettled, m.RoundConfirmed,
 )  # fmt: skip
 """Records of clearing before whose effects its process may die."""
+SELDOM: Final = (m.AuctionChanged, m.ParcelAnswered, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettled)
+"""Those that are few: it dies there as much more often."""
 UNDECIDED: Final = ("DECLARED", "LOSS_FIXED", "RECOVERING")
 """States in which a default waits for something."""
 THIN: Final[dict[str, Any]] = {"depth_orders": 3, "touch_lots": 60, "size_lots": 8}
@@ -73,7 +75,7 @@ class Distress:
 def distress_of(seed: int, plan: Plan, wall_ms: int) -> Distress:
     """The same seed gives the same distress, for ever."""
     draw = Random(seed ^ 0xD157)
-    shocks = [_shock(draw, wall_ms, draw.uniform(11.0, 28.0))]
+    shocks = [_shock(draw, wall_ms, draw.uniform(11.0, 22.0))]
     if draw.random() < 0.5:
         shocks.append(_shock(draw, wall_ms, draw.uniform(20.0, 44.0)))
     if draw.random() < 0.4:
@@ -82,7 +84,7 @@ def distress_of(seed: int, plan: Plan, wall_ms: int) -> Distress:
     terms = m.CallTerms(draw.randint(3, 9) * SECOND, draw.randint(1, 8) * SECOND, 5 * 10**7, ONE_E8)
     rich = draw.choice(list(ACCOUNTS))
     cash_e8 = {name: draw.randint(4_000, 20_000) * ONE_E8 for name in ACCOUNTS if name != rich}
-    leverage = {name: draw.choice((-1, 1, 1)) * draw.uniform(6.0, 13.0) for name in cash_e8 if draw.random() < 0.75}
+    leverage = {name: draw.choice((-1, 1, 1)) * draw.uniform(6.0, 15.0) for name in cash_e8 if draw.random() < 0.85}
     funded = draw.random() < 0.75
     shares_e8 = {
         name: draw.randint(200, 4_000) * ONE_E8 + draw.randrange(100) for name in ACCOUNTS if draw.random() < 0.75
@@ -96,14 +98,14 @@ def distress_of(seed: int, plan: Plan, wall_ms: int) -> Distress:
 
 
 def _shock(draw: Random, wall_ms: int, after_seconds: float) -> Shock:
-    size = draw.uniform(0.04, 0.15)
-    return Shock(wall_ms + int(after_seconds * 1_000), draw.randint(500, 6_000), 1 + draw.choice((-1, -1, 1)) * size)
+    size, over_ms = draw.uniform(0.04, 0.24), int(10 ** draw.uniform(2.3, 3.8))
+    return Shock(wall_ms + int(after_seconds * 1_000), over_ms, 1 + draw.choice((-1, -1, 1)) * size)
 
 
 class DistressSystem(ContractSystem):
     """One run of everything, with contracts, in distress."""
 
-    liquidation_fee_rate_e8: ClassVar[int] = 10**6
+    liquidation_fee_rate_e8: ClassVar[int] = 3 * 10**6
     house_purposes: ClassVar[Mapping[str, frozenset[str]]] = {
         **ContractSystem.house_purposes,
         "house:clearing": ContractSystem.house_purposes["house:clearing"] | {"auction", "deleveraging", "tear_up"},
@@ -138,8 +140,7 @@ class DistressSystem(ContractSystem):
 
     def look(self) -> None:
         super().look()
-        if self.troubled:
-            self.members.look()
+        self.members.look()
 
     def quiet(self) -> None:
         super().quiet()
@@ -151,7 +152,8 @@ class DistressSystem(ContractSystem):
         """A record is in place, and nobody was told yet what follows from it."""
         if not self.troubled:
             return
-        if isinstance(event, PERILS) and self.chance.random() < self.distress.peril and node.log is not None:
+        often = 3 if isinstance(event, SELDOM) else 1
+        if isinstance(event, PERILS) and self.chance.random() < often * self.distress.peril and node.log is not None:
             self.seen[f"dies after {type(event).__name__}"] += 1
             node.log.fuse, node.log.blow = self.chance.randrange(3), node._kill
         if getattr(event, "state", "") == "SELLING" and self.chance.random() < self.distress.cut:

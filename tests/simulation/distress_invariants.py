@@ -31,6 +31,8 @@ AFTER: Final[Mapping[str, frozenset[str]]] = {
 }
 """What may follow each state of a call."""
 FINAL: Final = frozenset({"MET", "WITHDRAWN", "DEFAULT"})
+LOST: Final = ("HOUSE_CAPITAL", "OTHERS_FUND", "ASSESSMENTS", "HAIRCUT", "TEAR_UP")
+"""Layers that get back what comes in later."""
 INTO: Final = ("liquidation_fee",)
 OUT_OF: Final = ("insurance",)
 """Purposes for which the insurance fund gets money alone, and gives it."""
@@ -176,6 +178,24 @@ def losses_are_borne_in_order(found: Evidence, system: "DistressSystem") -> Wron
             yield f"{terms.round_id}: {left_e8} is left, said is {event.outcome}"
 
 
+def recoveries_go_to_who_lost_last(found: Evidence, system: "DistressSystem") -> Wrong:
+    """What comes back pays what is uncovered, then the layers from the last to the first, each whole before the next;
+    nobody gets more than he lost."""
+    for event in system.answers(m.RoundDecided):
+        if event.round.kind != "RECOVERY" or event.detail:
+            continue
+        lost, back = event.round.numbers, event.outcome
+        left_e8 = sum(back.values()) - back.get("uncovered_e8", 0)
+        if left_e8 and back.get("uncovered_e8", 0) != lost.get("uncovered_e8", 0):
+            yield f"{event.round.round_id}: {back} of {lost}"
+        for layer in reversed(LOST):
+            due_e8 = min(left_e8, sum(e8 for name, e8 in lost.items() if name.startswith(f"{layer}/")))
+            paid_e8 = sum(e8 for name, e8 in back.items() if name.startswith(f"{layer}/"))
+            if paid_e8 != due_e8 or any(e8 > lost.get(name, 0) for name, e8 in back.items()):
+                yield f"{event.round.round_id}: {layer} gets {paid_e8} and should get {due_e8}: {back} of {lost}"
+            left_e8 -= paid_e8
+
+
 def layers(terms: m.RoundTerms, stated: Sequence[m.RoundHolding]) -> Iterator[tuple[str, dict[str, int]]]:
     """The layers of a round, with who has what in each."""
     who = terms.ids["account_id"]
@@ -319,6 +339,7 @@ DISTRESS: Final[Mapping[str, Callable[[Evidence, "DistressSystem"], Wrong]]] = {
         each_call_ends,
         the_insurance_fund_is_what_came_in_less_what_went_out,
         losses_are_borne_in_order,
+        recoveries_go_to_who_lost_last,
         rounds_end_everywhere,
         legs_are_booked_once_and_in_order,
         what_changes_hands_leaves_the_clearing_house_flat,

@@ -95,14 +95,16 @@ class Members:
 
     def _hear(self, event: Any) -> None:
         match event:
+            case m.DefaultChanged(state="COVERED" | "UNCOVERED", recovered_e8=0):
+                self._come_back(event)
+            case _ if not self._system.troubled:
+                pass  # Faults have stopped, and so has the market: what is open comes to its end.
             case m.MarginCallChanged(action="call"):
                 self._called(event)
             case m.MarginCallChanged(state="DISPUTED"):
                 self._decide(event)
             case m.AuctionChanged(state="RUNNING") if self._chance.random() < BID:
                 self._bid(event)
-            case m.DefaultChanged(state="COVERED" | "UNCOVERED", recovered_e8=0):
-                self._come_back(event)
             case _:
                 pass
 
@@ -154,7 +156,10 @@ class Members:
         lost_e8 = event.uncovered_e8 + sum(step.amount_e8 for step in event.steps)
         if self._chance.random() < RECOVER:
             amount_e8 = max(1, lost_e8 * self._chance.choice((1, 3, 10, 15)) // 10)
-            self._pay(event.account_id, amount_e8, self._chance.randint(0, 4 * SECOND))
+            after_us = self._chance.randint(0, 4 * SECOND)
+            self._system.later(
+                after_us, lambda: self._system.clients.transfer(event.account_id, ASSET, amount_e8, BANK)
+            )
         for step in event.steps:
             if step.layer == "ASSESSMENTS":
                 self._system.later(SECOND, lambda of=step: self._fund(of.payer_id, "ASSESSMENT", of.amount_e8))  # type: ignore[misc]

@@ -45,7 +45,7 @@ def orders_of_liquidations(system: "DistressSystem") -> set[str]:
     return {event.order.order_id for event in changed if event.order is not None}
 
 
-def executed(kind: type[Any], holds: Callable[[Any], bool] = lambda _: True) -> Judge:
+def executed(kind: type[Any] | tuple[type[Any], ...], holds: Callable[[Any], bool] = lambda _: True) -> Judge:
     """Something happened to an order of a liquidation on its way to the venue."""
 
     def judge(system: "DistressSystem") -> Met:
@@ -77,7 +77,7 @@ def refused_order(system: "DistressSystem") -> Met:
             yield event
 
 
-def taken_over_after(kind: type[Any], *states: str) -> Judge:
+def taken_over_after(kind: type[Any] | tuple[type[Any], ...], *states: str) -> Judge:
     """The record after one of a kind is a new owner's first: its writer has not, or hardly, told anybody."""
 
     def judge(system: "DistressSystem") -> Met:
@@ -122,14 +122,16 @@ JUDGED: Final[Mapping[str, Judge]] = {
     "liquidation ended in a loss": said(m.LiquidationEnded, lambda event: event.outcome == "LOSS"),
     "insurance fund covered a loss": said(m.LiquidationEnded, lambda event: event.covered_e8 > 0),
     "liquidation's order UNKNOWN": executed(m.OutcomeUnknown),
-    "liquidation's order filled in part": executed(m.OrderCancelled, lambda event: event.cumulative_quantity_e8 > 0),
+    "liquidation's order filled in part": executed(
+        (m.OrderCancelled, m.OrderExpired), lambda event: event.cumulative_quantity_e8 > 0
+    ),
     "liquidation's order refused by risk": refused_order,
     "liquidation asked again": said(m.LiquidationChanged, lambda event: event.detail == "asked again"),
     "own order refused while liquidated": decided(m.OrderRejected, "TRADING_REDUCING", False),
     "crash between a liquidation's record and its order": taken_over_after(m.LiquidationChanged, "SELLING"),
     "crash right after a bid was offered or taken": taken_over_after(m.AuctionChanged, "OFFERED", "RUNNING"),
     "crash in the middle of a round": taken_over_after(
-        (m.RoundOpened, m.RoundGathered, m.RoundAnswered, m.RoundDecided, m.RoundSettling)  # type: ignore[arg-type]
+        (m.RoundOpened, m.RoundGathered, m.RoundAnswered, m.RoundDecided, m.RoundSettling)
     ),
     "bid taken": said(m.AuctionChanged, lambda event: event.change == "TAKEN"),
     "bid refused by the bidder's partition": said(m.AuctionChanged, lambda event: event.change == "REFUSED"),

@@ -24,6 +24,7 @@ COUNTED: Final[Mapping[str, str]] = {
     "frozen in the middle of a call": "frozen in mid-work",
     "rebalance in mid-batch": "rebalance with records in flight",
     "truncation detected": "truncation detected",
+    "silent truncation detected": "silent truncation detected",
     "everything killed at once": "blackout",
     "graceful stop": "graceful stop",
     "cluster away": "outage",
