@@ -18,6 +18,7 @@ from services.clearing import (
     ledger,
     legs,
     liquidations,
+    margin,
     margincalls,
     marginrun,
     moves,
@@ -395,6 +396,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
     seizure.booked(state, entry)
     liquidations.booked(state, entry)
     margincalls.booked(state, entry)
+    margin.booked(state, entry)
 
 
 def _resolve(state: State, event: EntryBooked | ParkedDismissed) -> None:

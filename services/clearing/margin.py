@@ -7,14 +7,14 @@ only that counts.
 
 from collections.abc import Iterator
 
-from services.clearing import ledger, trades
+from services.clearing import ledger, trades, waterfalls
 from services.clearing.state import UNKNOWN, Account, State
 from truetape import funding
 from truetape.errors import TruetapeError
 from truetape.margin.account import Account as Margined
 from truetape.margin.account import AssetMargin, Held, assess, assess_all
 from truetape.margin.published import Published
-from truetape.messages import CallTerms, MarginSeen, MarkSeen
+from truetape.messages import CallTerms, EntryBooked, MarginSeen, MarkSeen
 from truetape.money import ONE_E8, divide, fits
 from truetape.service import Input
 
@@ -50,7 +50,33 @@ def margins_of(state: State, given: Input, account_id: str) -> dict[str, AssetMa
     except TruetapeError as error:
         return _without_age(error)
     stale = sorted({used.instrument_id for one in found.values() for used in one.marks if used.stale})
-    return f"stale marks of {', '.join(stale)}" if stale else found
+    return f"stale marks of {', '.join(stale)}" if stale else {**_debts(state, account_id), **found}
+
+
+def _debts(state: State, account_id: str) -> dict[str, AssetMargin]:
+    """What an account owes that its contracts have left behind: it is below its need without any of them. In a default
+    that is the default's own business."""
+    if waterfalls.in_default(state, account_id):
+        return {}
+    balances = state.balances.get(ledger.client(account_id), {})
+    return {
+        asset: AssetMargin(asset, balances.get(asset, 0), 0, 0, 0, "", (), {}, ())
+        for asset in state.watch.owing.get(account_id, {})
+    }
+
+
+def booked(state: State, entry: EntryBooked) -> None:
+    """Whether the account has less than nothing of an asset now: only contracts, and what comes in, change that."""
+    account_id, owing = entry.account_id, state.watch.owing
+    assets = dict(owing.get(account_id, {}))
+    if entry.contract is not None:
+        assets[entry.contract.settlement_asset] = None
+    if assets:
+        balances = state.balances.get(ledger.client(account_id), {})
+        if owed := {asset: None for asset in assets if balances.get(asset, 0) < 0}:
+            owing[account_id] = owed
+        else:
+            owing.pop(account_id, None)
 
 
 def _without_age(error: TruetapeError) -> str:
@@ -103,5 +129,6 @@ def needs_look(state: State) -> Iterator[str]:
     yield from watch.doubts
     yield from watch.liquidations
     yield from watch.handed_over
+    yield from (account_id for account_id in watch.owing if not waterfalls.in_default(state, account_id))
     for call in watch.calls.values():
         yield call.account_id

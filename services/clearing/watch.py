@@ -99,6 +99,8 @@ class Watch(Struct):
     """By account."""
     handed_over: dict[str, HandedOver] = {}
     """By account."""
+    owing: dict[str, dict[str, None]] = {}
+    """By account, settlement assets of which it has less than nothing."""
 
 
 def ask(

@@ -65,6 +65,7 @@ class Distress:
     shares_e8: Mapping[str, int]
     """Of the clearing fund, by member."""
     capital_e8: int
+    insurance_e8: int
     thin: bool
     peril: float
     """How often clearing's process dies right after a record about margin, auctions or rounds."""
@@ -92,7 +93,8 @@ def distress_of(seed: int, plan: Plan, wall_ms: int) -> Distress:
     faulty = plan.kind not in ("calm", "one fault")
     return Distress(
         tuple(shocks), terms, cash_e8, leverage, shares_e8 if funded else {},
-        draw.randint(100, 2_000) * ONE_E8 if funded and draw.random() < 0.8 else 0, draw.random() < 0.7,
+        draw.randint(100, 2_000) * ONE_E8 if funded and draw.random() < 0.8 else 0,
+        draw.randint(20, 900) * ONE_E8 if draw.random() < 0.5 else 0, draw.random() < 0.7,
         draw.choice((0.0, 0.02, 0.08)) if faulty else 0.0, draw.choice((0.0, 0.2)) if faulty else 0.0,
     )  # fmt: skip
 
@@ -109,10 +111,10 @@ class DistressSystem(ContractSystem):
     house_purposes: ClassVar[Mapping[str, frozenset[str]]] = {
         **ContractSystem.house_purposes,
         "house:clearing": ContractSystem.house_purposes["house:clearing"] | {"auction", "deleveraging", "tear_up"},
-        "house:insurance": frozenset({"liquidation_fee", "insurance", "auction", "deleveraging"}),
+        "house:insurance": frozenset({"liquidation_fee", "insurance", "insurance_fund", "auction", "deleveraging"}),
         "house:default": frozenset(
-            {"defaulter_margin", "defaulter_fund", "house_capital", "mutual_fund", "assessment", "haircut", "tear_up",
-             "house_transfer"}
+            {"insurance", "defaulter_margin", "defaulter_fund", "house_capital", "mutual_fund", "assessment", "haircut",
+             "variation_margin_haircut", "tear_up", "house_transfer"}
         ),
         "house:capital": frozenset({"house_capital", "house_transfer"}),
     }  # fmt: skip

@@ -3,6 +3,7 @@ it; who bids at an auction; what is put into the clearing fund, and what comes b
 
 from typing import TYPE_CHECKING, Any, Final
 
+from services.clearing.parcels import INSURANCE
 from services.clearing.waterfalls import CAPITAL
 from tests.simulation.derivatives import ASSET, FUTURE, PERP
 from tests.simulation.reference import ACCOUNTS
@@ -43,6 +44,8 @@ class Members:
             self._fund(name, "FUND", amount_e8)
         if system.distress.capital_e8:
             self._fund(CAPITAL, "CAPITAL", system.distress.capital_e8)
+        if system.distress.insurance_e8:
+            self._fund(INSURANCE, "INSURANCE", system.distress.insurance_e8)
         system.poisson(0.06, self._desk)
 
     def _drain(self) -> None:

@@ -121,6 +121,9 @@ JUDGED: Final[Mapping[str, Judge]] = {
     "liquidation handed over": said(m.LiquidationEnded, lambda event: event.outcome in ("UNSOLD", "BANKRUPT")),
     "liquidation ended in a loss": said(m.LiquidationEnded, lambda event: event.outcome == "LOSS"),
     "insurance fund covered a loss": said(m.LiquidationEnded, lambda event: event.covered_e8 > 0),
+    "another partition's part of the insurance fund paid": said(
+        m.RoundDecided, lambda event: event.round.kind == "INSURANCE" and event.legs
+    ),
     "liquidation's order UNKNOWN": executed(m.OutcomeUnknown),
     "liquidation's order filled in part": executed(
         (m.OrderCancelled, m.OrderExpired), lambda event: event.cumulative_quantity_e8 > 0

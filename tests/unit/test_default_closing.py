@@ -71,3 +71,23 @@ def test_a_busy_margin_run_does_not_hold_up_a_default() -> None:
         room.state.watch.doubts["ann"] = "an old reason"
         room.tick()
     assert room.state.defaults["ann"].state == "ENDED"
+
+
+def test_a_debt_that_outlives_its_contracts_is_called_for_and_declared() -> None:
+    """Ann's last contract ended while nobody could sell it, and left her with less than nothing."""
+    room = Room()
+    opened(room, {BTC: 20}, (-9, 0, 0), 20)
+    trade = m.BookTrade("out", "ann", "out", BTC, "SELL", 20 * E8, PRICES[BTC] * E8 * 85 // 100, "TAKER", room.now_us,
+                        "t", "")  # fmt: skip
+    room.give(trade, "clearing.commands")
+    price = m.ContractFact("f", "SETTLEMENT_PRICE", BTC, room.now_us, room.now_us, "t", E8 * 50_000, {})
+    room.give(m.TakeContractFact(price), "clearing.commands")
+    assert room.state.balances["client:ann"]["USDT"] < 0
+    assert not room.state.accounts["ann"].positions[BTC].quantity_e8
+    for _ in range(12):
+        room.tick()
+        if (one := room.state.watch.liquidations.get("ann")) is not None and one.state == "CANCELLING":
+            room.quiet(one.liquidation_id)
+    assert "ann" in room.state.watch.owing
+    assert [call.amount_e8 for call in room.state.watch.calls.values()] == [-room.state.balances["client:ann"]["USDT"]]
+    assert any(isinstance(event, m.LiquidationChanged) for event in room.events), "nothing is left to sell"
