@@ -10,7 +10,7 @@ import numpy as np
 
 from services.clearing import ledger, trades
 from services.clearing.state import State
-from truetape.errors import MarginError, TruetapeError
+from truetape.errors import TruetapeError
 from truetape.funding import ONE_E18
 from truetape.margin import flat
 from truetape.margin.account import class_of
@@ -166,7 +166,7 @@ class Sums:
             contracts = held.quantities[self._chosen][inside] / ONE_E8
             of_rows = Rows(book, accounts, columns, contracts, [()] * len(rows))
             (equity, need, _), _ = book.sweep(of_rows)
-        except MarginError:
+        except TruetapeError:
             self.unsure |= set(numbers.tolist())
             return
         marked = np.bincount(accounts, self._marked[inside], len(rows)) / ONE_E8
