@@ -1,0 +1,85 @@
+"""Facts at their edges: the moment itself, the oldest sample that counts, moves between contracts that differ."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.contract_desk import E8, EXPIRY_US, Desk, future, instrument, option, terms
+from tests.unit.desk import some_meta
+from tests.unit.test_liquidation_properties import BTC, Room
+from truetape import messages as m
+
+PERP, NEW, FUT = "BTC-USDT-PERP", "BTC-USDT-PERP-NEW", "BTC-USDT-20231115"
+CALL, PUT = "BTC-USDT-20231115-60000-C", "BTC-USDT-20231115-60000-P"
+AGE_US = 60_000_000
+
+
+@pytest.mark.parametrize(("age_us", "kind"), [(AGE_US, m.ContractFactTaken), (AGE_US + 1, m.ClearingRefused)])
+def test_the_oldest_sample_that_counts(age_us: int, kind: type) -> None:
+    desk = Desk(instrument(PERP, terms(mark_max_age_us=AGE_US)))
+    at_us = desk.now_us + 1
+    [answer] = desk.fact("SETTLEMENT_PRICE", PERP, 60_000 * E8, effective_at_us=at_us, observed_at_us=at_us - age_us)
+    assert isinstance(answer, kind)
+
+
+@pytest.mark.parametrize(("early_us", "reason"), [(0, ""), (1, "NOT_YET_EXPIRED")])
+def test_a_contract_expires_at_its_moment_and_not_before(early_us: int, reason: str) -> None:
+    desk = Desk(instrument(FUT, future()))
+    desk.now_us = EXPIRY_US - 2 - early_us
+    [answer] = desk.fact("EXPIRY", FUT, 60_000 * E8, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
+    assert answer.meta.decided_at_us == EXPIRY_US - early_us
+    assert getattr(answer, "reason", "") == reason
+
+
+def test_a_fill_of_the_moment_of_expiry_counts() -> None:
+    desk = Desk(instrument(FUT, future()))
+    assert isinstance(desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US), m.EntryBooked)
+
+
+def test_a_second_settlement_price_of_one_moment_is_refused() -> None:
+    desk = Desk(instrument(PERP, terms()))
+    at_us = desk.now_us
+    for price, reason in ((60_000, ""), (61_000, "OUT_OF_ORDER")):
+        [answer] = desk.fact("SETTLEMENT_PRICE", PERP, price * E8, effective_at_us=at_us, observed_at_us=at_us)
+        assert getattr(answer, "reason", "") == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "multiplier_e8", "ratio", "per", "reason"),
+    [
+        ("CONTRACT_SIZE", E8 // 1_000, 10, 1, ""),
+        ("CONTRACT_SIZE", E8 // 1_000, 9, 1, "TERMS_DIFFER"),   # the new ones would be worth less
+        ("CONTRACT_SIZE", E8 // 1_000, 11, 1, "TERMS_DIFFER"),  # and here more
+        ("CONTRACT_SIZE", E8 // 1_000, 0, 1, "NUMBERS_WRONG"),
+        ("CONTRACT_SIZE", E8 // 1_000, 10, -1, "NUMBERS_WRONG"),
+        ("RENAME", E8 // 100, 1, 1, ""),
+        ("RENAME", E8 // 1_000, 10, 1, "NUMBERS_WRONG"),        # that is another size
+    ],
+)  # fmt: skip
+def test_a_move_keeps_what_is_held_worth_the_same(
+    kind: Any, multiplier_e8: int, ratio: int, per: int, reason: str
+) -> None:
+    desk = Desk(instrument(PERP, terms(), tradable=False), instrument(NEW, terms(multiplier_e8=multiplier_e8)))
+    numbers, names = {"ratio": ratio, "ratio_per": per}, {"new_instrument_id": NEW}
+    [answer] = desk.fact(kind, PERP, 60_000 * E8, numbers=numbers, ids=names)
+    assert getattr(answer, "reason", "") == reason
+
+
+def test_a_call_does_not_become_a_put() -> None:
+    desk = Desk(instrument(CALL, option("CALL", 60_000), tradable=False), instrument(PUT, option("PUT", 60_000)))
+    [answer] = desk.fact("RENAME", CALL, 500 * E8, ids={"new_instrument_id": PUT})
+    assert (answer.reason, "option_type" in answer.detail) == ("TERMS_DIFFER", True)
+
+
+@pytest.mark.parametrize(("short_e8", "called"), [(0, False), (1, True), (900, True)])
+def test_the_glance_overlooks_nobody_who_is_short_by_a_unit(short_e8: int, called: bool) -> None:
+    """It is a pass in floats; whoever may be short is looked at in integers."""
+    room = Room()
+    room.reference.call_terms["ann"] = m.CallTerms(1, 1, E8, 1)
+    room.give(
+        m.BookTrade("t", "ann", "t", BTC, "BUY", E8, 60_000 * E8, "TAKER", room.now_us, "t", ""), "clearing.commands"
+    )
+    moved = m.TransferTerms("x", "ann", "USDT", 60 * E8 - short_e8, "bank:settlement", "1")
+    room.give(m.TransferApproved(some_meta(), moved), "orders.decisions")
+    room.tick()
+    assert bool(room.state.watch.calls) is called
