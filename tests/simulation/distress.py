@@ -117,6 +117,7 @@ class DistressSystem(ContractSystem):
              "variation_margin_haircut", "tear_up", "house_transfer"}
         ),
         "house:capital": frozenset({"house_capital", "house_transfer"}),
+        "house:collateral": frozenset({"collateral"}),
     }  # fmt: skip
 
     def __init__(self, seed: int, verbose: bool = False) -> None:

@@ -81,6 +81,7 @@ def test_a_true_tape_is_equal_everywhere(stage: Stage) -> None:
 
 
 ONLY_WHEN_HALTED = {"what is parked keeps its order", "what is parked is resolved once", "reopened when halted"}
+ONLY_WITH_SIDES = {"closing sides out moves no credit"}
 ONLY_WITH_LEGS = {"a leg is reserved once", "a leg frees what it held"}
 """tests/unit/otc_desk.py applies them."""
 
@@ -107,7 +108,9 @@ def test_every_rule_was_applied(tape: Tape) -> None:
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "margin_rules.py")  # test_liquidation_stage.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "parcel_rules.py")  # test_auction_partitions.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "round_rules.py")  # tests/unit/rounds_stage.py
-    assert named - with_contracts - tape.audit().rules.keys() == only_when_broken | ONLY_WHEN_HALTED | ONLY_WITH_LEGS
+    assert named - with_contracts - tape.audit().rules.keys() == (
+        only_when_broken | ONLY_WHEN_HALTED | ONLY_WITH_LEGS | ONLY_WITH_SIDES
+    )
 
 
 def test_services_that_do_not_answer_are_named(tape: Tape) -> None:
