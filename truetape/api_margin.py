@@ -103,3 +103,59 @@ class Liquidations(Struct, frozen=True):
 
     liquidations: list[Liquidation]
     next_cursor: str | None
+
+
+class Deleveraging(Struct, frozen=True):
+    """A position that nobody buys, closed against holders of the other side, as its newest record says."""
+
+    deleveraging_id: str
+    account_id: str
+    """The account whose position is closed."""
+    liquidation_id: str
+    asset: str
+    instrument_id: str
+    method: str
+    """DELEVERAGING: holders in profit, by rank, at the bankruptcy price. PARTIAL_TEAR_UP: all, pro rata, at the mark."""
+    state: str
+    """RANKING, CLOSING or ENDED."""
+    change: str
+    """BEGUN, ASKED, DECIDED, TAKEN, REFUSED, AGAIN, CLOSED or LEFT."""
+    price: Decimal
+    """At which it is closed."""
+    mark: Decimal
+    quantity: Decimal
+    """Signed position when these holders were asked for."""
+    left: Decimal
+    """Signed part of it that nobody has taken."""
+    detail: str
+    changed_at: Time
+
+
+class Deleveragings(Struct, frozen=True):
+    """Deleveragings, the one that changed last first."""
+
+    deleveragings: list[Deleveraging]
+    next_cursor: str | None
+
+
+class DeleveragingPart(Struct, frozen=True):
+    """One holder's part."""
+
+    account_id: str
+    rank: int
+    """1 for whoever was asked first."""
+    quantity: Decimal
+    """Signed change of his position: toward zero."""
+    paid: Decimal
+    """Signed: what these contracts are worth to him at the price."""
+    state: str
+    """ASKED, TAKEN or REFUSED."""
+    turn: int
+    """Which ranking: 1, 2, 3 ...."""
+
+
+class DeleveragingHistory(Struct, frozen=True):
+    """A deleveraging and every holder's part."""
+
+    deleveraging: Deleveraging
+    parts: list[DeleveragingPart]

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from truetape.api_default import Default, DefaultHistory, Drill, FundMoved, FundShares, FundSize, MemberFund, Round
-from truetape.api_margin import Auction, Liquidation, MarginCall
+from truetape.api_margin import Auction, Deleveraging, DeleveragingHistory, Liquidation, MarginCall
 from truetape.api_reports import ClosedOut, Interest, Margin, Statement, StatementSides
 from truetape.connection import Connection, given
 
@@ -91,6 +91,14 @@ class ClearingClient(Connection):
         """Stop an auction (scope admin)."""
         body = {"account_id": auction.account_id, "reason": reason}
         return self._command(f"/v1/admin/auctions/{auction.auction_id}/end", Auction, body)
+
+    def deleveragings(self) -> Iterator[Deleveraging]:
+        """Positions that nobody buys, closed against holders of the other side (scope admin)."""
+        return self._pages("/v1/admin/deleveragings", "deleveragings", Deleveraging, {}, LISTED)
+
+    def deleveraging(self, deleveraging_id: str) -> DeleveragingHistory:
+        """One of them with each holder's part (scope admin)."""
+        return self._ask("GET", f"/v1/admin/deleveragings/{deleveraging_id}", DeleveragingHistory)
 
     # -- default ---------------------------------------------------------------------------------------------
 

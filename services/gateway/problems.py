@@ -48,6 +48,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "auction_refused": (422, "The auction does not take the command"),
     "default_refused": (422, "The default cannot be declared so"),
     "default_not_found": (404, "There is no such default"),
+    "deleveraging_not_found": (404, "There is no such deleveraging"),
     "porting_refused": (422, "The porting cannot be chosen, answered or ended so"),
     "fund_refused": (422, "The clearing fund does not take or give it so"),
     "drill_refused": (422, "There is nothing to drill"),

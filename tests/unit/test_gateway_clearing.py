@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.gateway import funds, rounds
+from services.gateway import deleveragings, funds, rounds
 from services.gateway.default_requests import DrillQuery, ListQuery
 from services.gateway.newest import newest
 from services.gateway.parsing import parse_query
@@ -110,3 +110,20 @@ def test_lists_are_read_page_by_page() -> None:
     wire = Wire(*map(answer, pages))
     assert list(wire.client().defaults()) == []
     assert wire.requests[1].url.params["cursor"] == "3.2.1"
+
+
+def test_holders_parts_stand_by_turn_and_rank_with_what_became_of_them() -> None:
+    def part(name: str, rank: int) -> dict[str, Any]:
+        return {"parcel_id": f"p-{name}", "account_id": name, "rank": rank, "quantity_e8": -1, "paid_e8": 2}
+
+    bodies: list[dict[str, Any]] = [
+        {"change": "BEGUN", "turn": 1, "parts": []},
+        {"change": "DECIDED", "turn": 1, "parts": [part("acme", 1), part("globex", 2), part("initech", 3)]},
+        {"change": "TAKEN", "turn": 1, "parts": [part("globex", 2)]},
+        {"change": "REFUSED", "turn": 1, "parts": [part("acme", 1)]},
+    ]
+    found = deleveragings.parts_of(bodies)
+    assert [(one.account_id, one.state) for one in found] == [
+        ("acme", "REFUSED"), ("globex", "TAKEN"), ("initech", "ASKED"),
+    ]  # fmt: skip
+    assert (found[0].quantity, found[0].paid) == ("-0.00000001", "0.00000002")

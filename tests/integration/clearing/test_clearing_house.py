@@ -376,6 +376,8 @@ def test_reports_say_the_same_by_api_and_command(house: House) -> None:
         by_api, by_command = house.admin.sheet(path, **dict(wanted)), house.say(*command, "--format", "csv")
         assert table(by_api) == table(by_command) != [], path
     client, kind = house.admin, dict[str, Any]
+    assert list(client.deleveragings()) == []
+    assert refused(lambda: client.deleveraging("nothing"))[0] == "deleveraging_not_found"
     for path, name in (("/v1/admin/auctions", "auctions"), ("/v1/admin/defaults", "defaults")):
         one_by_one, whole = (list(client._pages(path, name, kind, {}, limit)) for limit in (1, 500))
         assert one_by_one == whole and len(whole) == 2, path

@@ -24,6 +24,7 @@ PARAMETERS = {
     "trade_id": "0" * 32,
     "auction_id": "0" * 32,
     "default_id": "0" * 32,
+    "deleveraging_id": "0" * 32,
     "account_id": "nobody",
     "day": "2026-11-26",
     "key_id": "no-such-key",
