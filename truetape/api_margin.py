@@ -115,7 +115,7 @@ class Deleveraging(Struct, frozen=True):
     asset: str
     instrument_id: str
     method: str
-    """DELEVERAGING: holders in profit, by rank, at the bankruptcy price. PARTIAL_TEAR_UP: all, pro rata, at the mark."""
+    """DELEVERAGING: holders in profit, by rank, at the bankruptcy price. PARTIAL_TEAR_UP: all, pro rata, at marks."""
     state: str
     """RANKING, CLOSING or ENDED."""
     change: str

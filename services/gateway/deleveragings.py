@@ -44,7 +44,7 @@ async def list_deleveragings(call: Call) -> Response:
             answers={200: a.DeleveragingHistory}, problems=("deleveraging_not_found", *_VIEWS),
             waits=True)  # fmt: skip
 async def get_deleveraging(call: Call) -> Response:
-    """One of them with each holder's part: rank, quantity, money, and whether it was taken; `form=csv` gives the parts."""
+    """One of them with each holder's part: rank, quantity, money, taken or not; `form=csv` gives the parts."""
     form, name = call.query(r.ReportQuery).form, call.path("deleveraging_id")
     await call.see_answers()
     rows = await call.gateway.reads.rows(RECORDS, name, RECORDS_MAX)

@@ -213,8 +213,13 @@ _PORTINGS: Final = """
 CREATE INDEX events_of_porting ON view.events (account_id, "offset") WHERE type = 'PortingChanged';
 """
 
+_DELEVERAGINGS: Final = """
+CREATE INDEX events_of_deleveraging ON view.events ((body->>'deleveraging_id'), "offset")
+    WHERE type = 'DeleveragingChanged';
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
-    _FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS, _PORTINGS,
+    _FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS, _PORTINGS, _DELEVERAGINGS,
 )  # fmt: skip
 """Applied once each, in this order; a released one is never edited."""
 
