@@ -83,7 +83,8 @@ def test_a_list_asks_for_the_newest_record_of_each() -> None:
 
 def test_a_command_that_is_repeated_keeps_its_key() -> None:
     moved = {
-        "state": "BOOKED", "round_id": "", "entry_id": "e", "account_id": "acme", "asset": "USDT", "amount": "1", "purpose": "FUND", "event_id": "v",
+        "state": "BOOKED", "round_id": "", "entry_id": "e", "account_id": "acme", "asset": "USDT", "amount": "1",
+        "purpose": "FUND", "event_id": "v",
         "booked_at": "t",
     }  # fmt: skip
     wire = Wire(problem("outcome_unknown", 504), answer(moved))
