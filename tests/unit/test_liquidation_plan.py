@@ -178,3 +178,9 @@ def test_margin_never_gets_worse_and_one_position_closes_the_least(
             excess(after | {last.instrument_id: after[last.instrument_id] + (LOT if last.quantity_e8 > 0 else -LOT)})
             < 0
         )
+
+
+def test_one_lot_is_sold_where_one_lot_restores_margin() -> None:
+    held = (holding("BTC-PERP", "2", "60000"),)
+    made = plan(held, linear(to_e8("5999.99"), {"BTC-PERP": to_e8("60000")}, 50_000, held))
+    assert [one.quantity_e8 for one in made.closings] == [LOT]
