@@ -94,20 +94,5 @@ BUGS_OF_DISTRESS: Final[Mapping[str, Bug]] = {
     "round's end is told once": _bug("a lost command is lost", (roundcommands, "commands_after", never_again)),
     "parcel taken twice": _bug("when it is asked for again", *rule(core, m.TakeParcel, takes_again)),
     "default not known to risk": _bug("its orders pass", *rule(risk, m.DefaultChanged, nothing)),
-    "recovery for the first who lost": _bug(
-        "instead of the last", (waterfall, "recover", lambda outcome, amount_e8: first_first(outcome, amount_e8))
-    ),
 }
 """By name."""
-
-
-def first_first(outcome: Any, amount_e8: int) -> Any:
-    """What comes back pays the layers from the top."""
-    left_e8 = amount_e8 - min(amount_e8, outcome.uncovered_e8)
-    repaid: list[Any] = []
-    for layer in waterfall.LAYERS[2:]:
-        lost = [(step.payer_id, step.amount_e8) for step in outcome.steps if step.layer == layer]
-        steps = waterfall._layer(layer, left_e8, lost)
-        repaid += steps
-        left_e8 -= sum(step.amount_e8 for step in steps)
-    return repaid, left_e8
