@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.risk import credit, margin
 from services.risk.account import State
 from tests.unit.desk import ANN, START_US, Desk, rows, some_meta, submit
 from tests.unit.risk_desk import desk, order_of
 from truetape import messages as m
-from truetape.money import from_e8, to_e8
+from truetape.money import ONE_E8, from_e8, to_e8
 
 
 def cleared(order: m.OrderTerms, quantity: str, price: str, number: int, fee: str = "0") -> m.EntryBooked:
@@ -179,3 +180,13 @@ def test_an_order_that_waits_for_an_answer_counts_as_open_until_its_end_is_heard
     opened.give(heard(placed[1], "clear 0.01@50000", 3))
     for number in (11, 12):
         assert isinstance(opened.give(submit(order_of("BUY 0.01 50000", number))), m.OrderAccepted)
+
+
+def test_only_cash_that_is_there_may_leave_whatever_else_backs_the_account() -> None:
+    """Equity of 100 of which 30 is the asset itself, the rest other assets; and the other way round."""
+    assert margin.Standing(100, 0, 0, 0, 30).spendable_e8 == 30
+    assert margin.Standing(100, 40, 20, 15, 90).spendable_e8 == 25, "less margin, orders and profit not yet paid"
+
+
+def test_a_part_of_an_order_holds_at_least_what_it_costs() -> None:
+    assert (credit.times_e8(1, 1), credit.times_e8(ONE_E8, 7), credit.times_e8(3, ONE_E8 // 2)) == (1, 7, 2)
