@@ -128,8 +128,11 @@ def the_insurance_fund_is_what_came_in_less_what_went_out(found: Evidence, syste
     partition's part has, whoever else's loss it pays for."""
     left: Counter[tuple[int, str]] = Counter()
     moved: Counter[str] = Counter()
+    paid_e8 = 0
     for part, entry in found.entries:
         for line in entry.lines:
+            if line.account.startswith("client:") and line.purpose == "insurance":
+                paid_e8 += line.amount_e8
             if line.account != INSURANCE:
                 continue
             key = (part.partition, line.asset)
@@ -141,8 +144,8 @@ def the_insurance_fund_is_what_came_in_less_what_went_out(found: Evidence, syste
                 yield f"{entry.entry_id}: a fee of {line.amount_e8}"
     ended = system.answers(m.LiquidationEnded)
     fees_e8, covered_e8 = sum(event.fees_e8 for event in ended), sum(event.covered_e8 for event in ended)
-    if fees_e8 != moved["liquidation_fee"] or covered_e8 > -moved["insurance"]:
-        yield f"liquidations say {fees_e8} of fees and {covered_e8} covered, the fund moved {dict(moved)}"
+    if (fees_e8, paid_e8) != (moved["liquidation_fee"], -moved["insurance"]) or covered_e8 > paid_e8:
+        yield f"liquidations say {fees_e8} of fees, {covered_e8} covered; {paid_e8} was paid, moved {dict(moved)}"
 
 
 # -- defaults and rounds ----------------------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """The insurance fund over eight partitions: losses draw on all its parts, in order, and no unit is used twice."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clearing import insurance
+from services.clearing import insurance, requests, withdrawals
 from services.clearing.parcels import INSURANCE
+from services.clearing.roundbook import Request
+from services.clearing.state import State
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
 from tests.unit.rounds_stage import MEMBERS, Stage, members
@@ -215,3 +219,55 @@ def disturb(stage: Stage, data: st.DataObject) -> None:
     if what in ("die", "restart"):
         stage.partitions[part % PARTITIONS].restart()
         stage.collect()
+
+
+# -- planted faults, each with the test that sees it ------------------------------------------------------------------
+
+
+def _held_is_free(patch: pytest.MonkeyPatch) -> None:
+    """What a round holds pays for another loss too."""
+    patch.setattr(insurance, "free_e8", lambda state, asset: state.balances.get(INSURANCE, {}).get(asset, 0))
+
+
+def _asked_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A loss that the fund could not pay is asked for again, and never ends."""
+    patch.setattr(insurance, "requested", lambda state, event: None)
+
+
+def _pays_all_that_was_missing(patch: pytest.MonkeyPatch) -> None:
+    """What came in since the question is paid a second time."""
+    patch.setattr(insurance, "lacking_e8", lambda state, given_, account_id, asset: 2**62)
+
+
+def _own_partition_alone(patch: pytest.MonkeyPatch) -> None:
+    """Only the partition of the share says what stands against it."""
+    patch.setattr(withdrawals, "losses", lambda state: iter(()))
+
+
+def _forgotten_command(patch: pytest.MonkeyPatch) -> None:
+    """A withdrawal is asked for as often as its command comes."""
+
+    def requested(state: State, event: m.RoundRequested) -> None:
+        terms = event.round
+        state.requests[terms.round_id] = Request(event.account_id, terms, event.meta.decided_at_us, event.attempt)
+
+    patch.setattr(requests, "requested", requested)
+
+
+PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
+    (_held_is_free, test_what_a_round_holds_or_an_auction_may_pay_is_not_free),
+    (_asked_for_ever, lambda: test_a_loss_draws_on_all_parts_before_the_default({0: 100}, 300, 100, 200)),
+    (_pays_all_that_was_missing, test_what_comes_in_meanwhile_leaves_the_rest_in_the_fund),
+    (_own_partition_alone, lambda: test_nothing_goes_out_while_a_loss_is_open_in_any_partition("bob", "FUND")),
+    (_forgotten_command, test_a_withdrawal_that_is_told_twice_goes_out_once),
+]
+
+
+@pytest.mark.parametrize(("plant", "seen_by"), PLANTED, ids=[plant.__name__[1:] for plant, _ in PLANTED])
+def test_planted_faults_are_seen(
+    plant: Callable[[pytest.MonkeyPatch], None], seen_by: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_by()
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, AttributeError, ValueError)):
+        seen_by()

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from services.clearing import portingrounds
+from services.clearing import porting, portingrounds, rounds, waterfalls
 from services.clearing.porting import closed_out
 from services.gateway import core as gateway
 from tests.unit.contract_desk import E8
@@ -432,3 +433,70 @@ def test_after_porting_the_new_member_answers() -> None:
     stage.run(60)
     assert ("DEFAULTER_FUND", "bob", 200) in stage.steps("dan") and stage.share("ann") == 300
     stage.check()
+
+
+# -- planted faults, each with the test that sees it ------------------------------------------------------------------
+
+
+def _room_for_all(patch: pytest.MonkeyPatch) -> None:
+    """The clients that a receiver has already take no room."""
+    right = portingrounds._stated
+
+    def stated(*asked: Any) -> list[m.RoundHolding]:
+        return [one for one in right(*asked) if "taken_e8" not in one.numbers]
+
+    changed = rounds.KINDS[portingrounds.DECIDING]._replace(answer=stated)
+    patch.setitem(rounds.KINDS, portingrounds.DECIDING, changed)  # type: ignore[arg-type]
+
+
+def _defaults_unsaid(patch: pytest.MonkeyPatch) -> None:
+    """Nobody says that the receiver is in default."""
+    patch.setattr(portingrounds, "in_default", lambda state, name: False)
+
+
+def _doubt_is_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A margin that cannot be said is taken for none."""
+    patch.setattr(portingrounds, "_left", lambda *_: False)
+
+
+def _stays_open(patch: pytest.MonkeyPatch) -> None:
+    """A client that is closed out keeps its contracts."""
+    patch.setattr(porting, "closed_out", lambda state, account_id: False)
+
+
+def _own_share_alone(patch: pytest.MonkeyPatch) -> None:
+    """A member does not answer for its client."""
+    right = waterfalls._waterfall
+
+    def alone(given_: Input, terms: m.RoundTerms, stated: Any) -> Any:
+        return right(given_, replace(terms, ids=terms.ids | {"member_id": ""}), stated)
+
+    changed = rounds.KINDS["WATERFALL"]._replace(decide=alone)
+    patch.setitem(rounds.KINDS, "WATERFALL", changed)  # type: ignore[arg-type]
+
+
+def _accepted_answers_for_all(patch: pytest.MonkeyPatch) -> None:
+    """A client is taken by whom it has chosen, asked or not."""
+    right = portingrounds._chosen
+    patch.setattr(portingrounds, "_chosen", lambda one: (right(one)[0], True))
+
+
+_closed_out = test_who_is_not_taken_is_closed_out_and_keeps_his_money
+_answers_for_it = test_a_clients_member_answers_for_it_before_the_others
+PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
+    (_room_for_all, test_a_receiver_takes_no_more_than_its_limit_beside_its_own_clients),
+    (_defaults_unsaid, lambda: _closed_out(defaults, "RECEIVER_DEFAULTED")),
+    (_doubt_is_nothing, test_who_cannot_be_margined_now_is_left_to_the_next_round),
+    (_stays_open, lambda: _closed_out(refuses, "NOT_ACCEPTED")),
+    (_own_share_alone, lambda: _answers_for_it(200, 0, [("DEFAULTER_FUND", "ann", 200)])),
+    (_accepted_answers_for_all, lambda: _closed_out(refuses, "NOT_ACCEPTED")),
+]
+
+
+@pytest.mark.parametrize(("plant", "seen_by"), PLANTED, ids=[plant.__name__[1:] for plant, _ in PLANTED])
+def test_planted_faults_are_seen(
+    plant: Callable[[pytest.MonkeyPatch], None], seen_by: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        seen_by()
