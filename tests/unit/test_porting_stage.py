@@ -446,7 +446,7 @@ def _room_for_all(patch: pytest.MonkeyPatch) -> None:
         return [one for one in right(*asked) if "taken_e8" not in one.numbers]
 
     changed = rounds.KINDS[portingrounds.DECIDING]._replace(answer=stated)
-    patch.setitem(rounds.KINDS, portingrounds.DECIDING, changed)  # type: ignore[arg-type]
+    patch.setitem(rounds.KINDS, portingrounds.DECIDING, changed)
 
 
 def _defaults_unsaid(patch: pytest.MonkeyPatch) -> None:
@@ -472,7 +472,7 @@ def _own_share_alone(patch: pytest.MonkeyPatch) -> None:
         return right(given_, replace(terms, ids=terms.ids | {"member_id": ""}), stated)
 
     changed = rounds.KINDS["WATERFALL"]._replace(decide=alone)
-    patch.setitem(rounds.KINDS, "WATERFALL", changed)  # type: ignore[arg-type]
+    patch.setitem(rounds.KINDS, "WATERFALL", changed)
 
 
 def _accepted_answers_for_all(patch: pytest.MonkeyPatch) -> None:
