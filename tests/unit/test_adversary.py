@@ -339,3 +339,14 @@ def test_what_is_not_traded_is_not_sold() -> None:
             room.quiet(running.liquidation_id)
     states = [event.state for event in room.events if isinstance(event, m.LiquidationChanged)]
     assert states[:2] == ["CANCELLING", "WAITING"] and "SELLING" not in states
+
+
+@pytest.mark.parametrize(("halted_by", "passes"), [("", True), ("event-1", False), ("default:D1", True)])
+def test_a_liquidation_sells_for_who_is_in_default_and_waits_for_who_is_halted(halted_by: str, passes: bool) -> None:
+    """Books that are behind their trades would be sold by numbers that are wrong."""
+    pair = Pair(instrument(BTC, terms()), deposit=70)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    pair.risk.give(liquidation_of("ann"))
+    pair.risk.state.accounts["ann"].halted_by = halted_by
+    order = orders("SELL", "1", "60000", "z", instrument_id=BTC)
+    assert isinstance(pair.risk.give(m.SubmitOrder(order, KEY, START_US)), m.OrderAccepted) is passes
