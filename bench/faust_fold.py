@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO
 
 import faust
 
-from services.clearing import ledger, positions
+from services.clearing.booking import ledger, positions
 from truetape import ids
 from truetape.codec import decode, encode
 from truetape.messages import Cause, EntryBooked, Meta, OrderFilled, Position

@@ -5,8 +5,9 @@ import time
 from statistics import median
 from typing import Final
 
-from services.clearing import ledger, marginrun
-from services.clearing.contracts import Held as Kept
+from services.clearing.booking import ledger
+from services.clearing.booking.contracts import Held as Kept
+from services.clearing.margining import marginrun
 from services.clearing.state import Account as ClearingAccount
 from services.clearing.state import State
 from services.risk.account import Account as RiskAccount

@@ -3,7 +3,7 @@
 `entry` is what the open quantity was got for, `break_even` the same with fees and funding. Reducing takes out both in
 proportion, truncated toward zero; trading through zero splits the trade by size, and the new side starts with no fees.
 Source: Drift protocol-v2, `controller/position.rs` (`update_position_and_market`). The books of clearing keep cost paid
-and round half to even (`services.clearing.positions`); this is for reports that show where a position breaks even.
+and round half to even (`services.clearing.booking.positions`); this is for reports of where a position breaks even.
 """
 
 import msgspec

@@ -2,7 +2,7 @@
 
 The *value* of a position at a price is what it would settle for: quantity x multiplier x price, or for an inverse
 contract minus quantity x multiplier / price. A trade's cost is its value at the traded price, so profit is always
-value now minus cost, and average cost (`services.clearing.positions`) works for every payoff.
+value now minus cost, and average cost (`services.clearing.booking.positions`) works for every payoff.
 
     payoff    multiplier of one contract                      settles in   example
     LINEAR    units of the underlying                         quote        BTC-USDT perpetual, 0.001 BTC

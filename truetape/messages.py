@@ -147,7 +147,7 @@ ClearingRefusal = Literal[
 """Why clearing refused a command."""
 
 TradeState = Literal["ALLEGED", "MISMATCHED", "AFFIRMED", "NOVATED", "REFUSED", "REJECTED", "WITHDRAWN", "EXPIRED"]
-"""State of a trade of two; legal transitions are in services/clearing/affirmation.py."""
+"""State of a trade of two; legal transitions are in services/clearing/otc/affirmation.py."""
 
 RejectReason = Literal[
     "ACCOUNT_UNKNOWN",
@@ -1376,7 +1376,7 @@ class LegChanged(Struct, frozen=True, gc=False):
     leg: TradeLeg
     """The leg."""
     state: str
-    """OFFERED, RESERVING, RESERVED, REFUSED, DECLINED or RELEASED: services/clearing/legs.py."""
+    """OFFERED, RESERVING, RESERVED, REFUSED, DECLINED or RELEASED: services/clearing/otc/legs.py."""
     reason: str
     """Name of what is against it."""
     detail: str
@@ -1420,7 +1420,7 @@ class MoveChanged(Struct, frozen=True, gc=False):
     kind: str
     """GIVE_UP or ALLOCATION."""
     state: str
-    """ASKED, MOVED, DECLINED, REFUSED, WITHDRAWN or EXPIRED: services/clearing/moves.py."""
+    """ASKED, MOVED, DECLINED, REFUSED, WITHDRAWN or EXPIRED: services/clearing/otc/moves.py."""
     leg: TradeLeg
     """The open leg that moves."""
     legs: tuple[TradeLeg, ...]
@@ -1625,7 +1625,7 @@ class MarginListed(Struct, frozen=True, gc=False):
     asset: str
     """Settlement asset; empty where the account could not be assessed."""
     action: str
-    """What is to be decided, or found out: services/clearing/watch.py Action."""
+    """What is to be decided, or found out: services/clearing/margining/watch.py Action."""
     reason: str
     """Why, where a number does not say it."""
     equity_e8: int
@@ -1744,7 +1744,7 @@ class LiquidationEnded(Struct, frozen=True, gc=False):
     asset: str
     """Settlement asset."""
     outcome: str
-    """RESTORED, or why the rest is for auction and default: services/clearing/watch.py Outcome."""
+    """RESTORED, or why the rest is for auction and default: services/clearing/margining/watch.py Outcome."""
     steps: int
     """Orders sent."""
     fees_e8: int
@@ -2038,7 +2038,7 @@ class AuctionChanged(Struct, frozen=True, gc=False, kw_only=True):
     asset: str
     """Settlement asset."""
     state: str
-    """RUNNING, OFFERED or ENDED: services/clearing/auction.py."""
+    """RUNNING, OFFERED or ENDED: services/clearing/closeout/auction.py."""
     change: str
     """BEGUN, CONVERTED, OFFERED, TAKEN, REFUSED or the reason of the end."""
     actor: str

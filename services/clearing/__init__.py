@@ -20,12 +20,10 @@ Auction, default: `AuctionChanged` and `ParcelAnswered`, what of an account is s
 is closed against whom; `DefaultChanged`, from its declaration to what comes back; `RoundOpened` to
 `RoundConfirmed`, what all partitions are asked for and book.
 
-Where: books in core, ledger, positions, contracts, trades, facts, volume, sides, parked; margin in marginrun, margin,
-standing, margincalls, liquidations, closing, watch; auctions in auction, quote, parcels; deleveraging in
-deleveraging, ranking, deleverbook; defaults in default, seizure, tearing, waterfalls, fund, rounds, kind, roundbook,
-roundcommands; trades of two in affirmation, bilateral, legs, moves, novation, pursuit, offsets; those that stay
-bilateral in uncleared, bilateralbook, multilateral, compression; exercise in assigning; what has to be paid in
-payments, netting; the books as others see them in books.
+Where: `core.py` decides, `state.py` is what it decides on, `session.py` sends what follows, `clock.py` says whose turn
+a tick is, `books.py` cuts the books by account. `booking/` has entries, positions, contracts, facts and what has to be
+paid; `margining/` who is short and who is called; `closeout/` liquidation, auction and deleveraging; `defaults/` the
+waterfall, the funds and porting; `otc/` trades of two; `across/` how partitions ask each other.
 
 Invariants:
 - the lines of every entry sum to zero per asset and per contract, and so do all balances of a partition;

@@ -4,20 +4,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from services.clearing import (
-    auction,
-    bilateral,
-    default,
-    deleveraging,
-    ledger,
-    legs,
-    marginrun,
-    moves,
-    multilateral,
-    porting,
-    roundcommands,
-    uncleared,
-)
+from services.clearing.across import roundcommands
+from services.clearing.booking import ledger
+from services.clearing.closeout import auction, deleveraging
+from services.clearing.defaults import default, porting
+from services.clearing.margining import marginrun
+from services.clearing.otc import bilateral, legs, moves, multilateral, uncleared
 from services.clearing.state import UNKNOWN, State
 
 

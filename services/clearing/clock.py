@@ -3,18 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.clearing import (
-    auction,
-    bilateral,
-    default,
-    deleveraging,
-    marginrun,
-    payments,
-    porting,
-    portingrounds,
-    requests,
-    rounds,
-)
+from services.clearing.across import requests, rounds
+from services.clearing.booking import payments
+from services.clearing.closeout import auction, deleveraging
+from services.clearing.defaults import default, porting, portingrounds
+from services.clearing.margining import marginrun
+from services.clearing.otc import bilateral
 from services.clearing.state import State
 from truetape.codec import Message
 from truetape.service import Input, Tick

@@ -5,39 +5,16 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import (
-    auction,
-    bilateral,
-    books,
-    clock,
-    default,
-    deleveraging,
-    facts,
-    fund,
-    insurance,
-    ledger,
-    legs,
-    liquidations,
-    margin,
-    margincalls,
-    marginrun,
-    moves,
-    offsets,
-    parcels,
-    payments,
-    porting,
-    portingrounds,
-    positions,
-    requests,
-    rounds,
-    seizure,
-    sides,
-    trades,
-    volume,
-)
-from services.clearing.contracts import Held
-from services.clearing.ledger import AccountHalted, EntryRepeated
-from services.clearing.parked import Parked, refused, release_of, unresolvable
+from services.clearing import books, clock
+from services.clearing.across import parcels, requests, rounds
+from services.clearing.booking import facts, ledger, payments, positions, sides, trades, volume
+from services.clearing.booking.contracts import Held
+from services.clearing.booking.ledger import AccountHalted, EntryRepeated
+from services.clearing.booking.parked import Parked, refused, release_of, unresolvable
+from services.clearing.closeout import auction, deleveraging, liquidations
+from services.clearing.defaults import default, fund, insurance, porting, portingrounds, seizure
+from services.clearing.margining import margin, margincalls, marginrun
+from services.clearing.otc import bilateral, legs, moves, offsets
 from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account, State
 from truetape.codec import Message
 from truetape.cuts import ENDS

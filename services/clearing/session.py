@@ -8,19 +8,12 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from services.clearing import (
-    auction,
-    bilateral,
-    default,
-    deleveraging,
-    liquidations,
-    parcels,
-    porting,
-    requests,
-    roundcommands,
-)
-from services.clearing.pursuit import Sent as Command
-from services.clearing.pursuit import told_home
+from services.clearing.across import parcels, requests, roundcommands
+from services.clearing.across.pursuit import Sent as Command
+from services.clearing.across.pursuit import told_home
+from services.clearing.closeout import auction, deleveraging, liquidations
+from services.clearing.defaults import default, porting
+from services.clearing.otc import bilateral
 from services.clearing.state import State
 from truetape import ids
 from truetape.codec import Message, encode

@@ -4,18 +4,18 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from services.clearing.affirmation import Trade
-from services.clearing.bilateralbook import Runs, Uncleared
-from services.clearing.contracts import START, Held
-from services.clearing.deleverbook import Deleveragings
-from services.clearing.ledger import Balances
-from services.clearing.netting import Payments
-from services.clearing.parked import Parked, Resolved
-from services.clearing.portbook import Portings
-from services.clearing.pursuit import Brief, Pursuit
-from services.clearing.roundbook import Request, Rounds
-from services.clearing.volume import Volumes
-from services.clearing.watch import Watch
+from services.clearing.across.pursuit import Brief, Pursuit
+from services.clearing.across.roundbook import Request, Rounds
+from services.clearing.booking.contracts import START, Held
+from services.clearing.booking.ledger import Balances
+from services.clearing.booking.netting import Payments
+from services.clearing.booking.parked import Parked, Resolved
+from services.clearing.booking.volume import Volumes
+from services.clearing.closeout.deleverbook import Deleveragings
+from services.clearing.defaults.portbook import Portings
+from services.clearing.margining.watch import Watch
+from services.clearing.otc.affirmation import Trade
+from services.clearing.otc.bilateralbook import Runs, Uncleared
 from truetape.cuts import Cut
 from truetape.messages import (
     ApplyContractFact,

@@ -22,7 +22,7 @@ from truetape.sheets import sheet
 
 routes = Routes("trades")
 HOME: Final = "house:compression"
-"""Home of all runs (services/clearing/multilateral.py)."""
+"""Home of all runs (services/clearing/otc/multilateral.py)."""
 SECOND_US: Final = 1_000_000
 RUNS_MAX: Final = 1_000
 """Records of runs that one answer is made of, newest first."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace as replaced
 
-from services.clearing import ledger, positions
+from services.clearing.booking import ledger, positions
 from services.gateway.projection.projector import Projector
 from services.risk import checks, credit
 from services.risk import core as risk

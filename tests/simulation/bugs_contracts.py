@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from services.clearing import affirmation, bilateral, contracts, core, facts, pursuit, trades
+from services.clearing import core
+from services.clearing.across import pursuit
+from services.clearing.booking import contracts, facts, trades
+from services.clearing.otc import affirmation, bilateral
 from services.risk import margin
 from tests.simulation.bug import Bug, nothing, rule
 from truetape import funding

@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing import closing, core, liquidations, margincalls, roundcommands, rounds
+from services.clearing import core
+from services.clearing.across import roundcommands, rounds
+from services.clearing.closeout import closing, liquidations
+from services.clearing.margining import margincalls
 from services.risk import checks
 from services.risk import core as risk
 from tests.simulation.bug import Bug, nothing, rule, rules

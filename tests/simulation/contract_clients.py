@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from services.clearing.affirmation import home_id, trade_id
+from services.clearing.otc.affirmation import home_id, trade_id
 from tests.simulation.clients import Clients
 from tests.simulation.derivatives import FUTURE, HOUR_US, OPTION, PERP, Listed
 from tests.simulation.reference import ACCOUNTS, PARTITIONS

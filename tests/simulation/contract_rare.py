@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from services.clearing.pursuit import whose
+from services.clearing.across.pursuit import whose
 from truetape import messages as m
 from truetape.service import DUE
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Final
 from unittest import mock
 
-from services.clearing import auction, liquidations, quote
+from services.clearing.closeout import auction, liquidations, quote
 from tests.simulation import distress_rare
 from tests.simulation.cluster import Broken
 from tests.simulation.contracts import ContractSystem

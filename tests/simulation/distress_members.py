@@ -3,8 +3,8 @@ it; who bids at an auction; what is put into the clearing fund, and what comes b
 
 from typing import TYPE_CHECKING, Any, Final
 
-from services.clearing.parcels import INSURANCE
-from services.clearing.waterfalls import CAPITAL
+from services.clearing.across.parcels import INSURANCE
+from services.clearing.defaults.waterfalls import CAPITAL
 from tests.simulation.derivatives import ASSET, FUTURE, PERP
 from tests.simulation.reference import ACCOUNTS
 from tests.simulation.swarm import SECOND

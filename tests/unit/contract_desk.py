@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from services.clearing.booking.ledger import trial_balance
 from services.clearing.core import SERVICE
-from services.clearing.ledger import trial_balance
 from services.clearing.state import State
 from truetape import messages as m
 from truetape.audit.findings import Findings

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from services.clearing import ledger
+from services.clearing.booking import ledger
 from services.clearing.core import SERVICE
 from services.clearing.state import State
 from truetape import journal, marks, reference

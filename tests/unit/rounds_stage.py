@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from services.clearing.across.parcels import INSURANCE
+from services.clearing.booking.ledger import trial_balance
 from services.clearing.core import SERVICE
-from services.clearing.ledger import trial_balance
-from services.clearing.parcels import INSURANCE
+from services.clearing.defaults.waterfalls import CAPITAL, FUND, HOME
 from services.clearing.session import Session
 from services.clearing.state import State
-from services.clearing.waterfalls import CAPITAL, FUND, HOME
 from tests.unit.contract_desk import E8, START_US, instrument, terms
 from tests.unit.desk import some_meta
 from truetape import ids, snapshots

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.clearing.ledger import trial_balance
+from services.clearing.booking.ledger import trial_balance
+from services.clearing.margining.watch import HandedOver, Liquidation, ask
 from services.clearing.state import Account
-from services.clearing.watch import HandedOver, Liquidation, ask
 from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.desk import LIMITS, some_meta, transfer
 from tests.unit.desk import terms as orders

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing.assigning import HOME
+from services.clearing.booking.assigning import HOME
 from tests.unit.contract_desk import E8, instrument, option
 from tests.unit.rounds_stage import MEMBERS, Stage
 from truetape import messages as m

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.clearing import auction
+from services.clearing.across.parcels import INSURANCE
+from services.clearing.closeout import auction
 from services.clearing.core import SERVICE
-from services.clearing.parcels import INSURANCE
 from tests.unit.contract_desk import E8
 from tests.unit.otc_desk import World
 from truetape import ids, snapshots

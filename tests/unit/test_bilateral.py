@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.clearing import bilateral, pursuit
-from services.clearing.bilateral import AFFIRM_WITHIN_US
+from services.clearing.across import pursuit
 from services.clearing.books import accounts
+from services.clearing.otc import bilateral
+from services.clearing.otc.bilateral import AFFIRM_WITHIN_US
 from tests.unit.contract_desk import E8, instrument, terms
 from tests.unit.otc_desk import TRADE, OtcDesk, World, tell
 from truetape import ids

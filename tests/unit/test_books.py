@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.clearing import positions
+from services.clearing.booking import positions
 from tests.unit.audit_stage import SERVICES, Stage, Tape
 from tests.unit.desk import ANN
 from truetape import ids, tape

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from services.clearing import ledger
+from services.clearing.booking import ledger
+from services.clearing.booking.ledger import AccountHalted, EntryRepeated, NotCorrectable, QuoteContradicted
 from services.clearing.books import accounts
 from services.clearing.core import SERVICE
-from services.clearing.ledger import AccountHalted, EntryRepeated, NotCorrectable, QuoteContradicted
 from services.clearing.state import FILLS_KEPT, State
 from tests.unit.desk import ANN, BOB, Desk, approved, fill, rows, some_meta, submit, tables, terms, transfer
 from truetape import messages as m

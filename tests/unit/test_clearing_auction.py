@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import parcels, quote
+from services.clearing.across import parcels
+from services.clearing.across.parcels import INSURANCE
 from services.clearing.books import accounts
+from services.clearing.closeout import quote
 from services.clearing.core import SERVICE
-from services.clearing.insurance import free_e8
-from services.clearing.parcels import INSURANCE
-from services.clearing.standing import Standing, standing
-from services.clearing.watch import Liquidation
+from services.clearing.defaults.insurance import free_e8
+from services.clearing.margining.standing import Standing, standing
+from services.clearing.margining.watch import Liquidation
 from tests.unit.contract_desk import E8, EXPIRY_US, future, instrument, option, terms
 from tests.unit.contract_desk import Desk as ContractDesk
 from tests.unit.desk import some_meta

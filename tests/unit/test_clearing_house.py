@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.clearing import affirmation, auction, deleveraging
+from services.clearing.closeout import auction, deleveraging
+from services.clearing.otc import affirmation
 from truetape.default import calls, porting
 from truetape.default.porting import REFUSALS
 from truetape.default.waterfall import LAYERS

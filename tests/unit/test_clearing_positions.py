@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.clearing.positions import flat, trade, undo
+from services.clearing.booking.positions import flat, trade, undo
 from truetape.errors import MoneyError
 from truetape.messages import Position
 

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clearing import ledger
+from services.clearing.booking import ledger
+from services.clearing.booking.ledger import AccountHalted, EntryRepeated
 from services.clearing.core import SERVICE
-from services.clearing.ledger import AccountHalted, EntryRepeated
 from services.clearing.state import State
 from tests.unit.desk import ANN, BOB, Desk, approved, fill, tables, transfer
 from truetape import messages as m

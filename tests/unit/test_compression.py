@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import compression, netting
-from services.clearing.compression import Compression, Exposure, Payment, circular, cleared, nets, pairwise, prove
-from services.clearing.netting import Obligation, net
+from services.clearing.booking import netting
+from services.clearing.booking.netting import Obligation, net
+from services.clearing.otc import compression
+from services.clearing.otc.compression import Compression, Exposure, Payment, circular, cleared, nets, pairwise, prove
 from tests.unit.desk import LAW
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import truetape.audit
-from services.clearing.trades import ContractUnknown, TradeAfterExpiry
+from services.clearing.booking.trades import ContractUnknown, TradeAfterExpiry
 from services.reconciler.books import received
 from services.reconciler.matching import effects, moved_by
 from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms

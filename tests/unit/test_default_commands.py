@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.clearing.books import accounts
-from services.clearing.waterfalls import HOME
+from services.clearing.defaults.waterfalls import HOME
 from tests.unit.rounds_stage import Stage, members
 from truetape.cli import build
 from truetape.commands import default, fund, parked, rounds

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing.parked import Parked
-from services.clearing.waterfalls import ASSESSMENT, HOME
+from services.clearing.booking.parked import Parked
+from services.clearing.defaults.waterfalls import ASSESSMENT, HOME
 from services.risk.core import SERVICE as RISK
 from tests.unit.contract_desk import E8
 from tests.unit.desk import ANN, BTC, LAW, START_US, Desk, some_meta, submit, tables, terms, transfer

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import core, deleveraging, parcels, ranking
+from services.clearing import core
+from services.clearing.across import parcels
+from services.clearing.closeout import deleveraging, ranking
+from services.clearing.defaults.waterfalls import HOME
 from services.clearing.state import Pursued
-from services.clearing.waterfalls import HOME
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
 from tests.unit.rounds_stage import MEMBERS

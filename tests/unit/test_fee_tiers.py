@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clearing import volume
+from services.clearing.booking import volume
 from tests.unit.contract_desk import E8, START_US, Desk, instrument, option, terms
 from truetape import messages as m
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clearing import insurance, requests, withdrawals
-from services.clearing.parcels import INSURANCE
-from services.clearing.roundbook import Request
+from services.clearing.across import requests
+from services.clearing.across.parcels import INSURANCE
+from services.clearing.across.roundbook import Request
+from services.clearing.defaults import insurance, withdrawals
 from services.clearing.state import State
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW

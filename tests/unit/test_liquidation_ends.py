@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.clearing.margin import level_e8
+from services.clearing.margining.margin import level_e8
+from services.clearing.margining.watch import Liquidation
 from services.clearing.state import Account
-from services.clearing.watch import Liquidation
 from tests.unit.contract_desk import E8
 from tests.unit.test_liquidation_properties import Room
 from truetape import messages as m

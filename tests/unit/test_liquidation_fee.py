@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from services.clearing.closing import liquidation_fee_e8, price_e8, taker_rate_e8
-from services.clearing.contracts import contract
+from services.clearing.booking.contracts import contract
+from services.clearing.closeout.closing import liquidation_fee_e8, price_e8, taker_rate_e8
 from tests.unit.contract_desk import E8, terms
 from tests.unit.desk import ALPHA, BETA, BTC
 from truetape.contracts import value

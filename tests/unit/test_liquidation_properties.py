@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.clearing import margin
+from services.clearing.booking.ledger import trial_balance
 from services.clearing.core import SERVICE
-from services.clearing.ledger import trial_balance
+from services.clearing.margining import margin
 from services.clearing.state import State
 from tests.unit.contract_desk import E8, START_US, instrument, option, terms
 from tests.unit.desk import LAW, LIMITS, some_meta

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.clearing import positions
+from services.clearing.booking import positions
 from tests.unit.contract_desk import E8, Desk, instrument, terms
 from truetape.lots import Closed, Lot, Move, first_in_first_out, moves
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.clearing.margincalls import wanted
-from services.clearing.netting import Payments
-from services.clearing.payments import value_date
+from services.clearing.booking.netting import Payments
+from services.clearing.booking.payments import value_date
+from services.clearing.booking.volume import DAY_US, fees_now
+from services.clearing.margining.margincalls import wanted
 from services.clearing.state import State
-from services.clearing.volume import DAY_US, fees_now
 from truetape.default import calls
 from truetape.margin.account import AssetMargin
 from truetape.messages import CallTerms, Fees, FeeTier

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import glance, ledger, margin
-from services.clearing.contracts import Held as Kept
+from services.clearing.booking import ledger
+from services.clearing.booking.contracts import Held as Kept
+from services.clearing.margining import glance, margin
 from services.clearing.state import Account, Listed, State
 from tests.unit.contract_desk import E8, START_US, instrument, terms
 from tests.unit.margin_desk import LAW

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import moves, novation
 from services.clearing.books import accounts
-from services.clearing.moves import GIVER, RECEIVER, TRANSITIONS
+from services.clearing.otc import moves, novation
+from services.clearing.otc.moves import GIVER, RECEIVER, TRANSITIONS
 from tests.unit.contract_desk import E8, instrument, terms
 from tests.unit.desk import LAW
 from tests.unit.otc_desk import CALL, OtcDesk, World, mark, tell

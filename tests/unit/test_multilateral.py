@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing.books import accounts
-from services.clearing.multilateral import HOME
-from services.clearing.uncleared import TERMINATED, TERMINATING
+from services.clearing.otc.multilateral import HOME
+from services.clearing.otc.uncleared import TERMINATED, TERMINATING
 from tests.unit.contract_desk import E8, START_US, instrument, option, terms
 from tests.unit.rounds_stage import MEMBERS, PERP, Stage
 from truetape import ids

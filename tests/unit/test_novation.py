@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import affirmation, novation
-from services.clearing.affirmation import FIRST, OTHER, TRANSITIONS, Trade, capture, end, home_id, trade_id
-from services.clearing.novation import Leg, allocate, give_up, novate
+from services.clearing.otc import affirmation, novation
+from services.clearing.otc.affirmation import FIRST, OTHER, TRANSITIONS, Trade, capture, end, home_id, trade_id
+from services.clearing.otc.novation import Leg, allocate, give_up, novate
 from tests.unit.desk import LAW, START_US
 from truetape import ids
 from truetape.contracts import Contract

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clearing import netting, payments
+from services.clearing.booking import netting, payments
 from tests.unit.contract_desk import E8, START_US
 from tests.unit.desk import LAW
 from tests.unit.otc_desk import CALL, OtcDesk

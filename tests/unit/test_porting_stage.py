@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import porting, portingrounds, rounds, waterfalls
-from services.clearing.porting import closed_out
+from services.clearing.across import rounds
+from services.clearing.defaults import porting, portingrounds, waterfalls
+from services.clearing.defaults.porting import closed_out
 from services.gateway import core as gateway
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW, some_meta

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import roundcommands, rounds
-from services.clearing.roundbook import Here
-from services.clearing.waterfalls import HOME
+from services.clearing.across import roundcommands, rounds
+from services.clearing.across.roundbook import Here
+from services.clearing.defaults.waterfalls import HOME
 from tests.unit.desk import LAW
 from tests.unit.rounds_stage import MEMBERS, Stage, members
 from truetape import ids

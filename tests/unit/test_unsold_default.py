@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.clearing import seizure, tearing
-from services.clearing.waterfalls import HOME
+from services.clearing.defaults import seizure, tearing
+from services.clearing.defaults.waterfalls import HOME
 from tests.unit.contract_desk import E8, instrument, option, terms
 from tests.unit.desk import BTC, LAW
 from tests.unit.rounds_stage import MEMBERS, members
@@ -328,12 +328,12 @@ def _claims_twice(patch: pytest.MonkeyPatch) -> None:
 
 def _rest_forgotten(patch: pytest.MonkeyPatch) -> None:
     """What nobody in profit takes is left where it is."""
-    patch.setattr("services.clearing.deleveraging.PRO_RATA", "DELEVERAGING")
+    patch.setattr("services.clearing.closeout.deleveraging.PRO_RATA", "DELEVERAGING")
 
 
 def _layer_skipped(patch: pytest.MonkeyPatch) -> None:
     """What the gains cannot bear is not borne by the claims."""
-    patch.setattr("services.clearing.default.FOLLOWS", {"WATERFALL": "HAIRCUT"})
+    patch.setattr("services.clearing.defaults.default.FOLLOWS", {"WATERFALL": "HAIRCUT"})
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_planted_faults_of_the_way_are_caught(plant: Any, monkeypatch: pytest.Mo
 def _taken_whole(patch: pytest.MonkeyPatch) -> None:
     """All collateral goes, whatever is missing."""
     right = collateral.cover
-    patch.setattr("services.clearing.seizure.cover", lambda missing, *rest: right(10**15, *rest))
+    patch.setattr("services.clearing.defaults.seizure.cover", lambda missing, *rest: right(10**15, *rest))
 
 
 def _no_haircut(patch: pytest.MonkeyPatch) -> None:
@@ -367,7 +367,7 @@ def _not_counted(patch: pytest.MonkeyPatch) -> None:
 
 def _not_waited_for(patch: pytest.MonkeyPatch) -> None:
     """The loss is fixed before the collateral is cash."""
-    patch.setattr("services.clearing.default.collateral_left", lambda state, given, known: False)
+    patch.setattr("services.clearing.defaults.default.collateral_left", lambda state, given, known: False)
 
 
 @pytest.mark.parametrize(

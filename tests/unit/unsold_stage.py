@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.clearing import deleveraging
+from services.clearing.closeout import deleveraging
 from services.risk.core import SERVICE as RISK
 from tests.unit.contract_desk import E8, instrument, terms
 from tests.unit.desk import some_meta

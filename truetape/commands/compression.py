@@ -14,7 +14,7 @@ from truetape.settings import settings
 
 app = typer.Typer(help="Compression of bilateral trades: list, start, accept, decline.", no_args_is_help=True)
 HOME: Final = "house:compression"
-"""Home of all runs (services/clearing/multilateral.py)."""
+"""Home of all runs (services/clearing/otc/multilateral.py)."""
 RUNS: Final = (
     "run_id", "instrument_id", "state", "ends", "leaves", "gross_before", "gross_after", "waits_for", "expires_at_us",
 )  # fmt: skip

@@ -33,7 +33,7 @@ MARKS_TAIL: Final = 500_000
 """Marks that are looked through, newest ones."""
 MINUTE_US: Final = 60_000_000
 ASSIGNMENTS: Final = "house:assignment"
-"""Home of the rounds that assign (services/clearing/assigning.py)."""
+"""Home of the rounds that assign (services/clearing/booking/assigning.py)."""
 E10: Final = 10**10
 Contract = Annotated[str, typer.Argument(help="Instrument id, such as BTC-USDT-PERP")]
 Price = Annotated[str, typer.Option(help="Decimal; what is recorded of the index says it when absent")]

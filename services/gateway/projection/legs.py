@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from services.gateway.projection.rows import Batch
 
 HOMES: Final = ("NOVATION:", "GIVE_UP:", "ALLOCATION:")
-"""How the home of a leg names itself in the entry that books it (services/clearing/pursuit.py)."""
+"""How the home of a leg names itself in the entry that books it (services/clearing/across/pursuit.py)."""
 OPEN: Final = "OPEN"
 
 

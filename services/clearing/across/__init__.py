@@ -1,0 +1,1 @@
+"""What crosses partitions: rounds that ask all, parcels for one account, legs that are pursued."""

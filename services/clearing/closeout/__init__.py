@@ -1,0 +1,1 @@
+"""How positions of an account that is short end: liquidation, auction, deleveraging."""

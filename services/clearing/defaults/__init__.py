@@ -1,0 +1,1 @@
+"""Defaults: from their declaration through the waterfall to what comes back, the funds that pay, and porting."""

@@ -1,0 +1,1 @@
+"""Margin: how every account stands, who is short, and who is called."""

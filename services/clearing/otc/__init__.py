@@ -1,0 +1,1 @@
+"""Trades of two: affirmed, novated or kept bilateral, moved, compressed."""
