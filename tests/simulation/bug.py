@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from tests.simulation.contracts import ContractSystem
-from tests.simulation.simulate import WORLDS, world_of
+from tests.simulation.simulate import WORLDS
 from tests.simulation.system import System
 
 
@@ -20,7 +20,7 @@ class Bug:
     patches: tuple[tuple[Any, str, Any], ...]
     """(target, attribute, value) of what is replaced."""
     of_contracts: bool = False
-    """Only seeds with contracts can see it."""
+    """Only runs with contracts can see it."""
 
     world: str = "mixed"
     """In which world its seeds are (simulate.py)."""
@@ -28,11 +28,7 @@ class Bug:
     @property
     def system(self) -> type[System] | None:
         """The same as its type; None where the seed says it."""
-        return WORLDS[self.world]
-
-    def concerns(self, seed: int) -> bool:
-        """Whether a seed is worth a run."""
-        return not self.of_contracts or world_of(seed) is ContractSystem
+        return ContractSystem if self.of_contracts else WORLDS[self.world]
 
     @contextmanager
     def planted(self) -> Iterator[None]:
