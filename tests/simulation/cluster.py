@@ -106,6 +106,11 @@ class Cluster:
         """What must still happen before the audit; empty when nothing."""
         raise NotImplementedError
 
+    def read_on(self) -> None:
+        """Take what has come on the tapes since."""
+        for tape in self.tapes.values():
+            tape.read_on(self.broker)
+
     def look(self) -> None:
         """What must hold at any moment. Raises Broken."""
 
@@ -241,10 +246,15 @@ class Cluster:
         deadline_us, calm = self.broker.now_us + QUIET_SECONDS * SECOND, 0
         while (calm < 2 or self.broker.now_us < LEAST_US) and not self.gaps:
             if self.broker.now_us > deadline_us:
-                missing = self._unsettled() or self.still_missing()
-                raise Broken("all is answered once faults have stopped", f"after {QUIET_SECONDS} s: {missing}")
+                raise Broken("all is answered once faults have stopped", f"after {QUIET_SECONDS} s: {self._missing()}")
             self._advance(LOOK_US)
-            calm = 0 if self._unsettled() or self.still_missing() else calm + 1
+            calm = 0 if self._missing() else calm + 1
+
+    def _missing(self) -> str:
+        """What must still happen as the tape stands now: what began after the last look is waited for as well."""
+        if not self.truncated:
+            self.read_on()
+        return self._unsettled() or self.still_missing()
 
     def _unsettled(self) -> str:
         """Empty when every partition has exactly one owner, and nobody waits for a report."""
@@ -342,8 +352,7 @@ class Cluster:
     def _look_again(self) -> None:
         """Every second: each owned partition read on by an independent reader, and its writers live."""
         if not self.truncated:
-            for tape in self.tapes.values():
-                tape.read_on(self.broker)
+            self.read_on()
             self._watch()
             self.look()
         self.later(LOOK_US, self._look_again)

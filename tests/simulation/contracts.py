@@ -90,7 +90,8 @@ class ContractSystem(System):
                     return f"{part} is applying {tape.state.pending}"
                 if waiting := [name for name, one in tape.state.trades.items() if one.waiting]:
                     return f"{part} waits for legs of {waiting}"
-                if going_on := [*tape.state.rounds.homed, *tape.state.rounds.here, *tape.state.watch.liquidations]:
+                rounds = (*tape.state.rounds.homed, *tape.state.rounds.here, *tape.state.requests)
+                if going_on := [*rounds, *tape.state.watch.liquidations]:
                     return f"{part} has not ended {going_on}"
         return ""
 

@@ -172,9 +172,12 @@ class DistressSystem(ContractSystem):
     # -- the end ---------------------------------------------------------------------------------------------
 
     def _unfinished(self) -> str:
-        """Besides: defaults that have not come to their loss, calls without an end, parcels without an answer."""
+        """Besides: payments in flight, defaults that have not come to their loss, calls without an end, parcels without
+        an answer."""
         if missing := super()._unfinished():
             return missing
+        if self.members.in_flight:
+            return f"{self.members.in_flight} payments of defaulters have not arrived"
         for partition in range(PARTITIONS):
             state = self.tape(CLEARING_ENTRIES, partition).state
             if open_ones := [one.default_id for one in state.defaults.values() if one.state in UNDECIDED]:

@@ -33,6 +33,8 @@ class Members:
         self._system, self._chance = system, system.chance
         self._read = dict.fromkeys(range(2), 0)
         self._count = 0
+        self.in_flight = 0
+        """Payments of defaulters that arrive once they are due, also when faults have stopped by then."""
 
     def begin(self) -> None:
         """Most money leaves, what is left is stretched; the fund is paid in."""
@@ -160,12 +162,15 @@ class Members:
         if self._chance.random() < RECOVER:
             amount_e8 = max(1, lost_e8 * self._chance.choice((1, 3, 10, 15)) // 10)
             after_us = self._chance.randint(0, 4 * SECOND)
-            self._system.later(
-                after_us, lambda: self._system.clients.transfer(event.account_id, ASSET, amount_e8, BANK)
-            )
+            self.in_flight += 1
+            self._system.later(after_us, lambda: self._arrive(event.account_id, amount_e8))
         for step in event.steps:
             if step.layer == "ASSESSMENTS":
                 self._system.later(SECOND, lambda of=step: self._fund(of.payer_id, "ASSESSMENT", of.amount_e8))  # type: ignore[misc]
+
+    def _arrive(self, account: str, amount_e8: int) -> None:
+        self.in_flight -= 1
+        self._system.clients.transfer(account, ASSET, amount_e8, BANK)
 
     # -- commands --------------------------------------------------------------------------------------------
 

@@ -174,8 +174,10 @@ class System(Cluster):
 
     # -- what must hold --------------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def read_on(self) -> None:
         self.evidence.read_on()
+
+    def look(self) -> None:
         self._check(ALWAYS)
         if self.broker.now_us // HASH_US > self._hashed:
             self._hashed += 1
