@@ -2,21 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 
+from tests.shared import end_unused, gathered, until_unused
 from truetape.dev import Stack, free_base
 from truetape.dev.servers import Lane, Servers, choose_lane, servers
-
-T = TypeVar("T")
-SHARED = ("stack", "system")
-"""Fixtures of a whole session that idle servers stand behind: they take up to half a core."""
-_running: dict[str, ExitStack] = {}
 
 # No test asserts a time: on a busy machine an example may take any. CI's verdict is of the code, not of the day's luck:
 # its examples are the same in every run. Whoever works here draws new ones each time.
@@ -42,37 +37,19 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those who share servers come one after the other, so that the servers can end after them."""
-    for name in SHARED:
-        users = [item for item in items if uses(item, name)]
-        if users:
-            first = items.index(users[0])
-            rest = [item for item in items[first:] if not uses(item, name)]
-            items[first:] = users + rest
+    gathered(items)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """Servers that no later test shares end."""
-    for name in SHARED:
-        if name in _running and not (nextitem is not None and uses(nextitem, name)):
-            _running.pop(name).close()
-
-
-def uses(item: pytest.Item, name: str) -> bool:
-    """Whether a test needs this fixture, itself or through others."""
-    return name in getattr(item, "fixturenames", ())
-
-
-def _until_unused(name: str, opened: AbstractContextManager[T]) -> Iterator[T]:
-    with ExitStack() as held:
-        _running[name] = held
-        yield held.enter_context(opened)
+    end_unused(nextitem)
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Servers]:
     """Kafka, PostgreSQL and Redis of this test session: `.kafka`, `.postgres`, `.redis` say where."""
-    yield from _until_unused("stack", servers(_lane()[0]))
+    yield from until_unused("stack", servers(_lane()[0]))
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +59,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     A test that stops or kills units leaves all of them ready again (`system.up()`). After failures the
     home folder with its logs is kept.
     """
-    yield from _until_unused("system", _whole(tmp_path_factory.mktemp("system") / "home", request.session))
+    yield from until_unused("system", _whole(tmp_path_factory.mktemp("system") / "home", request.session))
 
 
 @contextmanager

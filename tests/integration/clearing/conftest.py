@@ -3,20 +3,28 @@
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import structlog
 
 from tests.integration.clearing.house import UNITS, House, with_maker
+from tests.shared import until_unused
 from truetape.dev import Stack, free_base
 from truetape.log import KafkaLog
 from truetape.operator import Operator
 from truetape.settings import settings
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    stack = Stack(tmp_path_factory.mktemp("clearing") / "home", free_base(), only=UNITS)
+    yield from until_unused("house", _opened(tmp_path_factory.mktemp("clearing") / "home"))
+
+
+@contextmanager
+def _opened(home: Path) -> Iterator[House]:
+    stack = Stack(home, free_base(), only=UNITS)
     with_maker(stack)
     found, patch = None, pytest.MonkeyPatch()
     try:
