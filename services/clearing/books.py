@@ -40,6 +40,8 @@ def accounts(state: State) -> dict[str, Any]:
         found.setdefault(known.terms.home_id, {}).setdefault("rounds", []).append(roundcommands.shown(known))
     for account_id, declared in state.defaults.items():
         found.setdefault(account_id, {})["default"] = default.shown(declared)
+        if borne := state.borne.get(account_id):
+            found[account_id]["borne"] = [default.shown(one) for one in borne.values()]
     for account_id, name, told in porting.shown(state):
         found.setdefault(account_id, {})[name] = told
     for sold in state.auctions.values():

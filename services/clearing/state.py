@@ -261,6 +261,8 @@ class State(Struct):
     """Windows of members in default, and where clients go."""
     defaults: dict[str, DefaultChanged] = {}
     """Defaults by account: the newest record of each says how it stands; one that has ended too, until the next."""
+    borne: dict[str, dict[str, DefaultChanged]] = {}
+    """By account and id, earlier defaults whose loss is borne and has not come back yet."""
     outcomes: dict[str, dict[str, int]] = {}
     """What rounds of defaults have come to, by round id, until the default says so."""
     assessed: dict[str, list[tuple[int, int]]] = {}

@@ -6,7 +6,9 @@
     RECOVERING   money has come in; a round pays it back, the last layer first
     ENDED        nothing was lost, or all of it came back
 
-The newest record of a default is its state. It lives in the partition of its account; its rounds have one home
+The newest record of a default is its state. Once its loss is borne, a fill that came late or a loss in another asset is
+a further default of the account, and the earlier one still gets back what comes in (`State.borne`). It lives in the
+partition of its account; its rounds have one home
 (waterfalls.HOME), so that two defaults never count on the same share.
 """
 
@@ -23,7 +25,7 @@ from services.clearing.defaults.waterfalls import (
     GUARANTOR,
     HOME,
     UNCOVERED,
-    in_default,
+    in_progress,
     numbers_of,
     outcome_of,
     terms_of,
@@ -67,8 +69,9 @@ def declare(state: State, given: Input, command: DeclareDefault) -> DefaultChang
         return no("COMMAND_REPEATED", "the default is declared already")
     if command.account_id not in given.tables.reference.accounts:
         return no("ACCOUNT_UNKNOWN", "open the account first")
-    if in_default(state, command.account_id):
-        return no("STATE_WRONG", f"default {state.defaults[command.account_id].default_id} is not over")
+    if in_progress(state, command.account_id):
+        default_id = state.defaults[command.account_id].default_id
+        return no("STATE_WRONG", f"default {default_id} is not over: wait until its loss is borne")
     if not command.reason.strip():
         return no("REASON_MISSING", "say why: it stands on the tape for ever")
     contracts = (one.contract for one in given.tables.reference.instruments.values())
@@ -82,8 +85,8 @@ def declare(state: State, given: Input, command: DeclareDefault) -> DefaultChang
 def declared(
     state: State, given: Input, account_id: str, asset: str, reason: str, by: str = CLEARING, command_id: str = ""
 ) -> DefaultChanged:
-    """The record of a new default; for a missed call too. The account must not be in default already."""
-    assert not in_default(state, account_id), "one default of an account at a time"
+    """The record of a new default; for a missed call too. No other loss of the account may wait to be borne."""
+    assert not in_progress(state, account_id), "one loss of an account at a time"
     default_id = ids.leg_id("default", f"{account_id}/{asset}/{given.meta('').event_id}")
     cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
     member_id = given.tables.reference.member_of(account_id)
@@ -99,10 +102,17 @@ def declared(
 
 def tick(state: State, given: Input) -> DefaultChanged | RoundRequested | None:
     """The next step of a default of this partition, one at a time."""
-    for _, known in sorted(state.defaults.items()):
+    for known in kept(state):
         if (found := _step(state, given, known)) is not None:
             return found
     return None
+
+
+def kept(state: State) -> Iterator[DefaultChanged]:
+    """All defaults of a partition: of each account the newest, and before it those whose loss is borne."""
+    for account_id, newest in sorted(state.defaults.items()):
+        yield from state.borne.get(account_id, {}).values()
+        yield newest
 
 
 def _step(state: State, given: Input, known: DefaultChanged) -> DefaultChanged | RoundRequested | None:
@@ -205,6 +215,8 @@ def _came_in(state: State, given: Input, known: DefaultChanged) -> DefaultChange
     cash_e8 = state.balances.get(ledger.client(known.account_id), {}).get(known.asset, 0)
     if cash_e8 <= 0 or known.account_id in state.halted or not _lost_e8(known):
         return None
+    if in_progress(state, known.account_id):
+        return None  # It may be needed for a further loss.
     return _changed(given, known, state="RECOVERING", round_id=_round_id(known, "RECOVERY", given), detail="")
 
 
@@ -245,19 +257,46 @@ def _changed(given: Input, known: DefaultChanged, **changes: object) -> DefaultC
 
 def changed(state: State, event: DefaultChanged) -> None:
     """How the default stands."""
-    before = state.defaults.get(event.account_id)
+    before = _of(state, event.account_id, event.default_id)
     if before is not None and before.round_id != event.round_id:
         state.outcomes.pop(before.round_id, None)
-    state.defaults[event.account_id] = event
-    if before is None or event.default_id != before.default_id or event.state != "DECLARED":
-        state.seized.pop(event.account_id, None)
     if event.command_id:
         state.facts.add(event.command_id, FACTS_KEPT)
+    borne = state.borne.get(event.account_id, {})
+    if event.default_id in borne:
+        _still_borne(state, event)
+        return
+    newest = state.defaults.get(event.account_id)
+    if newest is not None and newest.default_id != event.default_id and newest.state != "ENDED":
+        state.borne[event.account_id] = {**borne, newest.default_id: newest}
+    state.defaults[event.account_id] = event
+    if before is None or event.state != "DECLARED":
+        state.seized.pop(event.account_id, None)
+
+
+def _of(state: State, account_id: str, default_id: str) -> DefaultChanged | None:
+    """A default of an account by its id."""
+    newest = state.defaults.get(account_id)
+    if newest is not None and newest.default_id == default_id:
+        return newest
+    return state.borne.get(account_id, {}).get(default_id)
+
+
+def _still_borne(state: State, event: DefaultChanged) -> None:
+    """What comes back of a default that is not the account's newest."""
+    known = state.borne[event.account_id]
+    if event.state != "ENDED":
+        known[event.default_id] = event
+        return
+    del known[event.default_id]
+    if not known:
+        del state.borne[event.account_id]
 
 
 def heard(state: State, event: RoundSettling) -> None:
     """A round of a default of this partition has been decided."""
-    known = state.defaults.get(event.round.ids.get("account_id", ""))
+    names = event.round.ids
+    known = _of(state, names.get("account_id", ""), names.get("default_id", ""))
     if known is not None and known.round_id == event.round.round_id:
         state.outcomes[event.round.round_id] = dict(event.outcome)
 
@@ -293,7 +332,7 @@ def _numbers(event: DefaultChanged) -> dict[str, int]:
 
 def commands_left(state: State) -> Iterator[OpenRound | CancelAllOrders]:
     """What the defaults of a partition that was taken over still wait for."""
-    for _, known in sorted(state.defaults.items()):
+    for known in kept(state):
         yield from commands_after(known)
 
 

@@ -66,7 +66,7 @@ def tick(state: State, given: Input) -> RoundRequested | None:
     """Open the window of a member that is in default, or decide when it is over."""
     for member_id, known in sorted(state.defaults.items()):
         window = state.portings.windows.get(member_id)
-        if window is None or window.default_id != known.default_id:
+        if window is None or (window.default_id != known.default_id and member_id not in state.borne):
             if known.state == "DECLARED" and any(clients_of(given.tables.reference, member_id)):
                 return _opening(given, known)
         elif _lasts(state, window) and given.at_us >= window.expires_at_us:

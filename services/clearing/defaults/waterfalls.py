@@ -59,9 +59,17 @@ class MarkMissing(contracts.ContractRefused):
 
 
 def in_default(state: State, account_id: str) -> bool:
-    """Whether an account's default is not over."""
+    """Whether a default of an account is not over."""
     known = state.defaults.get(account_id)
-    return known is not None and known.state != "ENDED"
+    return account_id in state.borne or (known is not None and known.state != "ENDED")
+
+
+def in_progress(state: State, account_id: str) -> bool:
+    """Whether a loss of an account is not borne yet, or is being paid back: no other default of it is declared. Once
+    it is borne, what the account loses later, or in another asset, is a default of its own."""
+    newest = state.defaults.get(account_id)
+    known = [*state.borne.get(account_id, {}).values(), *([newest] if newest is not None else [])]
+    return any(one.state in ("DECLARED", "LOSS_FIXED", "RECOVERING") for one in known)
 
 
 def unpaid(state: State, account_id: str, asset: str, given: Input) -> Iterator[tuple[str, int]]:

@@ -56,8 +56,8 @@ def margins_of(state: State, given: Input, account_id: str) -> dict[str, AssetMa
 
 def _debts(state: State, account_id: str) -> dict[str, AssetMargin]:
     """What an account owes that its contracts have left behind: it is below its need without any of them. In a default
-    that is the default's own business."""
-    if waterfalls.in_default(state, account_id):
+    that is the default's own business, until its loss is borne."""
+    if waterfalls.in_progress(state, account_id):
         return {}
     balances = state.balances.get(ledger.client(account_id), {})
     return {
@@ -130,6 +130,6 @@ def needs_look(state: State) -> Iterator[str]:
     yield from watch.doubts
     yield from watch.liquidations
     yield from watch.handed_over
-    yield from (account_id for account_id in watch.owing if not waterfalls.in_default(state, account_id))
+    yield from (account_id for account_id in watch.owing if not waterfalls.in_progress(state, account_id))
     for call in watch.calls.values():
         yield call.account_id

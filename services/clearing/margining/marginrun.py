@@ -53,7 +53,7 @@ def _timed(state: State, given: Input) -> Iterator[MarginListed]:
     for account_id, failed in sorted(state.watch.handed_over.items()):
         auctioned = ids.auction_id(account_id, failed.liquidation_id) in state.auctioned.ids
         auctioned = auctioned or not auction.anybody(given, account_id)
-        if auctioned and failed.outcome == "BANKRUPT" and not waterfalls.in_default(state, account_id):
+        if auctioned and failed.outcome == "BANKRUPT" and not waterfalls.in_progress(state, account_id):
             reason = f"nobody took what liquidation {failed.liquidation_id} had left"
             yield MarginListed(account_id, failed.asset, "DEFAULT", reason, 0, 0, 0)
 
@@ -148,7 +148,7 @@ def _decided(
             return liquidations.fee(state, given, asked)
         case "PORT":
             return porting.review(state, given, asked)
-        case "DEFAULT" if not waterfalls.in_default(state, asked.account_id):
+        case "DEFAULT" if not waterfalls.in_progress(state, asked.account_id):
             return default.declared(state, given, asked.account_id, asked.asset, asked.reason)
         case "DOUBT" | "TRUST" | "DEFAULT":
             return None
