@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from unittest import mock
 
 from services.clearing.closeout import auction, liquidations, quote
+from services.clearing.defaults import default
 from tests.simulation import distress_rare
 from tests.simulation.cluster import Broken
 from tests.simulation.contracts import ContractSystem
@@ -180,7 +181,7 @@ class DistressSystem(ContractSystem):
             return f"{self.members.in_flight} payments of defaulters have not arrived"
         for partition in range(PARTITIONS):
             state = self.tape(CLEARING_ENTRIES, partition).state
-            if open_ones := [one.default_id for one in state.defaults.values() if one.state in UNDECIDED]:
+            if open_ones := [one.default_id for one in default.kept(state) if one.state in UNDECIDED]:
                 return f"defaults {open_ones} have not come to their end"
             if calls := [one for one in state.watch.calls.values() if one.state != "DEFAULT"]:
                 return f"calls without an end: {calls}"
