@@ -266,11 +266,12 @@ def test_an_order_that_sold_something_begins_the_ladder_again_and_four_that_did_
     assert sold == [E8]
 
 
-def test_a_loss_in_another_asset_while_a_default_is_open_is_said() -> None:
+def test_a_loss_in_another_asset_while_a_round_is_out_is_said() -> None:
     room = Room()
     room.state.accounts["ann"] = Account()
     room.give(m.DeclareDefault("d", "ann", "USDT", "did not pay", "desk"), "clearing.commands")
-    room.state.defaults["ann"] = replace(room.state.defaults["ann"], state="COVERED")
+    round_out = replace(room.state.defaults["ann"], state="LOSS_FIXED", round_id="d/WATERFALL/1.1")
+    room.state.defaults["ann"] = round_out
     ask(room.state.watch, "1.1", "ann", "BTC", "DEFAULT", "liquidation L2: something is missing")
     room.tick()
     [said] = [event for event in room.events if isinstance(event, m.MarginReviewed)]
