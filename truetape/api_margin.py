@@ -154,6 +154,33 @@ class DeleveragingPart(Struct, frozen=True):
     """Which ranking: 1, 2, 3 ...."""
 
 
+class OwnPart(Struct, frozen=True):
+    """What an account that holds the other side was asked to close; whose position that was is not said."""
+
+    deleveraging_id: str
+    instrument_id: str
+    asset: str
+    method: str
+    """DELEVERAGING or PARTIAL_TEAR_UP."""
+    price: Decimal
+    """At which it is closed."""
+    rank: int
+    """1 for whoever was asked first."""
+    quantity: Decimal
+    """Signed change of the account's position: toward zero."""
+    paid: Decimal
+    """Signed: what these contracts are worth to it at the price."""
+    state: str
+    """ASKED, TAKEN or REFUSED: nothing is closed."""
+    changed_at: Time
+
+
+class OwnParts(Struct, frozen=True):
+    """Parts of the account in deleveragings of others, the newest first."""
+
+    parts: list[OwnPart]
+
+
 class DeleveragingHistory(Struct, frozen=True):
     """A deleveraging and every holder's part."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from truetape.api_default import Default, DefaultHistory, Drill, FundMoved, FundShares, FundSize, MemberFund, Round
-from truetape.api_margin import Auction, Deleveraging, DeleveragingHistory, Liquidation, MarginCall
+from truetape.api_margin import Auction, Deleveraging, DeleveragingHistory, Liquidation, MarginCall, OwnPart
 from truetape.api_reports import ClosedOut, Interest, Margin, Statement, StatementSides
 from truetape.connection import Connection, given
 
@@ -91,6 +91,14 @@ class ClearingClient(Connection):
         """Stop an auction (scope admin)."""
         body = {"account_id": auction.account_id, "reason": reason}
         return self._command(f"/v1/admin/auctions/{auction.auction_id}/end", Auction, body)
+
+    def own_deleveragings(self) -> list[Deleveraging]:
+        """The account's positions that nobody bought, closed against holders of the other side."""
+        return list(self._pages("/v1/deleveragings", "deleveragings", Deleveraging, {}, LISTED))
+
+    def deleveraging_parts(self) -> list[OwnPart]:
+        """What the account itself was asked to close against positions of others, the newest first."""
+        return self._list("/v1/deleveragings/parts", "parts", OwnPart)
 
     def deleveragings(self) -> Iterator[Deleveraging]:
         """Positions that nobody buys, closed against holders of the other side (scope admin)."""

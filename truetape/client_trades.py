@@ -1,7 +1,7 @@
 """Trades of two accounts, give-ups, allocations and legs: the Python client's part of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -9,6 +9,8 @@ from truetape.api_trades import (
     Agreement,
     BilateralTrade,
     Compressed,
+    Compression,
+    CompressionStanding,
     Leg,
     LegAnswer,
     Move,
@@ -18,18 +20,23 @@ from truetape.api_trades import (
 )
 from truetape.connection import Connection, given
 
+Clearing = Literal["HOUSE", "BILATERAL"]
+
 
 class TradesClient(Connection):
     """What an account does with trades of two and legs, and what it sees of them."""
 
     def tell_trade(
         self, reference: str, counterparty_id: str, side: str, instrument_id: str, quantity: str, price: str,
-        traded_on: str,
+        traded_on: str, clearing: Clearing = "HOUSE",
     ) -> BilateralTrade:  # fmt: skip
-        """Tell the account's side of a trade with another account; telling it again corrects it."""
+        """Tell the account's side of a trade with another account; telling it again corrects it.
+
+        `clearing`: HOUSE when the house stands between the two, BILATERAL when they keep each other's risk.
+        """
         body = {
             "reference": reference, "counterparty_id": counterparty_id, "side": side, "instrument_id": instrument_id,
-            "quantity": quantity, "price": price, "traded_on": traded_on,
+            "quantity": quantity, "price": price, "traded_on": traded_on, "clearing": clearing,
         }  # fmt: skip
         return self._ask("POST", "/v1/trades", BilateralTrade, json=body)
 
@@ -77,6 +84,28 @@ class TradesClient(Connection):
         """Make one leg of an account's open legs in a contract (scope admin)."""
         body = {"account_id": account_id, "instrument_id": instrument_id}
         return self._ask("POST", "/v1/admin/compressions", Compressed, json=body)
+
+    def compressions(self) -> list[Compression]:
+        """Runs of multilateral compression in which the account has trades, newest change first."""
+        return self._list("/v1/compressions", "compressions", Compression)
+
+    def answer_compression(self, run_id: str, accepted: bool, reason: str = "") -> CompressionStanding:
+        """Accept a proposed compression, or decline it: then all of it falls."""
+        body = {"run_id": run_id, "accepted": accepted, "reason": reason}
+        return self._command("/v1/compressions/answer", CompressionStanding, body)
+
+    def start_compression(
+        self, instrument_id: str, participants: Sequence[str] = (), answer_within_seconds: int = 86_400
+    ) -> CompressionStanding:
+        """Propose to the parties of a contract's bilateral trades what could replace them (scope admin).
+
+        `participants`: only trades between these accounts; empty for all.
+        """
+        body = {
+            "instrument_id": instrument_id, "participants": list(participants),
+            "answer_within_seconds": answer_within_seconds,
+        }  # fmt: skip
+        return self._command("/v1/admin/compression-runs", CompressionStanding, body)
 
     def net_payments(self, account_id: str, value_date: str) -> PaymentInstructions:
         """Net what an account and the house owe each other of a day that is over (scope admin)."""

@@ -9,11 +9,13 @@ import pytest
 from services.gateway import deleveragings, funds, rounds
 from services.gateway.default_requests import DrillQuery, ListQuery
 from services.gateway.newest import newest
-from services.gateway.parsing import parse_query
+from services.gateway.parsing import parse_body, parse_query
 from services.gateway.problems import Problem
+from services.gateway.trade_requests import CompressionRunRequest, TradeRequest
 from tests.unit.test_client import Wire, answer, problem
 from truetape import api_default as a
 from truetape.client import Refused
+from truetape.client_trades import Clearing
 from truetape.money import to_e8
 from truetape.sheets import table
 from truetape.topics import PARTITIONS
@@ -128,3 +130,56 @@ def test_holders_parts_stand_by_turn_and_rank_with_what_became_of_them() -> None
         ("acme", "REFUSED"), ("globex", "TAKEN"), ("initech", "ASKED"),
     ]  # fmt: skip
     assert (found[0].quantity, found[0].paid) == ("-0.00000001", "0.00000002")
+
+
+def test_an_account_sees_its_own_parts_as_they_stand_and_nobody_elses() -> None:
+    def part(parcel: str, name: str) -> dict[str, Any]:
+        return {"parcel_id": parcel, "account_id": name, "rank": 2, "quantity_e8": -to_e8("3"), "paid_e8": to_e8("5")}
+
+    def record(change: str, *parts: dict[str, Any]) -> dict[str, Any]:
+        known = {"deleveraging_id": "d", "instrument_id": "P", "asset": "USDT", "method": "DELEVERAGING"}
+        return known | {"price_e8": to_e8("7"), "change": change, "turn": 1, "parts": list(parts)}
+
+    first, second, others = part("p-1", "globex"), part("p-2", "globex"), part("p-3", "acme")
+    bodies = [
+        (record("BEGUN"), 1_000_000), (record("DECIDED", first, second, others), 2_000_000),
+        (record("REFUSED", first), 3_000_000), (record("TAKEN", others), 4_000_000),
+    ]  # fmt: skip
+    found = deleveragings.own_parts(bodies, "globex")
+    assert [(one.state, one.changed_at) for one in found] == [
+        ("REFUSED", "1970-01-01T00:00:03.000000Z"), ("ASKED", "1970-01-01T00:00:02.000000Z"),
+    ]  # fmt: skip
+    assert (found[0].quantity, found[0].paid, found[0].price) == ("-3", "5", "7")
+    assert deleveragings.own_parts(bodies, "initech") == []
+
+
+def test_the_client_reads_its_deleveragings() -> None:
+    wire = Wire(answer({"deleveragings": [], "next_cursor": None}), answer({"parts": []}))
+    client = wire.client()
+    assert client.own_deleveragings() == [] == client.deleveraging_parts()
+    assert [one.url.path for one in wire.requests] == ["/v1/deleveragings", "/v1/deleveragings/parts"]
+
+
+def test_the_client_lists_answers_and_starts_compressions() -> None:
+    standing = {
+        "run_id": "r", "instrument_id": "P", "state": "PROPOSED", "waits_for": 1, "expires_at": "t", "detail": "",
+        "event_id": "e",
+    }  # fmt: skip
+    wire = Wire(answer({"compressions": []}), answer(standing), answer(standing))
+    client = wire.client()
+    assert client.compressions() == []
+    assert client.answer_compression("r", False, "too few").waits_for == 1
+    assert client.start_compression("BTC-USDT-PERP", ["acme", "globex"], 60).run_id == "r"
+    listed, answered, started = wire.requests
+    assert (listed.method, listed.url.path) == ("GET", "/v1/compressions")
+    assert json.loads(answered.content) == {"run_id": "r", "accepted": False, "reason": "too few"}
+    parsed = parse_body(started.content, CompressionRunRequest)
+    assert (parsed.participants, parsed.answer_within_seconds) == (("acme", "globex"), 60)
+
+
+@pytest.mark.parametrize("clearing", ["HOUSE", "BILATERAL"])
+def test_a_told_trade_says_how_it_is_cleared(clearing: Clearing) -> None:
+    wire = Wire(problem("view_unavailable", 404))
+    with pytest.raises(Refused):
+        wire.client().tell_trade("ref", "globex", "BUY", "BTC-USDT-PERP", "1", "2", "2026-11-27", clearing)
+    assert parse_body(wire.requests[0].content, TradeRequest).clearing == clearing
