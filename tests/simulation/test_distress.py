@@ -2,10 +2,16 @@
 nothing, whatever crashes."""
 
 import os
+import shutil
+from pathlib import Path
+
+import pytest
 
 from tests.simulation import distress_rare
 from tests.simulation.distress import DistressSystem
-from tests.simulation.simulate import run_many, total_of
+from tests.simulation.simulate import decode_once, run_many, total_of
+from tests.simulation.test_contracts import added_up, booked
+from truetape import messages as m
 
 SEEDS = int(os.environ.get("TRUETAPE_DISTRESS_SEEDS", "10"))
 ENOUGH = 60
@@ -20,3 +26,21 @@ def test_distress_survives_every_fault() -> None:
     assert total.seen["liquidation restored margin"] and total.seen["call ended in default"]
     if SEEDS >= ENOUGH:
         assert [name for name in distress_rare.JUDGED if not total.seen[name]] == []
+
+
+@pytest.mark.skipif(not shutil.which("hledger"), reason="hledger is not installed: scripts/setup")
+@pytest.mark.parametrize(
+    ("seed", "met"),
+    [
+        (8, {"auction", "insurance_fund", "defaulter_margin", "house_capital", "mutual_fund"}),
+        (10, {"assessment", "defaulter_fund", "defaulter_margin"}),
+    ],
+)
+def test_hledger_reproduces_a_day_of_defaults(seed: int, met: set[str], tmp_path: Path) -> None:
+    """Liquidations, auctions, the insurance fund and the waterfall: hledger adds up clearing's own balances."""
+    decode_once()
+    system = DistressSystem(seed)
+    system.run()
+    assert added_up(system, tmp_path / "day.journal") == booked(system) != {}
+    assert met <= {line.purpose for _, entry in system.evidence.entries for line in entry.lines}
+    assert system.answers(m.LiquidationChanged) and system.answers(m.DefaultChanged)
