@@ -25,6 +25,7 @@ from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, position, reply, rows_reply, sheet_reply
 from services.gateway.trading import SENDING
 from truetape import api_default as a
+from truetape import clock
 from truetape import messages as m
 from truetape.default import drill
 from truetape.errors import SetupError
@@ -218,7 +219,9 @@ async def drill_default(call: Call) -> Response:
 def _setting(asked: SizeQuery) -> drill.Setting:
     texts = [] if asked.shock is UNSET else asked.shock.split(",")
     shocks_e8 = tuple(decimal("shock", text) for text in texts) or drill.SHOCKS_E8
-    return drill.Setting(asset=asked.asset, shocks_e8=shocks_e8, floor_e8=decimal("floor", asked.floor))
+    return drill.Setting(
+        asset=asked.asset, shocks_e8=shocks_e8, floor_e8=decimal("floor", asked.floor), at_us=clock.now_us()
+    )
 
 
 def _drill_setting(asked: DrillQuery) -> drill.Setting:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import QuantLib
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from tests.unit.contract_desk import E8, START_US, Desk, instrument, terms
+from tests.unit.contract_desk import E8, START_US, Desk, instrument, option, terms
 from tests.unit.desk import some_meta
 from truetape import messages as m
 from truetape import reports
@@ -209,3 +210,72 @@ def test_a_fund_that_needs_nothing_still_lets_the_worst_default() -> None:
     assert found.sizing.size_e8 == 0 and found.defaults[0].loss_e8 == to_e8("2.4")
     assert [one.member_id for one in found.defaults] == ["cat", "bob"], "the two that come nearest to their margins"
     assert fund.COVERED == 2
+
+
+# -- options, and who is a member --------------------------------------------------------------------------------------
+
+CALL = "BTC-USDT-60000C"
+
+
+def optional() -> Desk:
+    """Ann has bought two calls of Bob for 2 500 each, and Cat holds nothing; a day is left."""
+    made = Desk(instrument(CALL, option("CALL", 60_000)))
+    for account in ("ann", "bob"):
+        moved = m.TransferTerms(f"in-{account}", account, "USDT", 10_000 * E8, "bank:settlement", account)
+        made.approve(m.TransferApproved(some_meta(), moved))
+    made.trade("ann", "BUY", 2, 2_500, CALL)
+    made.trade("bob", "SELL", 2, 2_500, CALL)
+    made.check()
+    return made
+
+
+MARKED = {CALL: 2_000 * E8, "BTC-USDT": 60_000 * E8}
+
+
+def drilled(made: Desk, marks_e8: dict[str, int], **changes: Any) -> drill.Drill:
+    known: dict[str, Any] = {"asset": "USDT", "at_us": START_US, "shocks_e8": (0,)}
+    return drill.run(books(made), made.reference, marks_e8, Setting(**(known | changes)))
+
+
+def test_who_has_sold_options_loses_what_black_76_says_at_the_moved_forward() -> None:
+    made = optional()
+    found = drilled(made, MARKED, shocks_e8=(10**7,), defaulters=("bob",))
+    forward, moved, years = 60_000.0, 66_000.0, 1 / 365
+    call = QuantLib.Option.Call
+    deviation = QuantLib.blackFormulaImpliedStdDev(call, 60_000.0, forward, 2_000.0, 1.0, 0.0, 0.5, 1e-12, 1000)
+    wanted = 2 * QuantLib.blackFormula(call, 60_000.0, moved, deviation)
+    assert found.defaults[0].loss_e8 / E8 == pytest.approx(wanted, rel=1e-6) and deviation > years**0.5 * 0.5
+    assert found.margins_e8 == {"ann": 0, "bob": to_e8("4000") + to_e8("12000")}, "its worth, and a tenth of 120 000"
+    assert drilled(made, MARKED, defaulters=("bob",)).defaults[0].loss_e8 == to_e8("4000"), "the mark itself"
+    assert drilled(made, MARKED, defaulters=("ann",)).defaults[0].loss_e8 == 0, "its premium is paid"
+
+
+@pytest.mark.parametrize(
+    ("marks_e8", "changes", "words"),
+    [
+        ({"BTC-USDT": 60_000 * E8}, {}, f"--mark {CALL}=PRICE"),
+        ({CALL: 2_000 * E8}, {}, "BTC-USDT has no mark on the tape"),
+        (MARKED | {CALL: 70_000 * E8}, {}, "no volatility gives"),
+        (MARKED, {"at_us": 0}, "at which time"),
+    ],
+)
+def test_an_input_of_an_option_that_is_missing_is_named(
+    marks_e8: dict[str, int], changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SetupError, match=words):
+        drilled(optional(), marks_e8, **changes)
+    made = optional()
+    made.reference.instruments[CALL] = instrument(CALL, option("CALL", 60_000, margin_class="unheard"))
+    with pytest.raises(SetupError, match="margin class unheard"):
+        drilled(made, MARKED)
+
+
+def test_clients_of_a_member_take_no_part() -> None:
+    made = desk()
+    assert "bob" in run(made).margins_e8, "who was never given a member is one"
+    made.reference.members |= {"bob": "cat", "cat": "cat"}
+    found = run(made)
+    assert found.margins_e8.keys() == found.shares_e8.keys() == {"ann", "cat"}
+    assert "bob" not in {one.member_id for one in found.defaults}
+    with pytest.raises(SetupError, match="bob is a client of cat"):
+        run(made, defaulters=("bob",))

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import journal, marks, reference, reports
+from truetape import clock, journal, marks, reference, reports
 from truetape.commands.ledger import microseconds
 from truetape.default import drill
 from truetape.default.drill import Books, Drill, Setting
@@ -49,8 +49,9 @@ def default(
     form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
 ) -> None:
     """Let the two members that a stress hits hardest default, and show who would bear it, layer by layer."""
+    until_us = microseconds(until) if until else None
     with reports.reading(form, "drill") as (log, seconds):
-        books, known, prices = read(log, seconds, microseconds(until) if until else None)
+        books, known, prices = read(log, seconds, until_us)
     earned_e8 = books.balances.get("house", {}).get(asset, 0)
     setting = Setting(
         asset=asset,
@@ -59,6 +60,7 @@ def default(
         floor_e8=number("floor", floor),
         assessment_rate_e8=number("assessment", assessment),
         defaulters=tuple(member or ()),
+        at_us=clock.now_us() if until_us is None else until_us,
     )
     found = drill.run(books, known, prices | dict(marked(one) for one in mark or ()), setting)
     if form == "table":

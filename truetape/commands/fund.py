@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import ids, reports
+from truetape import clock, ids, reports
 from truetape import messages as m
 from truetape.commands import drill as drills
 from truetape.commands.parked import ByOption, named, states
@@ -86,7 +86,8 @@ def size(
     with reports.reading(form, "fund") as (log, seconds):
         books, known, prices = drills.read(log, seconds, None)
     shocks_e8 = tuple(drills.number("shock", one) for one in shock) if shock else drill.SHOCKS_E8
-    setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=drills.number("floor", floor))
+    floor_e8 = drills.number("floor", floor)
+    setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=floor_e8, at_us=clock.now_us())
     found = drill.run(books, known, prices, setting)
     rows = drill.sized(found)
     if form == "csv":

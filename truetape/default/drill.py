@@ -1,7 +1,8 @@
 """The default drill: the two members that a stress hits hardest default on recorded books, one after the other.
 
-From entries, reference data and marks alone. Every account is taken for a clearing member whose margin is its balance
-in the contracts' settlement asset. In each scenario all marks of that asset's contracts move by one shock at once. The
+From entries, reference data and marks alone. Accounts that belong to another clearing member are its clients, and take
+no part; every other account is a member, whose margin is its balance in the contracts' settlement asset. In each
+scenario all marks of that asset's contracts move by one shock at once; options follow (`premiums`). The
 clearing fund is sized for the two largest losses beyond initial margin (`fund.size`) and shared by initial margin; then
 the defaulters' positions are closed at the stressed prices and the waterfall bears what they cannot pay. Nothing is
 written anywhere: a drill shows what would happen, and that every sum is kept.
@@ -15,6 +16,7 @@ from msgspec import Struct, field
 from truetape.contracts import Contract, notional, value
 from truetape.default import fund, waterfall
 from truetape.default.fund import Sizing, Stressed
+from truetape.default.premiums import Premium, premiums
 from truetape.default.waterfall import Member, Outcome, Resources
 from truetape.errors import SetupError
 from truetape.messages import ContractTerms, EntryBooked
@@ -76,6 +78,8 @@ class Setting(Struct, frozen=True):
     """What a member can be asked for on top, as a part of its share."""
     defaulters: tuple[str, ...] = ()
     """Who defaults, in order; the two largest losses when empty."""
+    at_us: int = 0
+    """The moment of the drill: how long options have to live."""
 
 
 class Default(Struct, frozen=True):
@@ -109,30 +113,36 @@ class _Market(Struct, frozen=True):
     contracts: Mapping[str, Contract]
     prices_e8: Mapping[str, int]
     rates_e8: Mapping[str, int]
+    options: Mapping[str, Premium]
 
     def price_e8(self, instrument_id: str, shock_e8: int) -> int:
         return divide(self.prices_e8[instrument_id] * (ONE_E8 + shock_e8), ONE_E8, "half_even")[0]
 
     def worth_e8(self, held: Mapping[str, Held], shock_e8: int) -> int:
         """What closing everything brings in cash, with what is realised and not yet paid; rounded down."""
-        return sum(
-            value(self.contracts[name], one.quantity_e8, self.price_e8(name, shock_e8), "down")
-            - one.cost_e8
-            + one.unpaid_e8
-            for name, one in held.items()
-        )
+        return sum(self._worth_e8(name, one, shock_e8) for name, one in held.items())
+
+    def _worth_e8(self, name: str, one: Held, shock_e8: int) -> int:
+        if (option := self.options.get(name)) is not None:
+            return option.worth_e8(one.quantity_e8, shock_e8) + one.unpaid_e8
+        price_e8 = self.price_e8(name, shock_e8)
+        return value(self.contracts[name], one.quantity_e8, price_e8, "down") - one.cost_e8 + one.unpaid_e8
 
     def margin_e8(self, held: Mapping[str, Held]) -> int:
-        """Initial margin: the rate of each contract's notional at its mark, rounded up."""
-        return sum(
-            portion(notional(self.contracts[name], one.quantity_e8, self.prices_e8[name]), self.rates_e8[name], "up")
-            for name, one in held.items()
-        )
+        """Initial margin: the rate of each contract's notional at its mark, rounded up; of options `Premium`'s."""
+        return sum(self._margin_e8(name, one.quantity_e8) for name, one in held.items())
+
+    def _margin_e8(self, name: str, quantity_e8: int) -> int:
+        if (option := self.options.get(name)) is not None:
+            return option.margin_e8(quantity_e8)
+        return portion(notional(self.contracts[name], quantity_e8, self.prices_e8[name]), self.rates_e8[name], "up")
 
 
 def run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting: Setting) -> Drill:
-    """Run a drill. Raises SetupError when nothing can default, or a contract that somebody holds has no mark."""
-    market, held = _open(books, reference, marks_e8, setting.asset)
+    """Run a drill. Raises SetupError when nothing can default, or an input of a contract that is held is missing."""
+    if clients := [one for one in setting.defaulters if reference.member_of(one) != one]:
+        raise SetupError(f"{clients[0]} is a client of {reference.member_of(clients[0])}: name a clearing member")
+    market, held = _open(books, reference, marks_e8, setting)
     margins_e8 = {member: market.margin_e8(positions) for member, positions in held.items()}
     stressed = [
         Stressed(named(shock_e8), {member: -market.worth_e8(mine, shock_e8) for member, mine in held.items()})
@@ -156,26 +166,31 @@ def run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting
 
 
 def _open(
-    books: Books, reference: Reference, marks_e8: Mapping[str, int], asset: str
+    books: Books, reference: Reference, marks_e8: Mapping[str, int], setting: Setting
 ) -> tuple[_Market, dict[str, dict[str, Held]]]:
     terms: dict[str, ContractTerms] = {
         name: one.contract
         for name, one in reference.instruments.items()
-        if one.contract is not None and one.contract.settlement_asset == asset and one.contract.kind != "OPTION"
+        if one.contract is not None and one.contract.settlement_asset == setting.asset
     }
     held = {
         member: {name: one for name, one in positions.items() if name in terms and (one.quantity_e8 or one.unpaid_e8)}
         for member, positions in sorted(books.held.items())
+        if reference.member_of(member) == member
     }
     held = {member: positions for member, positions in held.items() if positions}
     names = sorted({name for positions in held.values() for name in positions})
     if not names:
-        raise SetupError(f"nobody holds a future or perpetual that settles in {asset}: nothing can default")
+        raise SetupError(f"no member holds a contract that settles in {setting.asset}: nothing can default")
     if unmarked := [name for name in names if name not in marks_e8]:
         raise SetupError(f"{unmarked[0]} has no mark on the tape: give one with --mark {unmarked[0]}=PRICE")
+    options = [name for name in names if terms[name].kind == "OPTION"]
+    if options and not setting.at_us:
+        raise SetupError(f"{options[0]} is an option: say at which time the drill is")
+    priced = premiums(options, reference, marks_e8, setting.at_us)
     contracts = {name: Contract(terms[name].style, terms[name].multiplier_e8) for name in names}
     rates = {name: terms[name].initial_rate_e8 for name in names}
-    return _Market(contracts, {name: marks_e8[name] for name in names}, rates), held
+    return _Market(contracts, {name: marks_e8[name] for name in names}, rates, priced), held
 
 
 def named(shock_e8: int) -> str:
