@@ -30,17 +30,19 @@ def test_distress_survives_every_fault() -> None:
 
 @pytest.mark.skipif(not shutil.which("hledger"), reason="hledger is not installed: scripts/setup")
 @pytest.mark.parametrize(
-    ("seed", "met"),
+    ("seed", "met", "is_deleveraged"),
     [
-        (8, {"auction", "insurance_fund", "defaulter_margin", "house_capital", "mutual_fund"}),
-        (10, {"assessment", "defaulter_fund", "defaulter_margin"}),
+        (8, {"auction", "insurance_fund", "defaulter_margin", "house_capital", "mutual_fund"}, False),
+        (10, {"assessment", "defaulter_fund", "defaulter_margin"}, False),
+        (13, {"auction", "haircut", "liquidation_fee"}, True),
     ],
 )
-def test_hledger_reproduces_a_day_of_defaults(seed: int, met: set[str], tmp_path: Path) -> None:
-    """Liquidations, auctions, the insurance fund and the waterfall: hledger adds up clearing's own balances."""
+def test_hledger_reproduces_a_day_of_defaults(seed: int, met: set[str], is_deleveraged: bool, tmp_path: Path) -> None:
+    """Liquidations, auctions, the waterfall and deleveraging: hledger adds up clearing's own balances."""
     decode_once()
     system = DistressSystem(seed)
     system.run()
     assert added_up(system, tmp_path / "day.journal") == booked(system) != {}
     assert met <= {line.purpose for _, entry in system.evidence.entries for line in entry.lines}
     assert system.answers(m.LiquidationChanged) and system.answers(m.DefaultChanged)
+    assert any(one.change == "TAKEN" for one in system.answers(m.DeleveragingChanged)) == is_deleveraged
