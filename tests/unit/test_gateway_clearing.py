@@ -156,7 +156,8 @@ def test_an_account_sees_its_own_parts_as_they_stand_and_nobody_elses() -> None:
 def test_the_client_reads_its_deleveragings() -> None:
     wire = Wire(answer({"deleveragings": [], "next_cursor": None}), answer({"parts": []}))
     client = wire.client()
-    assert client.own_deleveragings() == [] == client.deleveraging_parts()
+    assert client.own_deleveragings() == []
+    assert client.deleveraging_parts() == []
     assert [one.url.path for one in wire.requests] == ["/v1/deleveragings", "/v1/deleveragings/parts"]
 
 

@@ -117,7 +117,8 @@ def insurance_is_paid(house: House) -> None:
 
 def assessments_are_paid(house: House, bob: Trader, cat: Trader) -> None:
     mine = bob.client.own_fund()
-    assert bob.client.own_deleveragings() == bob.client.deleveraging_parts() == []
+    assert bob.client.own_deleveragings() == []
+    assert bob.client.deleveraging_parts() == []
     assert [(one.share, one.owed) for one in mine.shares] == [("0", "225")]
     moved = {(one.purpose, one.amount) for one in mine.movements}
     assert moved == {("fund_contribution", "300"), ("mutual_fund", "-300"), ("assessment", "-225")}
