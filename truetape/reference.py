@@ -2,6 +2,7 @@
 
 import msgspec
 
+from truetape.errors import AccountUnknown
 from truetape.messages import (
     AccountOpened,
     AccountTerms,
@@ -84,6 +85,11 @@ class Reference(msgspec.Struct):
     """Clearing member by account, where it was set."""
     member_limits: dict[str, dict[str, int]] = {}
     """By member and settlement asset: most initial need of its clients when it takes some over, in 1e-8."""
+
+    def require_account(self, account_id: str) -> None:
+        """Raises AccountUnknown when nobody has opened the account."""
+        if account_id not in self.accounts:
+            raise AccountUnknown(f"nobody has opened account {account_id!r}; `truetape accounts list` shows all")
 
     def member_of(self, account_id: str) -> str:
         """The account of the clearing member that an account belongs to: its own, when no other was set."""

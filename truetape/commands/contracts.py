@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import clock, facts, ids, reports
+from truetape import clock, facts, housetrade, ids, reports
 from truetape import messages as m
 from truetape.codec import encode
+from truetape.commands.parked import states
 from truetape.errors import SetupError
 from truetape.fixing import Observation, fix
 from truetape.funding import average
@@ -19,7 +20,7 @@ from truetape.instruments import without_schedule
 from truetape.journal import entries
 from truetape.log import KafkaLog, Log, Part
 from truetape.money import from_e8, to_e8
-from truetape.operator import Operator, operator
+from truetape.operator import Operator, Refused, operator
 from truetape.restore import accepted
 from truetape.sampling import RATES, fixing_terms, funding_terms, premiums
 from truetape.settings import settings
@@ -48,18 +49,43 @@ def trade(
     quantity: Annotated[str, typer.Argument(help="Contracts")], contract: Contract,
     price: Annotated[str, typer.Argument(help="Decimal")],
     reference: Annotated[str, typer.Option(help="The trade as both know it; makes a repetition safe")] = "",
+    force: Annotated[bool, typer.Option(help="Whatever the mark: the collar is not asked")] = False,
     by: By = "",
 ) -> None:  # fmt: skip
-    """Book a trade between two accounts through the clearing house: one entry for each."""
-    name, now_us = reference or ids.random_id(), clock.now_us()
-    sides: tuple[tuple[str, m.Side], ...] = ((buyer, "BUY"), (seller, "SELL"))
+    """Book a trade of two accounts as the house's own entry: it passes by risk and margin. Trades that two parties
+    agree on belong to `truetape trades` or POST /v1/trades."""
+    name, price_e8 = reference or ids.random_id(), to_e8(price)
+    books = {account: found for one in (buyer, seller) for _, account, found in states(one)}
     with operator(settings().kafka) as hand:
-        for account, side in sides:
-            command = m.BookTrade(
-                ids.random_id(), account, f"{name}/{side}", contract, side, to_e8(quantity), to_e8(price), "TAKER",
-                now_us, _by(by), name,
-            )  # fmt: skip
-            print(f"{hand.clear(command).entry_id} is booked for {account}")
+        housetrade.require_parties(hand.reference, books, buyer, seller)
+        housetrade.require_contract(hand.reference, contract)
+        if not force:
+            mark_e8 = _newest(contract, clock.now_us(), "--force books it without one").price_e8
+            housetrade.require_price(hand.reference, (buyer, seller), price_e8, mark_e8)
+        _book(hand, (buyer, seller), name, contract, to_e8(quantity), price_e8, by)
+
+
+def _book(
+    hand: Operator, accounts: tuple[str, str], name: str, contract: str, quantity_e8: int, price_e8: int, by: str
+) -> None:
+    """One leg after the other; when the second fails, the error says how to undo the first."""
+    buyer, seller = accounts
+    now_us, done = clock.now_us(), ""
+    sides: tuple[tuple[str, m.Side], ...] = ((buyer, "BUY"), (seller, "SELL"))
+    for account, side in sides:
+        command = m.BookTrade(
+            ids.random_id(), account, f"{name}/{side}", contract, side, quantity_e8, price_e8, "TAKER", now_us,
+            _by(by), name,
+        )  # fmt: skip
+        try:
+            entry = hand.clear(command)
+        except Refused as error:
+            if not done:
+                raise
+            undo = f'truetape contracts bust {buyer} {done} --ours --reason "the other leg was refused"'
+            raise Refused(f"{account}: {error}. The leg of {buyer} is booked; this undoes it: `{undo}`") from error
+        done = entry.entry_id
+        print(f"{done} is booked for {account}")
 
 
 @app.command()
@@ -277,10 +303,10 @@ def _given(price: str, at_us: int) -> Observation | None:
     return Observation(at_us, to_e8(price)) if price else None
 
 
-def _newest(name: str, now_us: int) -> Observation:
+def _newest(name: str, now_us: int, otherwise: str = "name the price with --price") -> Observation:
     seen = max((one for one in _observed(name) if one.at_us <= now_us), default=None)
     if seen is None:
-        raise SetupError(f"no mark of {name} is recorded: name the price with --price")
+        raise SetupError(f"no mark of {name} is recorded: {otherwise}")
     return seen
 
 
