@@ -39,9 +39,11 @@ def show(
 ) -> None:
     """Show what an account has and needs, by which model, the worst scenario, and what each position adds."""
     with reports.reading(form, "margin") as (log, seconds):
+        reference = Operator(log).reference
+        reference.require_account(account)
         entries = journal.entries(log, seconds, account, None, [ids.partition_of(account, PARTITIONS)])
         held = report.account_of(account, (entry for _, _, entry in entries))
-        seen = Published(_marks(log, seconds), Operator(log).reference, clock.now_us())
+        seen = Published(_marks(log, seconds), reference, clock.now_us())
     if order:
         held = _filled(held, order, seen)
     found = report.report(held, seen)

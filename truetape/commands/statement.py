@@ -9,6 +9,7 @@ from rich.table import Table
 
 from truetape import ids, journal, reports, statement
 from truetape.money import from_e8
+from truetape.operator import Operator
 from truetape.statement import Statement
 from truetape.topics import PARTITIONS
 
@@ -21,6 +22,8 @@ def command(
     """Show what an account had, every line booked on a day with the balance after it, and what it has."""
     statement.span_of(day)
     with reports.reading(form, "statement") as (log, seconds):
+        if ":" not in account:  # the house's own, such as house:capital, are not opened
+            Operator(log).reference.require_account(account)
         records = journal.records(log, seconds, [ids.partition_of(account, PARTITIONS)])
         found = statement.from_events(account, day, (event for _, _, event in records))
     if form == "table":
