@@ -26,6 +26,11 @@ def transfer_id(account_id: str, external_reference: str) -> str:
     return _digest("transfer", account_id, external_reference)
 
 
+def movement_id(account_id: str, purpose: str, reference: str) -> str:
+    """32 hex digits, the same for the same payment of the house under the outside world's reference."""
+    return _digest("movement", account_id, purpose, reference)
+
+
 def call_id(account_id: str, asset: str, called_at_us: int) -> str:
     """32 hex digits, the same for the same margin call."""
     return _digest("call", account_id, asset, str(called_at_us))

@@ -13,8 +13,9 @@ from truetape import messages as m
 from truetape.commands import drill as drills
 from truetape.commands.parked import ByOption, named, states
 from truetape.default import drill
+from truetape.errors import SetupError
 from truetape.money import from_e8, to_e8
-from truetape.operator import operator
+from truetape.operator import Operator, Refused, operator
 from truetape.settings import settings
 from truetape.sheets import sheet
 
@@ -25,6 +26,7 @@ AccountArgument = Annotated[str, typer.Argument(help="The member, or house:capit
 AmountArgument = Annotated[str, typer.Argument(help="Above zero")]
 LocationOption = Annotated[str, typer.Option("--from", "--to", help="Account of the firm outside, such as bank:main")]
 AssetOption = Annotated[str, typer.Option(help="Asset")]
+ReferenceOption = Annotated[str, typer.Option(help="The outside world's id of the payment; makes a repetition safe")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 
 
@@ -34,12 +36,13 @@ def pay(
     amount: AmountArgument,
     location: LocationOption,
     reason: ReasonOption,
+    reference: ReferenceOption,
     asset: AssetOption = "USDT",
     assessment: Annotated[bool, typer.Option(help="It pays what the member was assessed for")] = False,
     by: ByOption = "",
 ) -> None:
     """Pay into the clearing fund, into the house's capital, or what a member was assessed for."""
-    _move(account, to_e8(amount), location, reason, asset, "ASSESSMENT" if assessment else "FUND", by)
+    _move(account, to_e8(amount), location, reason, reference, asset, "ASSESSMENT" if assessment else "FUND", by)
 
 
 @app.command()
@@ -48,18 +51,41 @@ def withdraw(
     amount: AmountArgument,
     location: LocationOption,
     reason: ReasonOption,
+    reference: ReferenceOption,
     asset: AssetOption = "USDT",
     by: ByOption = "",
 ) -> None:
     """Pay a share out, once every partition has said that no loss is open; all of it or nothing."""
-    _move(account, -to_e8(amount), location, reason, asset, "FUND", by)
+    _move(account, -to_e8(amount), location, reason, reference, asset, "FUND", by)
 
 
-def _move(account: str, amount_e8: int, location: str, reason: str, asset: str, purpose: str, by: str) -> None:
+def _move(
+    account: str, amount_e8: int, location: str, reason: str, reference: str, asset: str, purpose: str, by: str
+) -> None:
     purpose = "CAPITAL" if account == CAPITAL else purpose
-    command = m.MoveFund(ids.random_id(), account, asset, amount_e8, location, purpose, named(by), reason)
+    moved = movement_id(account, purpose, amount_e8, reference)
+    command = m.MoveFund(moved, account, asset, amount_e8, location, purpose, named(by), reason)
     with operator(settings().kafka) as hand:
-        print(f"{hand.move_fund(command)} is booked: {from_e8(amount_e8)} {asset}")
+        say(hand, command, reference)
+
+
+def movement_id(account: str, purpose: str, amount_e8: int, reference: str) -> str:
+    """Id of the command: the same for the same account, purpose, direction and reference. Raises SetupError."""
+    if not reference.strip():
+        raise SetupError("--reference is empty: name the payment as the outside world does")
+    return ids.movement_id(account, f"{purpose}/{'OUT' if amount_e8 < 0 else 'IN'}", reference)
+
+
+def say(hand: Operator, command: m.MoveFund, reference: str) -> None:
+    """Send it, and say what became of it: under a reference that was sent before nothing is booked again."""
+    try:
+        done = hand.move_fund(command)
+    except Refused as error:
+        if not str(error).startswith("COMMAND_REPEATED"):
+            raise
+        print(f"reference {reference} was taken before, and nothing is booked again; another payment needs another")
+    else:
+        print(f"{done} is booked: {from_e8(command.amount_e8)} {command.asset}")
 
 
 @app.command(name="list")

@@ -7,9 +7,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import ids
 from truetape import messages as m
-from truetape.commands.fund import AmountArgument, AssetOption, LocationOption, ReasonOption
+from truetape.commands.fund import (
+    AmountArgument,
+    AssetOption,
+    LocationOption,
+    ReasonOption,
+    ReferenceOption,
+    movement_id,
+    say,
+)
 from truetape.commands.parked import ByOption, named, states
 from truetape.money import from_e8, to_e8
 from truetape.operator import operator
@@ -21,27 +28,28 @@ INSURANCE: Final = "house:insurance"
 
 @app.command()
 def pay(
-    amount: AmountArgument, location: LocationOption, reason: ReasonOption, asset: AssetOption = "USDT",
-    by: ByOption = "",
+    amount: AmountArgument, location: LocationOption, reason: ReasonOption, reference: ReferenceOption,
+    asset: AssetOption = "USDT", by: ByOption = "",
 ) -> None:  # fmt: skip
     """Pay into the insurance fund. It is one fund: losses of every partition draw on it."""
-    move(to_e8(amount), location, reason, asset, by)
+    move(to_e8(amount), location, reason, reference, asset, by)
 
 
 @app.command()
 def withdraw(
-    amount: AmountArgument, location: LocationOption, reason: ReasonOption, asset: AssetOption = "USDT",
-    by: ByOption = "",
+    amount: AmountArgument, location: LocationOption, reason: ReasonOption, reference: ReferenceOption,
+    asset: AssetOption = "USDT", by: ByOption = "",
 ) -> None:  # fmt: skip
     """Take money out, once every partition has said that no loss is open; all of it or nothing."""
-    move(-to_e8(amount), location, reason, asset, by)
+    move(-to_e8(amount), location, reason, reference, asset, by)
 
 
-def move(amount_e8: int, location: str, reason: str, asset: str, by: str) -> None:
+def move(amount_e8: int, location: str, reason: str, reference: str, asset: str, by: str) -> None:
     """One command, and what became of it."""
-    command = m.MoveFund(ids.random_id(), INSURANCE, asset, amount_e8, location, "INSURANCE", named(by), reason)
+    moved = movement_id(INSURANCE, "INSURANCE", amount_e8, reference)
+    command = m.MoveFund(moved, INSURANCE, asset, amount_e8, location, "INSURANCE", named(by), reason)
     with operator(settings().kafka) as hand:
-        print(f"{hand.move_fund(command)} is booked: {from_e8(amount_e8)} {asset}")
+        say(hand, command, reference)
 
 
 @app.command()

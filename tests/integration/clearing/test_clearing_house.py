@@ -90,10 +90,12 @@ def pay_the_fund(house: House, broke: Trader, bob: Trader, cat: Trader) -> None:
     capital = house.admin.pay_fund("100", "bank:main", "own capital", purpose="CAPITAL")
     assert capital.account_id == "house:capital"
     for name, amount in ((bob.name, "300"), (cat.name, "200")):
-        assert "is booked" in house.say("fund", "pay", name, amount, "--from", "bank:main", "--reason", "it joins")
+        assert "is booked" in house.say(
+            "fund", "pay", name, amount, "--from", "bank:main", "--reason", "it joins", "--reference", "j"
+        )
     out = house.admin.withdraw_fund("50", "bank:main", "too much", account_id=cat.name)
     assert (out.amount, out.state, bool(out.round_id)) == ("-50", "ASKED", True)
-    house.say("fund", "withdraw", cat.name, "50", "--to", "bank:main", "--reason", "too much")
+    house.say("fund", "withdraw", cat.name, "50", "--to", "bank:main", "--reason", "too much", "--reference", "o")
     too_much = refused(lambda: house.admin.withdraw_fund("101", "bank:main", "more", account_id=cat.name))
     assert too_much == ("fund_refused", "INSUFFICIENT_FUNDS")
     nobody = refused(lambda: house.admin.pay_fund("1", "bank:main", "who"))
@@ -109,7 +111,9 @@ def insurance_is_paid(house: House) -> None:
     """In by both ways, and out by a round that asks every partition."""
     paid = house.admin.pay_insurance("USDT", "30", "bank:main", "the house adds to it")
     assert (paid.state, paid.purpose, paid.account_id) == ("BOOKED", "INSURANCE", "house:insurance")
-    assert "is booked" in house.say("insurance", "pay", "20", "--from", "bank:main", "--reason", "again")
+    assert "is booked" in house.say(
+        "insurance", "pay", "20", "--from", "bank:main", "--reason", "again", "--reference", "a"
+    )
     before = float(house.admin.insurance().totals["USDT"])
     assert house.admin.withdraw_insurance("USDT", "50", "bank:main", "too much").state == "ASKED"
     await_true(lambda: float(house.admin.insurance().totals.get("USDT", "0")) == before - 50, SECONDS)
@@ -122,7 +126,19 @@ def assessments_are_paid(house: House, bob: Trader, cat: Trader) -> None:
     assert [(one.share, one.owed) for one in mine.shares] == [("0", "225")]
     moved = {(one.purpose, one.amount) for one in mine.movements}
     assert moved == {("fund_contribution", "300"), ("mutual_fund", "-300"), ("assessment", "-225")}
-    house.say("fund", "pay", bob.name, "225", "--from", "bank:main", "--reason", "assessed", "--assessment")
+    house.say(
+        "fund",
+        "pay",
+        bob.name,
+        "225",
+        "--from",
+        "bank:main",
+        "--reason",
+        "assessed",
+        "--reference",
+        "s",
+        "--assessment",
+    )
     house.admin.pay_fund("75", "bank:main", "assessed", account_id=cat.name, purpose="ASSESSMENT")
     more = refused(lambda: house.admin.pay_fund("1", "bank:main", "?", account_id=cat.name, purpose="ASSESSMENT"))
     assert more == ("fund_refused", "NUMBERS_WRONG")
