@@ -21,6 +21,7 @@ from truetape import ids
 from truetape import messages as m
 from truetape.codec import decode
 from truetape.deleveraging import queue
+from truetape.service import Input
 from truetape.topics import PARTITIONS
 
 Short = tuple[str, int, int, int]
@@ -207,6 +208,25 @@ def test_who_is_being_closed_himself_is_not_asked() -> None:
     parcel = parcels.parcel_of("r", "cat", "cat", "ann", ranking.RANKED, (leg,), stage.now_us + 10**9, forced=True)
     answer = stage.command(m.TakeParcel("c", "cat", parcel))
     assert (answer.state, answer.reason) == ("REFUSED", "ACCOUNT_BUSY")
+
+
+@pytest.mark.parametrize(
+    ("late_us", "asked", "outcome"),
+    [(0, 40, (40, "")), (0, 90, (60, "")), (0, -40, "NOTHING_HELD"), (1, 40, "DEADLINE_PASSED")],
+)
+def test_a_forced_parcel_is_taken_to_its_very_deadline_and_only_reduces(
+    late_us: int, asked: int, outcome: tuple[int, str] | str
+) -> None:
+    """Bob is short 60."""
+    stage = fallen(*HEDGED)
+    leg = parcels.contract_leg(PERP, "USDT", asked * E8, 57_000 * E8, "AUTO_DELEVERAGING")
+    parcel = parcels.parcel_of("r", "bob", "bob", "ann", ranking.RANKED, (leg,), stage.now_us, forced=True)
+    command, tables = m.TakeParcel("c", "bob", parcel), stage.tables
+    given = Input(command, m.Cause("", 0, -1, ""), stage.now_us + late_us, "clearing.entries", 1, 1, tables)
+    answer = parcels.take(stage.of("bob").state, given, command)
+    assert isinstance(answer, m.ParcelAnswered)
+    taken = (answer.parcel.legs[0].quantity_e8 // E8, "") if answer.state == "TAKEN" else answer.reason
+    assert taken == outcome
 
 
 def test_two_at_a_time_never_count_on_one_holder() -> None:

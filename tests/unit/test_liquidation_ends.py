@@ -1,15 +1,19 @@
 """How a liquidation ends when all is sold, who pays what is missing, and whose word ends a step."""
 
 import pytest
+from msgspec.structs import replace
 
+from services.clearing.closeout import closing, liquidations
 from services.clearing.margining.margin import level_e8
 from services.clearing.margining.watch import Liquidation
 from services.clearing.state import Account
 from tests.unit.contract_desk import E8
-from tests.unit.test_liquidation_properties import Room
+from tests.unit.desk import some_meta
+from tests.unit.test_liquidation_properties import BTC, ETH, Room, opened
 from truetape import messages as m
 from truetape.margin.account import AssetMargin
 from truetape.money import to_e8
+from truetape.service import Input, Tables
 
 
 def room(state: str, cash: str = "0", fund: str = "0") -> Room:
@@ -83,3 +87,60 @@ def test_only_the_word_about_this_liquidation_ends_a_step(state: str) -> None:
 def test_the_call_level_is_between_both_needs_and_rounded_up(rate: str, level: int) -> None:
     found = AssetMargin("USDT", 0, 0, 4, 1, "", (), {}, ())
     assert level_e8(found, m.CallTerms(1, 1, to_e8(rate), 1)) == level
+
+
+def selling() -> tuple[Room, m.OrderTerms]:
+    """Ann is below maintenance, and the first order of her liquidation is out."""
+    found = Room()
+    opened(found, {BTC: 10}, (-5, 0, 0), 50)
+    found.tick()
+    found.quiet(found.state.watch.liquidations["ann"].liquidation_id)
+    return found, order_of(found)
+
+
+def order_of(found: Room) -> m.OrderTerms:
+    """The next order of the liquidation."""
+    found.tick()
+    order = found.state.watch.liquidations["ann"].order
+    assert order is not None
+    return order
+
+
+def refuse(found: Room, order: m.OrderTerms) -> None:
+    no = m.OrderRejected(meta=some_meta(), order=order, reason="PRICE_OUT_OF_RANGE", numbers={}, reference_offset=0)
+    found.give(no, "orders.decisions")
+
+
+def test_only_a_venue_that_took_nothing_makes_the_next_order_cheaper() -> None:
+    found, first = selling()
+    refuse(found, first)
+    second = order_of(found)
+    assert (second.price_e8, second.order_id != first.order_id) == (first.price_e8, True), "no venue was asked"
+    found.quiet(found.state.watch.liquidations["ann"].liquidation_id)
+    third = order_of(found)
+    assert (third.price_e8 or 0) < (second.price_e8 or 0), "a venue has taken nothing"
+
+
+def test_a_liquidation_that_risk_refuses_four_times_in_a_row_is_given_up() -> None:
+    found, order = selling()
+    for _ in range(liquidations.REFUSED_MAX - 1):
+        refuse(found, order)
+        order = order_of(found)
+    refuse(found, order)
+    found.tick()
+    [ended] = [event for event in found.events if isinstance(event, m.LiquidationEnded)]
+    assert (ended.outcome, ended.detail) == ("UNSOLD", "risk refused 4 orders in a row")
+
+
+def test_a_position_has_its_own_maintenance_need_and_never_more_than_the_accounts() -> None:
+    found = Room()
+    opened(found, {BTC: 10, ETH: 10}, (0, 0, 0), 50)
+    one = Liquidation("L1", "ann", "USDT", "WAITING", found.now_us)
+    tables = Tables(found.reference, found.marks)
+    given = Input(None, m.Cause("", 0, -1, ""), found.now_us, "", 1, 1, tables)
+    books, whole = liquidations._books(found.state, given, one), found.found()
+    assert whole is not None
+    parts = [closing._maintenance_e8(books, name, books.held[name], whole) for name in (BTC, ETH)]
+    assert sum(parts) == whole.maintenance_e8 and min(parts) > 0, "this model offsets nothing"
+    hedged = replace(whole, maintenance_e8=1)
+    assert closing._maintenance_e8(books, BTC, books.held[BTC], hedged) == 1, "the account needs less than the sum"

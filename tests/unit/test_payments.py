@@ -98,6 +98,19 @@ def test_a_day_is_netted_once_when_it_is_over_and_in_order() -> None:
     made.check()
 
 
+@pytest.mark.parametrize(("early_us", "nets"), [(1, False), (0, True)])
+def test_a_day_is_over_at_its_very_end(early_us: int, nets: bool) -> None:
+    made = desk()
+    lived(made)
+    end_us = (START_US // DAY_US + 1) * DAY_US
+    answer = payments.net(
+        made.state.payments, _given(made, end_us - early_us), m.NetPayments("n", "ann", FIRST, "desk")
+    )
+    assert isinstance(answer, m.PaymentsNetted) is nets
+    made.now_us = end_us + payments.NET_AFTER_US - early_us
+    assert (payments.tick(made.state.payments, _given(made)) is not None) is nets
+
+
 def test_what_nobody_has_netted_an_hour_after_the_day_is_netted_by_itself() -> None:
     made = desk()
     lived(made)
@@ -115,8 +128,8 @@ def test_what_nobody_has_netted_an_hour_after_the_day_is_netted_by_itself() -> N
     assert not any(known.days for known in made.state.payments.values())
 
 
-def _given(made: OtcDesk) -> Input:
-    at_us = made.now_us
+def _given(made: OtcDesk, at_us: int = 0) -> Input:
+    at_us = at_us or made.now_us
     return Input(Tick(at_us), m.Cause("timer", 0, -1, str(at_us)), at_us, "clearing.entries", 1, 1, made.tables, 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from services.risk import credit, margin
 from services.risk.account import State
 from tests.unit.desk import ANN, START_US, Desk, rows, some_meta, submit
-from tests.unit.risk_desk import desk, order_of
+from tests.unit.risk_desk import credited, desk, order_of
 from truetape import messages as m
 from truetape.money import ONE_E8, from_e8, to_e8
 
@@ -190,3 +190,51 @@ def test_only_cash_that_is_there_may_leave_whatever_else_backs_the_account() -> 
 
 def test_a_part_of_an_order_holds_at_least_what_it_costs() -> None:
     assert (credit.times_e8(1, 1), credit.times_e8(ONE_E8, 7), credit.times_e8(3, ONE_E8 // 2)) == (1, 7, 2)
+
+
+def restricted(liquidation_id: str = "L1") -> m.LiquidationChanged:
+    """Ann's liquidation begins."""
+    return m.LiquidationChanged(
+        meta=some_meta(), account_id=ANN, liquidation_id=liquidation_id, asset="USDT", state="CANCELLING", step=0,
+        attempt=0, order=None, bankruptcy_price_e8=0, excess_e8=0, planned_e8=0, detail="", seen=None,
+    )  # fmt: skip
+
+
+def test_a_liquidation_waits_for_the_last_open_order() -> None:
+    opened = desk()
+    placed = [order_of("BUY 0.01 50000", number) for number in range(3)]
+    for terms in placed:
+        opened.give(submit(terms))
+    begun = opened.give(restricted())
+    assert (len(begun.order_ids), begun.quiet_for) == (3, "")
+    assert opened.give(heard(placed[0], "cancelled", 1)).quiet_for == "", "two are open"
+    assert opened.give(heard(placed[1], "clear 0.01@50000", 2)).quiet_for == "", "one is open"
+    assert opened.give(heard(placed[2], "cancelled", 3)).quiet_for == "L1"
+
+
+@pytest.mark.parametrize("by", ["parked", "default"])
+@pytest.mark.parametrize("left", [0, 1])
+def test_resolving_what_is_parked_reopens_nobody_who_is_in_default(by: str, left: int) -> None:
+    opened = desk()
+    opened.give(m.InputParked(some_meta(), ANN, "why", True))
+    if by == "default":
+        opened.give(
+            m.DefaultChanged(
+                some_meta(), "c", ANN, "D1", "USDT", "DECLARED", 0, 0, (), 0, 0, "", 0, "told", "desk"
+            )
+        )  # fmt: skip
+    release, reopens = m.Release("r", "p", "desk", left), by == "parked" and left == 0
+    entry = msgspec.structs.replace(credited("1"), entry_id="late", release=release)
+    account = opened.state.accounts[ANN]
+    if not reopens:
+        assert opened.give(m.ParkedDismissed(some_meta(), ANN, "told twice", release)) is None
+    assert (opened.give(entry).reopens_account, account.halted_by == "") == (reopens, reopens)
+
+
+def test_profit_that_is_not_paid_is_kept_with_the_position() -> None:
+    booking = m.ContractBooking("TRADE", "P", "USDT", "house:clearing", "", 1, 1, 2, "0", {}, {})
+    entry = msgspec.structs.replace(credited("1"), contract=booking, position=m.Position("P", 0, 0, 5))
+    opened = desk()
+    assert opened.give(entry).contract == m.ContractHeld("P", 0, 0, 3, 0, 0)
+    held = opened.state.accounts[ANN].contracts["P"]
+    assert (held.quantity_e8, held.unpaid_e8) == (0, 3), "nothing is held, and three are still due"

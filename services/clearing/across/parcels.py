@@ -45,7 +45,7 @@ from truetape.messages import (
     TakeParcel,
     TellParcel,
 )
-from truetape.money import fits
+from truetape.money import fits, from_e8
 from truetape.service import DUE, Input
 
 INSURANCE: Final = "house:insurance"
@@ -168,7 +168,8 @@ def _margin(state: State, given: Input, parcel: Parcel) -> tuple[str, str, dict[
         names[f"models:{asset}"] = ",".join(margin.models)
         names |= {f"mark:{one.instrument_id}": f"{one.epoch}/{one.sequence}" for one in margin.marks}
         if margin.initial_excess_e8 < 0:
-            detail = f"with it the account would have {margin.equity_e8}e-8 {asset} and need {margin.initial_e8}e-8"
+            have, need = from_e8(margin.equity_e8), from_e8(margin.initial_e8)
+            detail = f"with it the account would have {have} {asset} and need {need}"
             return "INSUFFICIENT_MARGIN", detail, numbers, names
     return "", "", numbers, names
 

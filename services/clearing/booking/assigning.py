@@ -21,6 +21,7 @@ from services.clearing.state import UNLISTED, State
 from truetape import ids
 from truetape.assignment import LOT, RULES, Short, assign
 from truetape.messages import ContractTerms, EntryBooked, RoundHolding, RoundLeg, RoundTerms
+from truetape.money import from_e8
 from truetape.service import Input
 from truetape.topics import PARTITIONS
 
@@ -68,11 +69,13 @@ def _require(of: ContractTerms, terms: RoundTerms, held_e8: int, lot_e8: int) ->
     if of.assignment not in RULES:
         raise ExerciseRefused(f"{terms.asset}: assignment is {of.assignment!r}, not one of {', '.join(RULES)}")
     if not contracts.in_the_money(of, price_e8):
-        raise ExerciseRefused(f"at {price_e8}e-8 {terms.asset} is worth nothing")
+        raise ExerciseRefused(f"at {from_e8(price_e8)} {terms.asset} is worth nothing")
     if exercised_e8 <= 0 or exercised_e8 % lot_e8:
-        raise ExerciseRefused(f"{exercised_e8}e-8 contracts are no multiple of the lot {lot_e8}e-8")
+        quantity, lot = from_e8(exercised_e8), from_e8(lot_e8)
+        raise ExerciseRefused(f"{quantity} contracts are no multiple of the lot {lot}")
     if exercised_e8 > held_e8:
-        raise ExerciseRefused(f"the account is long {held_e8}e-8 and cannot exercise {exercised_e8}e-8")
+        held, quantity = from_e8(held_e8), from_e8(exercised_e8)
+        raise ExerciseRefused(f"the account is long {held} and cannot exercise {quantity}")
 
 
 def _terms(given: Input, instrument_id: str) -> tuple[ContractTerms, int]:

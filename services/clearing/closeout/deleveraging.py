@@ -41,7 +41,7 @@ from truetape.messages import (
     RoundTerms,
     TellParcel,
 )
-from truetape.money import ONE_E8
+from truetape.money import ONE_E8, from_e8
 from truetape.service import Input
 from truetape.transitions import CLOCK, LEDGER, Action, Transitions
 
@@ -139,7 +139,7 @@ def _heard(state: State, given: Input, known: DeleveragingChanged) -> Deleveragi
     )  # fmt: skip
     if not parts:
         return _end(state, given, known, "nobody who may be asked holds the other side")
-    detail = f"{len(parts)} holders of the other side, {outcome[LEFT]}e-8 contracts beyond them"
+    detail = f"{len(parts)} holders of the other side, {from_e8(outcome[LEFT])} contracts beyond them"
     return _after(given, known, state="CLOSING", change="DECIDED", parts=parts, detail=detail)
 
 

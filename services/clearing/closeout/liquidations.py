@@ -42,11 +42,14 @@ from truetape.messages import (
     RoundRequested,
     SubmitOrder,
 )
+from truetape.money import from_e8
 from truetape.service import Input
 
 ASK_AGAIN_US: Final = 5_000_000
 """After how long the same is asked again; twice as long each time."""
 DOUBLED_MAX: Final = 9
+REFUSED_MAX: Final = 4
+"""Orders in a row that risk may refuse before a liquidation is given up."""
 RETRY_US: Final = 60_000_000
 """After how long an account whose liquidation was given up, and that nobody has taken over, is tried again."""
 Quiet = CancelRequested | CreditUpdated | ReservationReleased
@@ -136,7 +139,8 @@ def step(
     assert found is not None, "something is held"
     if found.maintenance_excess_e8 >= 0 and not books.defaulted:
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
-    planned = closing.next_order(books, found, one.attempt) if one.attempt < closing.LADDER else None
+    tries = one.attempt < closing.LADDER and one.refused < REFUSED_MAX
+    planned = closing.next_order(books, found, one.attempt) if tries else None
     if planned is not None:
         return _ordered(state, given, one, found, planned)
     bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted  # Its default comes first.
@@ -149,6 +153,8 @@ def _unsold(given: Input, one: Liquidation, found: AssetMargin, bankrupt: bool) 
     """What neither a venue nor a holder of the other side has taken."""
     if one.attempt >= closing.LADDER:
         return _ended(given, one, "UNSOLD", found, found.equity_e8, "no venue takes it down to the bankruptcy price")
+    if one.refused >= REFUSED_MAX:
+        return _ended(given, one, "UNSOLD", found, found.equity_e8, f"risk refused {one.refused} orders in a row")
     outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
     return _ended(given, one, outcome, found, found.equity_e8, "for auction and default")
 
@@ -238,16 +244,19 @@ def heard(state: State, given: Input, event: Quiet) -> LiquidationChanged | None
         return None
     if one.state == "CANCELLING":
         return _changed(given, one, "WAITING", "its own orders have ended")
-    sold = f"{one.sold_e8}e-8 sold" if one.sold_e8 else "nothing sold"
+    sold = f"{from_e8(one.sold_e8)} sold" if one.sold_e8 else "nothing sold"
     return _changed(given, one, "WAITING", sold, attempt=0 if one.sold_e8 else one.attempt + 1)
 
 
 def refused(state: State, given: Input, event: OrderRejected) -> LiquidationChanged | None:
-    """Risk has refused the order of a liquidation."""
+    """Risk has refused the order of a liquidation: the next one is no cheaper, as no venue was asked. Collateral that
+    cannot be offered counts as offered, for the house takes over what four offers have not sold."""
     one = state.watch.liquidations.get(event.order.account_id)
     if one is None or one.state != "SELLING" or one.order is None or one.order.order_id != event.order.order_id:
         return None
-    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}", attempt=one.attempt + 1)
+    instrument = given.tables.reference.instruments.get(event.order.instrument_id)
+    collateral = instrument is not None and instrument.contract is None
+    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}", attempt=one.attempt + collateral)
 
 
 def _changed(
@@ -341,6 +350,8 @@ def changed(state: State, event: LiquidationChanged) -> None:
         return
     again = event.state == one.state and event.step == one.step
     one.asked, one.at_us = (one.asked + 1 if again else 0), meta.decided_at_us
+    if event.state == "WAITING" and one.state == "SELLING":
+        one.refused = one.refused + 1 if event.attempt == one.attempt and not one.sold_e8 else 0
     if event.state == "SELLING" and not again:
         one.order, one.ordered_at_us, one.sold_e8, one.fills = event.order, meta.decided_at_us, 0, []
         one.bankruptcy_price_e8 = event.bankruptcy_price_e8
@@ -359,7 +370,7 @@ def ended(state: State, event: LiquidationEnded) -> None:
         )
     if event.outcome == "LOSS":
         run_id = f"{event.meta.epoch}.{event.meta.sequence}"
-        reason = f"liquidation {event.liquidation_id}: {event.shortfall_e8}e-8 are missing to zero"
+        reason = f"liquidation {event.liquidation_id}: {from_e8(event.shortfall_e8)} are missing to zero"
         ask(watch, run_id, event.account_id, event.asset, "DEFAULT", reason)
 
 

@@ -58,6 +58,9 @@ class Liquidation(Struct):
     """How often the same was asked again."""
     step: int = 0
     attempt: int = 0
+    """Orders in a row that were open and sold nothing: each is offered further from the mark."""
+    refused: int = 0
+    """Orders in a row that risk refused."""
     order: OrderTerms | None = None
     ordered_at_us: int = 0
     bankruptcy_price_e8: int = 0

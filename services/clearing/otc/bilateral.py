@@ -34,7 +34,7 @@ from truetape.messages import (
     TradeLeg,
     TradeTerms,
 )
-from truetape.money import ONE_E8
+from truetape.money import ONE_E8, from_e8
 from truetape.service import Input, Tables, Tick
 from truetape.transitions import CLOCK, HOUSE, NotLegal
 
@@ -118,7 +118,8 @@ def _objections(state: State, tables: Tables, terms: TradeTerms, at_us: int) -> 
     size_e8 = notional(contracts.contract(contract), terms.quantity_e8, terms.price_e8)
     for party in parties:
         if size_e8 > (most_e8 := reference.limits_of(party).max_order_notional_e8):
-            yield "NOTIONAL_ABOVE_LIMIT", f"notional {size_e8}e-8 is above the limit of {party}, {most_e8}e-8"
+            detail = f"notional {from_e8(size_e8)} is above the limit of {party}, {from_e8(most_e8)}"
+            yield "NOTIONAL_ABOVE_LIMIT", detail
     yield from _off_market(tables, terms, contract.mark_max_age_us, at_us)
 
 
@@ -131,7 +132,8 @@ def _off_market(tables: Tables, terms: TradeTerms, age_max_us: int, at_us: int) 
         return
     rate_e8 = min(tables.reference.limits_of(party).collar_rate_e8 for party in (terms.buyer_id, terms.seller_id))
     if abs(terms.price_e8 - mark.price_e8) * ONE_E8 > abs(mark.price_e8) * rate_e8:
-        detail = f"price {terms.price_e8}e-8 is outside the collar around the mark, {mark.price_e8}e-8"
+        price, at = from_e8(terms.price_e8), from_e8(mark.price_e8)
+        detail = f"price {price} is outside the collar around the mark, {at}"
         yield "PRICE_OUTSIDE_COLLAR", detail
 
 
