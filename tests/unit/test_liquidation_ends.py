@@ -107,7 +107,7 @@ def order_of(found: Room) -> m.OrderTerms:
 
 
 def refuse(found: Room, order: m.OrderTerms) -> None:
-    no = m.OrderRejected(meta=some_meta(), order=order, reason="PRICE_OUT_OF_RANGE", numbers={}, reference_offset=0)
+    no = m.OrderRejected(meta=some_meta(), order=order, reason="PRICE_OUTSIDE_COLLAR", numbers={}, reference_offset=0)
     found.give(no, "orders.decisions")
 
 
