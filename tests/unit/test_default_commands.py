@@ -81,3 +81,15 @@ def test_answers_to_the_house_are_known_by_their_command(stage: Stage) -> None:
     assert clearing(declared) == declared.command_id != ""
     paid = stage.fund("bob", 5)
     assert clearing(paid) == paid.contract.ids["command_id"]
+
+
+def test_a_default_is_declared_only_when_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(bootstrap: str) -> None:
+        raise LookupError(bootstrap)
+
+    monkeypatch.setattr(default, "operator", reached)
+    asked = ["default", "declare", "ann", "--reason", "it cannot pay"]
+    found = CliRunner().invoke(build(), asked, input="n\n")
+    assert found.exit_code == 1 and "cannot be undone" in found.output
+    assert not isinstance(found.exception, LookupError), "nothing was sent"
+    assert isinstance(CliRunner().invoke(build(), [*asked, "--yes"]).exception, LookupError)

@@ -16,6 +16,10 @@ from truetape.settings import settings
 
 app = typer.Typer(help="Defaults of accounts: declare, list, show.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that cannot pay")]
+WARNING: Final = (
+    "{0} is halted for good, its orders are cancelled, all its contracts and collateral are sold, and the waterfall "
+    "bears what is missing. This cannot be undone. Declare the default of {0}?"
+)
 LISTED: Final = ("account_id", "state", "asset", "loss", "uncovered", "recovered", "detail")
 
 
@@ -24,10 +28,13 @@ def declare(
     account: AccountArgument,
     reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
     asset: Annotated[str, typer.Option(help="Settlement asset in which it cannot pay")] = "USDT",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
     by: ByOption = "",
 ) -> None:
-    """Declare a default: its orders are cancelled and refused from here on; once it holds no contract, its loss is
-    fixed and the waterfall bears it."""
+    """Declare a default, which cannot be undone: its orders are cancelled and refused from here on, what it holds is
+    sold; once it holds no contract, its loss is fixed and the waterfall bears it."""
+    if not yes:
+        typer.confirm(WARNING.format(account), abort=True)
     with operator(settings().kafka) as hand:
         found = hand.declare_default(m.DeclareDefault(ids.random_id(), account, asset, reason, named(by)))
     print(f"default {found.default_id} of {account} is declared; see `truetape default show {account}`")

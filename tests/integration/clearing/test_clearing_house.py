@@ -68,7 +68,7 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     assessments_are_paid(house, bob, cat)
     money_comes_back(house, broke, stands)
     is_shown(house, declared.default_id, broke.name, bob)
-    assert "is declared" in house.say("default", "declare", cat.name, "--reason", "by mistake")
+    assert "is declared" in house.say("default", "declare", cat.name, "--reason", "by mistake", "--yes")
     await_true(
         lambda: [one.state for one in house.admin.defaults() if one.account_id == cat.name] == ["ENDED"], SECONDS
     )
