@@ -18,7 +18,7 @@ from unittest import mock
 from services.clearing.closeout import auction, liquidations, quote
 from services.clearing.defaults import default
 from tests.simulation import distress_rare
-from tests.simulation.cluster import Broken
+from tests.simulation.cluster import QUIET_SECONDS, Broken
 from tests.simulation.contracts import ContractSystem
 from tests.simulation.derivatives import ASSET
 from tests.simulation.distress_invariants import DISTRESS
@@ -127,6 +127,8 @@ class DistressSystem(ContractSystem):
         thin = THIN if self.distress.thin else {}
         self.market.venue.options = replace(self.market.venue.options, shocks=self.distress.shocks, **thin)
         self.members = Members(self)
+        self.selling = False
+        """Whether a liquidation went on selling when the time of quiet was over."""
         self.reference.append(m.CallTermsSet(self.reference.next_meta(), "k", "x", "*", self.distress.terms))
         self.say(str(self.distress))
 
@@ -171,6 +173,13 @@ class DistressSystem(ContractSystem):
                 self.market.network.cut(one.name, VENUE, for_us, both=self.chance.random() < 0.5)
 
     # -- the end ---------------------------------------------------------------------------------------------
+
+    def quiet_seconds(self) -> int:
+        """Twice as long for a liquidation that sells: an auction that nobody bid at came before it."""
+        for partition in range(PARTITIONS):
+            running = self.tape(CLEARING_ENTRIES, partition).state.watch.liquidations.values()
+            self.selling |= any(one.step > one.attempt + one.refused + 1 for one in running)
+        return 2 * QUIET_SECONDS if self.selling else QUIET_SECONDS
 
     def _unfinished(self) -> str:
         """Besides: payments in flight, defaults that have not come to their loss, calls without an end, parcels without
