@@ -7,7 +7,7 @@ each topic that was decided at or before that time. Clocks may jump, places cann
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -90,7 +90,8 @@ class History:
         if at_us > now_us:
             raise MomentUnknown("the time has not come yet: the tape has no future")
         if at_us < self._began_us:
-            raise MomentUnknown(f"the tape begins at {self._began_us} us UTC, later than the time asked for")
+            began = datetime.fromtimestamp(self._began_us / 1e6, UTC).isoformat()
+            raise MomentUnknown(f"the tape begins at {began}, later than the time asked for")
         return [self._known(service, None, at_us) for service, _ in self._pairs()]
 
     def now(self) -> list[Known]:

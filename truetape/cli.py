@@ -3,15 +3,20 @@
 """
 
 import importlib
+import logging
 import os
 import pkgutil
+import re
 import sys
+from typing import Any
 
 import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperCommand
+from typer.main import get_command_name
 
 from truetape import commands
 from truetape.dev.home import read_environment
@@ -20,7 +25,17 @@ from truetape.settings import Settings
 
 PIPE_COLUMNS = "200"
 """Width of what is not written to a terminal: a table cut to 80 columns would lose what tells its rows apart."""
+_NEGATIVE = re.compile(r"-\.?[0-9][0-9.]*")
 _HELP = "Trade execution and clearing on one replayable log."
+
+
+class Command(TyperCommand):
+    """A command that takes `-5` for an argument, not for an option: its own check then says what is wrong with it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let what looks like no option of this command through only where a negative number is among the words."""
+        ctx.ignore_unknown_options = any(map(_NEGATIVE.fullmatch, args))
+        return super().parse_args(ctx, args)
 
 
 def build() -> typer.Typer:
@@ -28,11 +43,25 @@ def build() -> typer.Typer:
     app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, callback=_before_each_noun)
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda module: module.name):
         noun = importlib.import_module(f"{commands.__name__}.{found.name}")
+        name = found.name.replace("_", "-")
         if hasattr(noun, "app"):
-            app.add_typer(noun.app, name=found.name.replace("_", "-"))
+            _accept_negative(noun.app)
+            app.add_typer(noun.app, name=name, help=f"{noun.app.info.help.removesuffix('.')}: {_verbs(noun.app)}.")
         else:
-            app.command(name=found.name.replace("_", "-"))(noun.command)
+            app.command(name=name, cls=Command)(noun.command)
     return app
+
+
+def _accept_negative(group: typer.Typer) -> None:
+    for verb in group.registered_commands:
+        verb.cls = Command
+
+
+def _verbs(group: typer.Typer) -> str:
+    """What a group can do, by the names that work."""
+    return ", ".join(
+        verb.name or get_command_name(getattr(verb.callback, "__name__", "")) for verb in group.registered_commands
+    )
 
 
 def _before_each_noun(context: typer.Context) -> None:
@@ -53,9 +82,12 @@ def adopt_native_stack() -> None:
 def main() -> None:
     """Run the command; a TruetapeError becomes one message on stderr and exit status 1.
 
-    Logs go to stderr: stdout is the command's own, often one JSON object.
+    Warnings go to stderr: stdout is the command's own, often one JSON object.
     """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     if not sys.stdout.isatty():
         os.environ["COLUMNS"] = PIPE_COLUMNS
     try:

@@ -31,6 +31,14 @@ def to_e8(text: str) -> int:
     return fits(-value_e8 if sign else value_e8)
 
 
+def positive_e8(text: str) -> int:
+    """Parse an amount as to_e8 does. Raises MoneyError also when it is not above zero."""
+    value_e8 = to_e8(text)
+    if value_e8 <= 0:
+        raise MoneyError(f"{text[:40]!r} must be above zero")
+    return value_e8
+
+
 def from_e8(value_e8: int) -> str:
     """Write exactly, shortest form: 150000000 -> "1.5"."""
     whole, fraction = divmod(abs(value_e8), ONE_E8)

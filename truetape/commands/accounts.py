@@ -16,7 +16,7 @@ from truetape.operator import BY, operator
 from truetape.reference import EVERYBODY
 from truetape.settings import settings
 
-app = typer.Typer(help="Client accounts: open, list, limits, fees, kill switch.", no_args_is_help=True)
+app = typer.Typer(help="Client accounts.", no_args_is_help=True)
 
 AccountArgument = Annotated[str, typer.Argument(help="The account; * is everybody")]
 

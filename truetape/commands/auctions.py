@@ -14,7 +14,7 @@ from truetape.operator import AuctionCommand, operator
 from truetape.reports import FormOption, JsonOption, reading, write
 from truetape.settings import settings
 
-app = typer.Typer(help="Auctions of whole accounts: list, start, bid, end.", no_args_is_help=True)
+app = typer.Typer(help="Auctions of whole accounts.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that is sold")]
 AuctionArgument = Annotated[str, typer.Argument(help="The auction, as the list names it")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]

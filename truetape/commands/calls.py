@@ -15,7 +15,7 @@ from truetape.reports import FormOption, JsonOption, reading, write
 from truetape.settings import settings
 from truetape.transitions import HOUSE
 
-app = typer.Typer(help="Margin calls: list, acknowledge, dispute, judge, terms.", no_args_is_help=True)
+app = typer.Typer(help="Margin calls.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that is called")]
 CallArgument = Annotated[str, typer.Argument(help="The call, as the list names it")]
 LISTED: Final = ("account_id", "kind", "state", "asset", "amount", "due_at_us", "id", "detail")
@@ -29,12 +29,13 @@ def list_calls(
     every: Annotated[bool, typer.Option("--all", help="Calls and liquidations, those that are over too")] = False,
 ) -> None:  # fmt: skip
     """Show what is open: calls, running liquidations, what was handed over to auction and default, doubtful marks."""
-    rows = _all(account, form) if every else _open(account)
+    rows = every_one(account, form) if every else open_ones(account)
     nothing = "nobody is called, nothing is liquidated, no mark is in doubt"
-    write(LISTED, [row | _told(row) for row in rows], "json" if as_json else form, nothing)
+    write(LISTED, [row | told(row) for row in rows], "json" if as_json else form, nothing)
 
 
-def _open(account: str) -> list[dict[str, Any]]:
+def open_ones(account: str) -> list[dict[str, Any]]:
+    """Calls, liquidations, handed over and doubts that are open; `kind` says which."""
     return [
         {"account_id": account_id, "kind": kind} | (one if isinstance(one, dict) else {"detail": one})
         for _, account_id, books in states(account)
@@ -43,7 +44,8 @@ def _open(account: str) -> list[dict[str, Any]]:
     ]
 
 
-def _all(account: str, form: str) -> list[dict[str, Any]]:
+def every_one(account: str, form: str) -> list[dict[str, Any]]:
+    """The newest record of every call and liquidation. Raises SetupError for an unknown form."""
     kinds: dict[type, str] = {
         m.MarginCallChanged: "call_id", m.LiquidationChanged: "liquidation_id", m.LiquidationEnded: "liquidation_id",
     }  # fmt: skip
@@ -55,7 +57,7 @@ def _all(account: str, form: str) -> list[dict[str, Any]]:
     ]
 
 
-def _told(row: dict[str, Any]) -> dict[str, str]:
+def told(row: dict[str, Any]) -> dict[str, str]:
     """What all kinds of rows have: how it stands, how much is open, and its id."""
     open_e8 = row["amount_e8"] - row["paid_e8"] if row["kind"] == "calls" else row.get("shortfall_e8", 0)
     return {

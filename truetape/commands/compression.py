@@ -12,7 +12,7 @@ from truetape.operator import operator
 from truetape.reports import FormOption, write
 from truetape.settings import settings
 
-app = typer.Typer(help="Compression of bilateral trades: list, start, accept, decline.", no_args_is_help=True)
+app = typer.Typer(help="Compression of bilateral trades.", no_args_is_help=True)
 HOME: Final = "house:compression"
 """Home of all runs (services/clearing/otc/multilateral.py)."""
 RUNS: Final = (

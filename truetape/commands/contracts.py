@@ -27,7 +27,7 @@ from truetape.settings import settings
 from truetape.tape import Reader
 from truetape.topics import CLEARING_ENTRIES, MARKET_MARKS
 
-app = typer.Typer(help="Contracts: trade, settle, fund, expire, delist, move, bust.", no_args_is_help=True)
+app = typer.Typer(help="Contracts.", no_args_is_help=True)
 
 READ_SECONDS: Final = 60.0
 MARKS_TAIL: Final = 500_000

@@ -14,7 +14,7 @@ from truetape.operator import operator
 from truetape.reports import FormOption, JsonOption, require, write
 from truetape.settings import settings
 
-app = typer.Typer(help="Defaults of accounts: declare, list, show.", no_args_is_help=True)
+app = typer.Typer(help="Defaults of accounts.", no_args_is_help=True)
 AccountArgument = Annotated[str, typer.Argument(help="The account that cannot pay")]
 WARNING: Final = (
     "{0} is halted for good, its orders are cancelled, all its contracts and collateral are sold, and the waterfall "

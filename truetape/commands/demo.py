@@ -59,7 +59,7 @@ def command(
         show_history(client, traded)
     demo.calm(environment["TRUETAPE_KAFKA"])
     good = [prove_trading(traded), prove_reconciliation(environment), prove_audit(environment)]
-    where_to_look(gateway, stack)
+    where_to_look(gateway, stack, account_id)
     raise typer.Exit(0 if all(good) else 1)
 
 
@@ -212,13 +212,13 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def where_to_look(gateway: str, stack: str) -> None:
+def where_to_look(gateway: str, stack: str, account_id: str) -> None:
     """What to open next."""
     logs, down = ("docker compose logs -f", "docker compose down") if stack == "docker" else (
         ".venv/bin/truetape dev logs -f", "make down",
     )  # fmt: skip
     _console.print(
         f"\nThe stack keeps running. Look at {gateway}/docs (the API), {gateway}/metrics, README.md (one order through "
-        f"the code), docs/glossary.md.\nTry: .venv/bin/truetape keys create --account ACC --scope trade --scope read; "
-        f".venv/bin/truetape audit; .venv/bin/truetape breaks; {logs}; {down}"
+        f"the code), docs/glossary.md.\nTry: .venv/bin/truetape keys create --account {account_id} "
+        f"--scope trade --scope read; .venv/bin/truetape audit; .venv/bin/truetape breaks; {logs}; {down}"
     )

@@ -6,8 +6,8 @@ import typer
 
 from truetape import ids
 from truetape import messages as m
-from truetape.errors import MoneyError, SetupError
-from truetape.money import from_e8, to_e8
+from truetape.errors import SetupError
+from truetape.money import from_e8, positive_e8
 from truetape.operator import operator
 from truetape.settings import settings
 
@@ -22,9 +22,7 @@ def command(
     location: Annotated[str, typer.Option(help="Where it arrived: venue:, bank: or custody: and its name")] = DEFAULT,
 ) -> None:
     """Record a deposit of a client."""
-    amount_e8 = to_e8(amount)
-    if amount_e8 <= 0:
-        raise MoneyError("a deposit is above zero")
+    amount_e8 = positive_e8(amount)
     if not location.startswith(ids.MIRRORS):
         raise SetupError(f"--location {location!r}: {ids.NOT_A_MIRROR}, for example {DEFAULT}")
     terms = m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)

@@ -14,12 +14,12 @@ from truetape.commands import drill as drills
 from truetape.commands.parked import ByOption, named, states
 from truetape.default import drill
 from truetape.errors import SetupError
-from truetape.money import from_e8, to_e8
+from truetape.money import from_e8, positive_e8
 from truetape.operator import Operator, Refused, operator
 from truetape.settings import settings
 from truetape.sheets import sheet
 
-app = typer.Typer(help="The clearing fund: pay in and out, list, size.", no_args_is_help=True)
+app = typer.Typer(help="The clearing fund.", no_args_is_help=True)
 CAPITAL: Final = "house:capital"
 PREFIXES: Final = ("fund:", "assessment:", CAPITAL)
 AccountArgument = Annotated[str, typer.Argument(help="The member, or house:capital")]
@@ -42,7 +42,7 @@ def pay(
     by: ByOption = "",
 ) -> None:
     """Pay into the clearing fund, into the house's capital, or what a member was assessed for."""
-    _move(account, to_e8(amount), location, reason, reference, asset, "ASSESSMENT" if assessment else "FUND", by)
+    _move(account, positive_e8(amount), location, reason, reference, asset, "ASSESSMENT" if assessment else "FUND", by)
 
 
 @app.command()
@@ -56,7 +56,7 @@ def withdraw(
     by: ByOption = "",
 ) -> None:
     """Pay a share out, once every partition has said that no loss is open; all of it or nothing."""
-    _move(account, -to_e8(amount), location, reason, reference, asset, "FUND", by)
+    _move(account, -positive_e8(amount), location, reason, reference, asset, "FUND", by)
 
 
 def _move(
@@ -111,7 +111,7 @@ def size(
     """How large the fund must be for the two members with the largest losses beyond their margin, and whose it is."""
     with reports.reading(form, "fund") as (log, seconds):
         books, known, prices = drills.read(log, seconds, None)
-    shocks_e8 = tuple(drills.number("shock", one) for one in shock) if shock else drill.SHOCKS_E8
+    shocks_e8 = tuple(map(drills.shocked, shock)) if shock else drill.SHOCKS_E8
     floor_e8 = drills.number("floor", floor)
     setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=floor_e8, at_us=clock.now_us())
     found = drill.run(books, known, prices, setting)

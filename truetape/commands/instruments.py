@@ -22,7 +22,7 @@ T = TypeVar("T")
 FileArgument = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, allow_dash=True, help="JSON, one object or a list; - is stdin")
 ]
-app = typer.Typer(help="Instruments: set, list.", no_args_is_help=True)
+app = typer.Typer(help="Instruments.", no_args_is_help=True)
 
 
 @app.command(name="set")

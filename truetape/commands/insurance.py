@@ -18,11 +18,11 @@ from truetape.commands.fund import (
     say,
 )
 from truetape.commands.parked import ByOption, named, states
-from truetape.money import from_e8, to_e8
+from truetape.money import from_e8, positive_e8, to_e8
 from truetape.operator import operator
 from truetape.settings import settings
 
-app = typer.Typer(help="The insurance fund: show, pay in and out.", no_args_is_help=True)
+app = typer.Typer(help="The insurance fund.", no_args_is_help=True)
 INSURANCE: Final = "house:insurance"
 
 
@@ -32,7 +32,7 @@ def pay(
     asset: AssetOption = "USDT", by: ByOption = "",
 ) -> None:  # fmt: skip
     """Pay into the insurance fund. It is one fund: losses of every partition draw on it."""
-    move(to_e8(amount), location, reason, reference, asset, by)
+    move(positive_e8(amount), location, reason, reference, asset, by)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def withdraw(
     asset: AssetOption = "USDT", by: ByOption = "",
 ) -> None:  # fmt: skip
     """Take money out, once every partition has said that no loss is open; all of it or nothing."""
-    move(-to_e8(amount), location, reason, reference, asset, by)
+    move(-positive_e8(amount), location, reason, reference, asset, by)
 
 
 def move(amount_e8: int, location: str, reason: str, reference: str, asset: str, by: str) -> None:

@@ -18,9 +18,7 @@ from truetape.errors import SetupError
 from truetape.operator import BY, operator
 from truetape.settings import settings
 
-app = typer.Typer(
-    help="API keys: create, list, revoke. Needs access to Kafka, and a running gateway.", no_args_is_help=True
-)
+app = typer.Typer(help="API keys; needs access to Kafka and a running gateway.", no_args_is_help=True)
 
 SECRET_BYTES: Final = 32
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

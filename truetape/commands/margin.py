@@ -25,7 +25,7 @@ from truetape.settings import settings
 from truetape.tape import Reader
 from truetape.topics import MARKET_MARKS, PARTITIONS
 
-app = typer.Typer(help="Margin: show, classes, set-class, collateral, set-collateral.", no_args_is_help=True)
+app = typer.Typer(help="Margin.", no_args_is_help=True)
 MARKS_TAIL: Final = 500_000
 """Marks that are looked through, newest ones."""
 ORDER: Final = re.compile(r"(BUY|SELL) ([0-9.]+) ([A-Z0-9-]+) (-?[0-9.]+)", re.ASCII)

@@ -13,7 +13,7 @@ from truetape.money import from_e8, to_e8
 from truetape.operator import BY, operator
 from truetape.settings import settings
 
-app = typer.Typer(help="Clearing members and their clients: set, limit, list.", no_args_is_help=True)
+app = typer.Typer(help="Clearing members and their clients.", no_args_is_help=True)
 
 
 @app.command(name="set")

@@ -22,7 +22,7 @@ from truetape.service import Service
 from truetape.settings import Settings, settings
 from truetape.topics import CLEARING_ENTRIES, snapshots_of
 
-app = typer.Typer(help="Inputs that halt accounts of the ledger: list, release, dismiss.", invoke_without_command=True)
+app = typer.Typer(help="Inputs that halt accounts of the ledger.", invoke_without_command=True)
 LEDGER: Final = "clearing"
 ASK_SECONDS: Final = 5.0
 Parked = dict[str, Any]
@@ -31,6 +31,7 @@ AccountArgument = Annotated[str, typer.Argument(help="The halted account")]
 
 
 @app.callback()
+@app.command(name="list")
 def list_parked(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="Only of this account")] = "",

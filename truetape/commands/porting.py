@@ -15,7 +15,7 @@ from truetape.operator import operator
 from truetape.settings import settings
 from truetape.transitions import HOUSE
 
-app = typer.Typer(help="Clients of members in default: list, choose, accept, refuse, end.", no_args_is_help=True)
+app = typer.Typer(help="Clients of members in default.", no_args_is_help=True)
 ClientArgument = Annotated[str, typer.Argument(help="The client's account")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 

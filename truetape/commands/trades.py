@@ -16,7 +16,7 @@ from truetape.reports import FormOption as Form
 from truetape.reports import write
 from truetape.settings import settings
 
-app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting: list, move, accept, compress, net.")
+app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting.")
 
 Account = Annotated[str, typer.Argument(help="Account")]
 LegId = Annotated[str, typer.Argument(help="Leg id, as `truetape trades legs` lists it")]
@@ -28,6 +28,7 @@ LEGS: Final = ("account_id", "leg_id", "trade_id", "state", "instrument_id", "qu
 
 
 @app.callback(invoke_without_command=True)
+@app.command(name="list")
 def command(
     context: typer.Context,
     account: Annotated[str, typer.Option(help="Only with this account as their home")] = "",

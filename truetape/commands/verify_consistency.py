@@ -36,6 +36,9 @@ def command(
         with closing(p.tree_of(log, settings.notary_folder, part, new.head, seconds)) as nodes:
             proof = extend(part, nodes, old.signed, new.signed, (old.head.size, new.head.size))
     check_consistency(proof, trusted_key(settings, new.signed.public_key))
+    for asked, used in ((min(first, second), old.number), (max(first, second), new.number)):
+        if asked != used:
+            print(f"{part}: the newest checkpoint up to {asked} that has something new of it is {used}")
     print(
         f"{part}: the {new.head.size} records of checkpoint {new.number} begin with the {old.head.size} of checkpoint "
         f"{old.number}; {len(proof.path)} hashes prove it"
