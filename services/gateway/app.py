@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway import (
@@ -36,6 +36,7 @@ from services.gateway import (
 )
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document, responses_of
+from services.gateway.page import page
 from services.gateway.problems import Problem
 from services.gateway.routing import REQUEST_ID_HEADER, Endpoint, Route, endpoint, request_id_of
 
@@ -72,7 +73,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 def build(gateway: Gateway) -> ASGIApp:
     """The application of one gateway."""
-    app = FastAPI(title="Truetape", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Truetape", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     direct: dict[tuple[str, str], Endpoint] = {}
     for route in ROUTES:
         answer = endpoint(gateway, route)
@@ -83,6 +84,8 @@ def build(gateway: Gateway) -> ASGIApp:
             response_model=None, responses=responses_of(route), tags=[route.tag], summary=route.summary,
         )  # fmt: skip
     app.openapi = cache(lambda: document(ROUTES))  # type: ignore[method-assign]
+    shown = cache(lambda: page(document(ROUTES)))
+    app.add_api_route("/docs", lambda: HTMLResponse(shown()), include_in_schema=False)
     app.add_exception_handler(HTTPException, _of_framework)
     return Front(app, direct)
 

@@ -1,17 +1,21 @@
 """The API's description: complete, current, with examples that are true; no route without a scope."""
 
+import asyncio
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
 from services.gateway import bids, default_requests, margin_requests, member_requests, requests, trade_requests
-from services.gateway.app import ROUTES
+from services.gateway.app import ROUTES, build
 from services.gateway.examples import EXAMPLES
 from services.gateway.openapi import document, problems_of
+from services.gateway.page import page
 from services.gateway.problems import CODES, Problem
 from truetape import api
 from truetape.messages import RejectReason
@@ -55,6 +59,30 @@ def test_operations_have_names_that_stay() -> None:
 def test_the_description_lists_exactly_the_routes(described: dict[str, Any]) -> None:
     listed = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
     assert listed == {(route.method, route.path) for route in ROUTES}
+
+
+def test_the_page_shows_every_operation_and_asks_nobody_else(described: dict[str, Any]) -> None:
+    shown = page(described)
+    assert all(f"<details id='{route.operation_id}'>" in shown for route in ROUTES)
+    assert set(re.findall(r"href='#type-(\w+)'", shown)) <= set(re.findall(r"id='type-(\w+)'", shown))
+    assert not re.search(r"(src=|href=|url\()['\"]?(https?:)?//|<script|@import", shown)
+
+
+def test_the_gateway_serves_the_page_itself() -> None:
+    app = build(cast(Any, None))  # Neither path asks a gateway.
+
+    async def ask(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://here") as client:
+            return await client.get(path)
+
+    shown = asyncio.run(ask("/docs"))
+    assert (shown.status_code, shown.text) == (200, page(document(ROUTES)))
+    assert asyncio.run(ask("/openapi.json")).json()["paths"].keys() == document(ROUTES)["paths"].keys()
+
+
+def test_the_page_takes_no_word_for_a_tag(described: dict[str, Any]) -> None:
+    described = described | {"info": described["info"] | {"title": "<script>"}}
+    assert "<script>" not in page(described)
 
 
 def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
