@@ -91,6 +91,13 @@ class Reference(msgspec.Struct):
         if account_id not in self.accounts:
             raise AccountUnknown(f"nobody has opened account {account_id!r}; `truetape accounts list` shows all")
 
+    def assets(self) -> list[str]:
+        """Every asset that an instrument or collateral names, sorted."""
+        named: set[str] = set(self.collateral)
+        for one in self.instruments.values():
+            named |= {one.contract.settlement_asset} if one.contract is not None else {one.base, one.quote}
+        return sorted(named)
+
     def member_of(self, account_id: str) -> str:
         """The account of the clearing member that an account belongs to: its own, when no other was set."""
         return self.members.get(account_id, account_id)
