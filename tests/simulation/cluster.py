@@ -72,6 +72,7 @@ class Cluster:
         self.chance = Random(seed ^ 0xC0FFEE)
         self.broker = SimBroker(seed, self.registry, plan.network)
         self.troubled = True
+        self.calm_since_us: int | None = None
         self.frozen = False
         """A node is frozen in the middle of its work; one at a time."""
         self.gaps: list[TapeGap] = []
@@ -244,6 +245,7 @@ class Cluster:
             node.heal()
         self.quiet()
         began_us, calm = self.broker.now_us, 0
+        self.calm_since_us = began_us
         while (calm < 2 or self.broker.now_us < LEAST_US) and not self.gaps:
             seconds = (self.broker.now_us - began_us) // SECOND
             if seconds > QUIET_SECONDS and seconds > self.quiet_seconds():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.defaults.waterfalls import CAPITAL
+from tests.simulation.cluster import QUIET_SECONDS
 from tests.simulation.derivatives import ASSET, FUTURE, PERP
 from tests.simulation.reference import ACCOUNTS
 from tests.simulation.swarm import SECOND
@@ -159,7 +160,7 @@ class Members:
     def _come_back(self, event: m.DefaultChanged) -> None:
         """A payment that was in flight arrives; members pay what they were assessed for."""
         lost_e8 = event.uncovered_e8 + sum(step.amount_e8 for step in event.steps)
-        if self._chance.random() < RECOVER:
+        if self._chance.random() < RECOVER and self._waited_for():
             amount_e8 = max(1, lost_e8 * self._chance.choice((1, 3, 10, 15)) // 10)
             after_us = self._chance.randint(0, 4 * SECOND)
             self.in_flight += 1
@@ -167,6 +168,11 @@ class Members:
         for step in event.steps:
             if step.layer == "ASSESSMENTS":
                 self._system.later(SECOND, lambda of=step: self._fund(of.payer_id, "ASSESSMENT", of.amount_e8))  # type: ignore[misc]
+
+    def _waited_for(self) -> bool:
+        """Whether a payment that begins now arrives and is shared out before the run must end."""
+        since_us = self._system.calm_since_us
+        return since_us is None or self._system.broker.now_us < since_us + QUIET_SECONDS * SECOND // 2
 
     def _arrive(self, account: str, amount_e8: int) -> None:
         self.in_flight -= 1

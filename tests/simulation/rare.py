@@ -61,9 +61,13 @@ def names() -> list[str]:
     return [*COUNTED, *JUDGED, *contract_rare.JUDGED, *distress_rare.JUDGED]
 
 
+SELDOM: Final = ("parcel asked for again",)
+"""What one distress in twenty seeds meets too seldom: the seeds of test_distress.py alone must."""
+
+
 def missing(seen: Mapping[str, int]) -> list[str]:
     """Those that no run met, given what all runs together counted."""
-    return [n for n in names() if not seen.get(COUNTED.get(n, n))]
+    return [n for n in names() if n not in SELDOM and not seen.get(COUNTED.get(n, n))]
 
 
 # -- judged by the tape --------------------------------------------------------------------------------------------

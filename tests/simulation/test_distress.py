@@ -13,7 +13,7 @@ from tests.simulation.simulate import decode_once, run_many, total_of
 from tests.simulation.test_contracts import added_up, booked
 from truetape import messages as m
 
-SEEDS = int(os.environ.get("TRUETAPE_DISTRESS_SEEDS", "10"))
+SEEDS = int(os.environ.get("TRUETAPE_DISTRESS_SEEDS", "60"))
 ENOUGH = 60
 """So many seeds meet every rare situation of distress."""
 
