@@ -34,7 +34,6 @@ from truetape.errors import MarginError, TruetapeError
 from truetape.messages import (
     BookLeg,
     ClearingRefused,
-    ContractBooking,
     ContractEvent,
     EntryBooked,
     Line,
@@ -237,15 +236,10 @@ def _money(given: Input, asked: BookLeg, names: dict[str, str]) -> EntryBooked:
         Line(leg.ledger, leg.asset, leg.amount_e8, purpose),
         Line(leg.other, leg.asset, -leg.amount_e8, purpose),
     )
-    booked = ContractBooking(
-        event=_EVENTS[leg.event], instrument_id="", settlement_asset=leg.asset, counterparty=leg.other, fact_id="",
-        quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START,
-        numbers={"amount_e8": leg.amount_e8}, ids=names,
-    )  # fmt: skip
-    return EntryBooked(
-        meta=given.meta(asked.parcel_id), entry_id=entry_id(asked), account_id=asked.account_id, kind="TRANSFER",
-        rule=_RULES[asked.kind], lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=asked.decided_at_us,
-        external_reference=asked.parcel_id, contract=booked,
+    return contracts.money_entry(
+        given.meta(asked.parcel_id), entry_id(asked), asked.account_id, _EVENTS[leg.event], leg.asset, leg.other, lines,
+        _RULES[asked.kind], asked.decided_at_us, numbers={"amount_e8": leg.amount_e8}, ids=names,
+        external_reference=asked.parcel_id,
     )  # fmt: skip
 
 

@@ -113,6 +113,23 @@ def entry(
     )  # fmt: skip
 
 
+def money_entry(
+    meta: Meta, entry_id: str, account_id: str, event: ContractEvent, asset: str, counterparty: str,
+    lines: tuple[Line, ...], rule: str, at_us: int, *, numbers: dict[str, int], ids: dict[str, str],
+    external_reference: str | None = None,
+) -> EntryBooked:  # fmt: skip
+    """The entry of money that moves without any contract. Its lines have to sum to zero."""
+    ledger.assert_balanced(lines)
+    booking = ContractBooking(
+        event=event, instrument_id="", settlement_asset=asset, counterparty=counterparty, fact_id="", quantity_e8=0,
+        paid_e8=0, settled_e8=0, funding_index_e18=START, numbers=numbers, ids=ids,
+    )  # fmt: skip
+    return EntryBooked(
+        meta=meta, entry_id=entry_id, account_id=account_id, kind="TRANSFER", rule=rule, lines=lines, realised_e8=0,
+        filled_e8=0, transacted_at_us=at_us, external_reference=external_reference, contract=booking,
+    )  # fmt: skip
+
+
 # -- steps ------------------------------------------------------------------------------------------------------------
 
 

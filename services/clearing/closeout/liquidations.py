@@ -29,7 +29,7 @@ from truetape.liquidation import CLIENT_ORDER_PREFIX, KEY
 from truetape.margin.account import AssetMargin
 from truetape.messages import (
     CancelRequested,
-    ContractBooking,
+    ContractEvent,
     CreditUpdated,
     DeleveragingChanged,
     EntryBooked,
@@ -309,26 +309,20 @@ def _covered(given: Input, one: Liquidation, amount_e8: int) -> EntryBooked:
 
 
 def _moved(
-    given: Input, one: Liquidation, event: str, purpose: str, amount_e8: int, rule: str, numbers: dict[str, int]
-) -> EntryBooked:
+    given: Input, one: Liquidation, event: ContractEvent, purpose: str, amount_e8: int, rule: str,
+    numbers: dict[str, int],
+) -> EntryBooked:  # fmt: skip
     """Money between the account and the insurance fund; positive comes to the account."""
     lines = (
         Line(ledger.client(one.account_id), one.asset, amount_e8, purpose),
         Line(INSURANCE, one.asset, -amount_e8, purpose),
     )
-    ledger.assert_balanced(lines)
     name = f"{one.liquidation_id}/{one.step}/{purpose}"
     if event == "INSURANCE_FUND" and one.covered_e8:  # The fund had too little, and has got more since.
         name += f"/{one.covered_e8}"
-    booking = ContractBooking(
-        event="LIQUIDATION_FEE" if event == "LIQUIDATION_FEE" else "INSURANCE_FUND", instrument_id="",
-        settlement_asset=one.asset, counterparty="", fact_id="", quantity_e8=0, paid_e8=0, settled_e8=0,
-        funding_index_e18=contracts.START, numbers=numbers, ids={"liquidation_id": one.liquidation_id},
-    )  # fmt: skip
-    return EntryBooked(
-        meta=given.meta(one.liquidation_id), entry_id=name,
-        account_id=one.account_id, kind="TRANSFER", rule=rule, lines=lines, realised_e8=0, filled_e8=0,
-        transacted_at_us=given.at_us, contract=booking,
+    return contracts.money_entry(
+        given.meta(one.liquidation_id), name, one.account_id, event, one.asset, "", lines, rule, given.at_us,
+        numbers=numbers, ids={"liquidation_id": one.liquidation_id},
     )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from truetape.errors import TruetapeError
 from truetape.messages import (
     ClearingRefusal,
     ClearingRefused,
-    ContractBooking,
     ContractEvent,
     EntryBooked,
     Line,
@@ -129,17 +128,11 @@ def entry(given: Input, command: MoveFund, entry_id: str, correlation_id: str) -
         Line(name, command.asset, command.amount_e8, purpose),
         Line(command.location, command.asset, -command.amount_e8, purpose),
     )
-    booking = ContractBooking(
-        event=event, instrument_id="", settlement_asset=command.asset, counterparty=command.location, fact_id="",
-        quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START,
+    return contracts.money_entry(
+        given.meta(correlation_id), entry_id, "" if command.purpose in _HOUSES else command.account_id, event,
+        command.asset, command.location, lines, command.purpose.lower(), given.at_us,
         numbers={"amount_e8": fits(command.amount_e8)},
         ids={COMMAND: command.command_id, "requested_by": command.requested_by, "reason": command.reason},
-    )  # fmt: skip
-    return EntryBooked(
-        meta=given.meta(correlation_id), entry_id=entry_id,
-        account_id="" if command.purpose in _HOUSES else command.account_id, kind="TRANSFER",
-        rule=command.purpose.lower(), lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=given.at_us,
-        contract=booking,
     )  # fmt: skip
 
 

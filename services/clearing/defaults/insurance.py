@@ -16,7 +16,6 @@ from services.clearing.defaults.waterfalls import HOME, unpaid
 from services.clearing.state import INSURED_KEPT, State
 from truetape import ids
 from truetape.messages import (
-    ContractBooking,
     EntryBooked,
     Line,
     RoundHolding,
@@ -118,15 +117,9 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     """Between the parts and the account stands the home of the round, so each partition's books sum to zero."""
     lines = tuple(one for one in _lines(state, given, terms, leg) if one.amount_e8)
     names = {"round_id": terms.round_id, "loss_id": terms.ids["subject_id"]}
-    booking = ContractBooking(
-        event="INSURANCE_FUND", instrument_id="", settlement_asset=terms.asset, counterparty=HOME, fact_id="",
-        quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START,
-        numbers={"amount_e8": leg.amount_e8}, ids=names,
-    )  # fmt: skip
-    return EntryBooked(
-        meta=given.meta(terms.round_id), entry_id=leg.leg_id, account_id=leg.account_id, kind="TRANSFER",
-        rule="loss beyond the account's money", lines=lines, realised_e8=0, filled_e8=0,
-        transacted_at_us=given.at_us, contract=booking,
+    return contracts.money_entry(
+        given.meta(terms.round_id), leg.leg_id, leg.account_id, "INSURANCE_FUND", terms.asset, HOME, lines,
+        "loss beyond the account's money", given.at_us, numbers={"amount_e8": leg.amount_e8}, ids=names,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from services.clearing.state import State
 from truetape.collateral import CollateralTerms, Posted, Sale, cover
 from truetape.default.plan import Holding
 from truetape.margin.account import AssetMargin
-from truetape.messages import CollateralAsset, ContractBooking, EntryBooked, Instrument, Line
+from truetape.messages import CollateralAsset, EntryBooked, Instrument, Line
 from truetape.money import ONE_E8, notional, portion
 from truetape.service import Input
 
@@ -118,17 +118,11 @@ def seized(
         "liquidation_id": one.liquidation_id, "asset": terms.asset,
         "mark": f"{mark.meta.epoch}/{mark.meta.sequence} at {mark.observed_at_us}",
     }  # fmt: skip
-    booking = ContractBooking(
-        event="COLLATERAL_SEIZED", instrument_id="", settlement_asset=books.asset, counterparty=HOUSE, fact_id="",
-        quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START, numbers=numbers, ids=names,
-    )  # fmt: skip
-    lines = tuple(_swap(books, terms.asset, quantity_e8, paid_e8))
-    ledger.assert_balanced(lines)
     name = f"{one.liquidation_id}/{one.step}/{terms.asset}/seized/{given.epoch}.{given.sequence}"
-    return EntryBooked(
-        meta=given.meta(one.liquidation_id), entry_id=name,
-        account_id=one.account_id, kind="TRANSFER", rule="no venue took it: the house does, at its value after haircut",
-        lines=lines, realised_e8=0, filled_e8=0, transacted_at_us=given.at_us, contract=booking,
+    return contracts.money_entry(
+        given.meta(one.liquidation_id), name, one.account_id, "COLLATERAL_SEIZED", books.asset, HOUSE,
+        tuple(_swap(books, terms.asset, quantity_e8, paid_e8)), "no venue took it: the house does, at its value after "
+        "haircut", given.at_us, numbers=numbers, ids=names,
     )  # fmt: skip
 
 

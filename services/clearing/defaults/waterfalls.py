@@ -18,7 +18,6 @@ from truetape.contracts import value
 from truetape.default import waterfall
 from truetape.default.waterfall import HOUSE, LAYERS, Layer, Member, Outcome, Resources, Step
 from truetape.messages import (
-    ContractBooking,
     ContractEvent,
     ContractTerms,
     EntryBooked,
@@ -307,15 +306,10 @@ _PAYERS: Final[Mapping[str, Callable[[str], str]]] = {
 
 def booked(given: Input, terms: RoundTerms, leg: RoundLeg, lines: tuple[Line, ...]) -> EntryBooked:
     """The entry of a leg about money alone."""
-    booking = ContractBooking(
-        event=_event(leg.event), instrument_id="", settlement_asset=terms.asset, counterparty=HOME, fact_id="",
-        quantity_e8=0, paid_e8=0, settled_e8=0, funding_index_e18=contracts.START,
-        numbers={"amount_e8": leg.amount_e8}, ids={"round_id": terms.round_id, **terms.ids},
-    )  # fmt: skip
-    return EntryBooked(
-        meta=given.meta(terms.round_id), entry_id=leg.leg_id, account_id=leg.account_id, kind="TRANSFER",
-        rule=f"{terms.kind.lower()} of a default", lines=lines, realised_e8=0, filled_e8=0,
-        transacted_at_us=given.at_us, contract=booking,
+    return contracts.money_entry(
+        given.meta(terms.round_id), leg.leg_id, leg.account_id, _event(leg.event), terms.asset, HOME, lines,
+        f"{terms.kind.lower()} of a default", given.at_us, numbers={"amount_e8": leg.amount_e8},
+        ids={"round_id": terms.round_id, **terms.ids},
     )  # fmt: skip
 
 
