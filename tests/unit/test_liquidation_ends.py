@@ -123,7 +123,7 @@ def test_only_a_venue_that_took_nothing_makes_the_next_order_cheaper() -> None:
 
 def test_a_liquidation_that_risk_refuses_four_times_in_a_row_is_given_up() -> None:
     found, order = selling()
-    for _ in range(liquidations.REFUSED_MAX - 1):
+    for _ in range(closing.REFUSED_MAX - 1):
         refuse(found, order)
         order = order_of(found)
     refuse(found, order)

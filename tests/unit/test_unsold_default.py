@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from services.clearing.closeout import closing
 from services.clearing.defaults import seizure, tearing
 from services.clearing.defaults.waterfalls import HOME
 from tests.unit.contract_desk import E8, instrument, option, terms
@@ -267,6 +268,43 @@ def test_collateral_is_a_part_of_the_first_layer_when_it_is_not_enough(venue: st
     assert sum(one.amount_e8 for one in known.steps) + known.uncovered_e8 == known.loss_e8
     assert client(stage, "USDT") == 0
     stage.check()
+
+
+def offers(stage: Unsold) -> list[m.OrderTerms]:
+    """The orders that offered collateral."""
+    changes = stage.events(m.LiquidationChanged)
+    return [one.order for one in changes if one.order is not None and one.detail == "collateral"]
+
+
+def offered() -> Unsold:
+    """Collateral is offered; its order is still on its way to risk."""
+    stage = pledged("all", price=20_000)
+    while not offers(stage):
+        stage.deliver(0) if stage.wire else stage.tick()
+    return stage
+
+
+def refusals(stage: Unsold) -> list[str]:
+    return [one.reason for made in stage.decided for one in made if isinstance(one, m.OrderRejected)]
+
+
+def test_collateral_becomes_no_cheaper_by_what_risk_refuses() -> None:
+    """Its order comes to risk too late: no venue was asked, so the next one stands at the same price."""
+    stage = offered()
+    stage.tick(60.0)
+    stage.until(over(stage))
+    assert refusals(stage) == ["COMMAND_EXPIRED"]
+    assert [one.price_e8 for one in offers(stage)] == [offers(stage)[0].price_e8] * 2
+    assert stage.books() == ENOUGH_NOT["all"].books()
+
+
+def test_collateral_that_risk_refuses_four_times_is_taken_over() -> None:
+    stage = offered()
+    stage.tables.reference.trading_states["ann"] = "HALTED"
+    stage.until(over(stage))
+    assert refusals(stage) == ["TRADING_HALTED"] * closing.REFUSED_MAX
+    assert len({one.price_e8 for one in offers(stage)}) == 1
+    assert stage.books() == ENOUGH_NOT["contracts"].books(), "as where no venue takes it"
 
 
 def test_without_a_mark_nothing_is_taken_and_the_record_says_why() -> None:

@@ -26,6 +26,8 @@ from truetape.reference import Reference
 
 LADDER: Final = 4
 """Orders in a row that may sell nothing: the last is at the bankruptcy price."""
+REFUSED_MAX: Final = 4
+"""Orders in a row that risk may refuse before what they were for is given up."""
 
 
 class Books(NamedTuple):

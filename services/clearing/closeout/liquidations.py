@@ -48,8 +48,6 @@ from truetape.service import Input
 ASK_AGAIN_US: Final = 5_000_000
 """After how long the same is asked again; twice as long each time."""
 DOUBLED_MAX: Final = 9
-REFUSED_MAX: Final = 4
-"""Orders in a row that risk may refuse before a liquidation is given up."""
 RETRY_US: Final = 60_000_000
 """After how long an account whose liquidation was given up, and that nobody has taken over, is tried again."""
 Quiet = CancelRequested | CreditUpdated | ReservationReleased
@@ -139,7 +137,7 @@ def step(
     assert found is not None, "something is held"
     if found.maintenance_excess_e8 >= 0 and not books.defaulted:
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
-    tries = one.attempt < closing.LADDER and one.refused < REFUSED_MAX
+    tries = one.attempt < closing.LADDER and one.refused < closing.REFUSED_MAX
     planned = closing.next_order(books, found, one.attempt) if tries else None
     if planned is not None:
         return _ordered(state, given, one, found, planned)
@@ -153,7 +151,7 @@ def _unsold(given: Input, one: Liquidation, found: AssetMargin, bankrupt: bool) 
     """What neither a venue nor a holder of the other side has taken."""
     if one.attempt >= closing.LADDER:
         return _ended(given, one, "UNSOLD", found, found.equity_e8, "no venue takes it down to the bankruptcy price")
-    if one.refused >= REFUSED_MAX:
+    if one.refused >= closing.REFUSED_MAX:
         return _ended(given, one, "UNSOLD", found, found.equity_e8, f"risk refused {one.refused} orders in a row")
     outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
     return _ended(given, one, outcome, found, found.equity_e8, "for auction and default")
@@ -249,14 +247,11 @@ def heard(state: State, given: Input, event: Quiet) -> LiquidationChanged | None
 
 
 def refused(state: State, given: Input, event: OrderRejected) -> LiquidationChanged | None:
-    """Risk has refused the order of a liquidation: the next one is no cheaper, as no venue was asked. Collateral that
-    cannot be offered counts as offered, for the house takes over what four offers have not sold."""
+    """Risk has refused the order of a liquidation: the next one is no cheaper, as no venue was asked."""
     one = state.watch.liquidations.get(event.order.account_id)
     if one is None or one.state != "SELLING" or one.order is None or one.order.order_id != event.order.order_id:
         return None
-    instrument = given.tables.reference.instruments.get(event.order.instrument_id)
-    collateral = instrument is not None and instrument.contract is None
-    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}", attempt=one.attempt + collateral)
+    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}")
 
 
 def _changed(
@@ -347,6 +342,8 @@ def changed(state: State, event: LiquidationChanged) -> None:
     if event.state == "WAITING" and one.state == "SELLING":
         one.refused = one.refused + 1 if event.attempt == one.attempt and not one.sold_e8 else 0
     if event.state == "SELLING" and not again:
+        if one.order is not None and event.order is not None and event.order.instrument_id != one.order.instrument_id:
+            one.refused = 0
         one.order, one.ordered_at_us, one.sold_e8, one.fills = event.order, meta.decided_at_us, 0, []
         one.bankruptcy_price_e8 = event.bankruptcy_price_e8
     one.state, one.step, one.attempt = event.state, event.step, event.attempt
