@@ -14,6 +14,11 @@ Stated = Sequence[tuple[int, RoundHolding]]
 """What all partitions have, each holding with its partition, in order of partitions."""
 
 
+def no_legs(_: State, __: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
+    """The entry of a leg, for rounds that decide without any."""
+    raise AssertionError(f"round {terms.round_id} books nothing, and {leg.leg_id} is no leg of it")
+
+
 class Decision(NamedTuple):
     """What a round comes to."""
 
@@ -29,7 +34,7 @@ class Kind(NamedTuple):
 
     answer: Callable[[State, Input, RoundTerms], Sequence[RoundHolding]]
     """What this partition has. It is held until the round is settled here."""
-    decide: Callable[[Input, RoundTerms, Sequence[tuple[int, RoundHolding]]], Decision]
+    decide: Callable[[Input, RoundTerms, Stated], Decision]
     """What home makes of what all partitions have, each holding with its partition, in order of partitions."""
     entry: Callable[[State, Input, RoundTerms, RoundLeg], EntryBooked]
     """The entry of one leg, in the partition that books it."""

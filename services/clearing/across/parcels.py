@@ -13,7 +13,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.clearing.booking import contracts, ledger, trades
+from services.clearing.across import pursuit
+from services.clearing.booking import contracts, ledger, positions, trades
 from services.clearing.booking.contracts import HOUSE, Draft
 from services.clearing.closeout import ranking
 from services.clearing.defaults.waterfalls import in_default
@@ -21,7 +22,6 @@ from services.clearing.margining import standing
 from services.clearing.margining.margin import seen_by
 from services.clearing.state import (
     PARCELS_KEPT,
-    UNKNOWN,
     UNLISTED,
     Asked,
     Booking,
@@ -50,10 +50,8 @@ from truetape.service import DUE, Input
 INSURANCE: Final = "house:insurance"
 """The insurance fund: the sum of its balances over all partitions."""
 DUE_PREFIX: Final = "parcel:"
-ASK_AGAIN_US: Final = 5_000_000
-"""After how long a parcel that nobody has answered is asked for again; twice as long each time."""
 DOUBLED_MAX: Final = 5
-"""How often that time doubles: to 160 seconds. What is asked for may wait for no more than its partition."""
+"""How often the time to the next asking doubles: to 160 seconds. It may wait for no more than its partition."""
 TAKEN: Final = "TAKEN"
 REFUSED: Final = "REFUSED"
 _EVENTS: Final[dict[str, ContractEvent]] = {
@@ -134,15 +132,12 @@ def _objection(state: State, given: Input, parcel: Parcel) -> tuple[str, str]:
 
 def _within(state: State, parcel: Parcel) -> tuple[ParcelLeg, ...]:
     """Legs that only reduce: each cut to the position that is there."""
-    positions = state.accounts.get(parcel.account_id, UNKNOWN).positions
-    cut = []
+    found = []
     for leg in parcel.legs:
-        held = positions.get(leg.instrument_id)
-        held_e8 = held.quantity_e8 if held is not None else 0
-        if held_e8 * leg.quantity_e8 < 0:
-            size_e8 = min(abs(held_e8), abs(leg.quantity_e8))
-            cut.append(replace(leg, quantity_e8=size_e8 if leg.quantity_e8 > 0 else -size_e8))
-    return tuple(cut)
+        held_e8 = trades.held_e8(state, parcel.account_id, leg.instrument_id)
+        if quantity_e8 := positions.reducing_e8(held_e8, leg.quantity_e8):
+            found.append(replace(leg, quantity_e8=quantity_e8))
+    return tuple(found)
 
 
 def _margin(state: State, given: Input, parcel: Parcel) -> tuple[str, str, dict[str, int], dict[str, str]]:
@@ -302,7 +297,7 @@ def asked_again(state: State, event: ParcelsAskedAgain) -> None:
 def overdue(state: State, subject_id: str, at_us: int) -> int | None:
     """The number of the next asking, when it is time for it."""
     known = state.parcels.pursued.get(subject_id)
-    if known is None or at_us < known.asked_at_us + (ASK_AGAIN_US << min(known.attempts, DOUBLED_MAX)):
+    if known is None or not pursuit.overdue(known.asked_at_us, known.attempts, at_us, DOUBLED_MAX):
         return None
     return known.attempts + 1
 

@@ -31,7 +31,7 @@ from truetape.messages import (
 from truetape.service import Input
 
 ASK_AGAIN_US: Final = 5_000_000
-"""After how long a leg without an answer is asked for again; twice as long each time."""
+"""After how long what nobody has answered is asked for again; twice as long each time."""
 DOUBLED_MAX: Final = 9
 """How often that time doubles: to 43 minutes. What a partition refuses for good must not fill the tape."""
 NOVATION: Final = "NOVATION"
@@ -42,9 +42,9 @@ KINDS: Final = (NOVATION, GIVE_UP, ALLOCATION)
 Stage = Literal["ASKING", "BOOKING", "RELEASING"]
 
 
-def overdue(asked_at_us: int, attempts: int, at_us: int) -> bool:
+def overdue(asked_at_us: int, attempts: int, at_us: int, doubled_max: int = DOUBLED_MAX) -> bool:
     """Whether what was asked for so often, last at asked_at_us, is asked for once more."""
-    return at_us >= asked_at_us + (ASK_AGAIN_US << min(attempts, DOUBLED_MAX))
+    return at_us >= asked_at_us + (ASK_AGAIN_US << min(attempts, doubled_max))
 
 
 class Brief(Struct, frozen=True):

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.clearing.across.kind import Decision, Kind, Stated
-from services.clearing.booking import contracts, trades
+from services.clearing.booking import contracts, positions, trades
 from services.clearing.booking.contracts import HOUSE
-from services.clearing.defaults.tearing import still_there
 from services.clearing.state import UNLISTED, State
 from truetape import ids
 from truetape.assignment import LOT, RULES, Short, assign
@@ -98,7 +97,8 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     of, _ = _terms(given, leg.asset)
     over = state.contracts.get(leg.asset, UNLISTED).ended is not None
     made = trades.draft_of(state, leg.account_id, leg.asset, of, trades.index_of(state, leg.asset))
-    if quantity_e8 := 0 if over else still_there(state, leg):
+    quantity_e8 = positions.reducing_e8(made.position.quantity_e8, leg.numbers["quantity_e8"])
+    if quantity_e8 and not over:
         contracts.exercise_part(made, quantity_e8, leg.numbers["price_e8"], terms.ids.get("counterparty", HOUSE))
     made.numbers["asked_e8"] = leg.numbers["quantity_e8"]
     made.ids |= {"round_id": terms.round_id, "seed": terms.ids["seed"], "assignment": of.assignment}

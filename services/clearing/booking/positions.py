@@ -26,6 +26,14 @@ def trade(position: Position, quantity_e8: int, cost_e8: int) -> Position:
     return _fitting(position, open_e8 + quantity_e8, cost_e8 - closing_e8, -closing_e8 - open_cost_e8)
 
 
+def reducing_e8(held_e8: int, asked_e8: int) -> int:
+    """The part of a change that only reduces what is held: never through zero, nothing on the same side."""
+    if held_e8 * asked_e8 >= 0:
+        return 0
+    size_e8 = min(abs(held_e8), abs(asked_e8))
+    return size_e8 if asked_e8 > 0 else -size_e8
+
+
 def undo(position: Position, quantity_e8: int, cost_e8: int, realised_e8: int) -> Position:
     """The position without a trade of this quantity and cost that realised this profit.
 

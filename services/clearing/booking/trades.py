@@ -62,6 +62,12 @@ def draft_of(state: State, account_id: str, instrument_id: str, terms: ContractT
     return made
 
 
+def held_e8(state: State, account_id: str, instrument_id: str) -> int:
+    """Contracts that an account holds now, signed."""
+    held = state.accounts.get(account_id, UNKNOWN).positions.get(instrument_id)
+    return held.quantity_e8 if held is not None else 0
+
+
 def index_of(state: State, instrument_id: str) -> int:
     """The funding index of a contract now, in units of 1e-18 of the settlement asset per contract."""
     return int(state.contracts.get(instrument_id, UNLISTED).funding_index_e18)

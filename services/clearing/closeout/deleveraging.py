@@ -17,13 +17,13 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from services.clearing.across import parcels, pursuit
-from services.clearing.booking import contracts
+from services.clearing.booking import contracts, trades
 from services.clearing.closeout import auction, closing
 from services.clearing.closeout.closing import Books
 from services.clearing.closeout.ranking import LEFT, PRO_RATA, RANKED, chosen
 from services.clearing.defaults.waterfalls import HOME, terms_of
 from services.clearing.margining.watch import Liquidation
-from services.clearing.state import UNKNOWN, UNLISTED, Booking, State
+from services.clearing.state import UNLISTED, Booking, State
 from truetape import ids
 from truetape.contracts import value
 from truetape.margin.account import AssetMargin
@@ -168,8 +168,7 @@ def _again(state: State, given: Input, known: DeleveragingChanged) -> Deleveragi
 
 def held_of(state: State, known: DeleveragingChanged) -> int:
     """What the account still holds of the contract, on the side that is closed."""
-    held = state.accounts.get(known.account_id, UNKNOWN).positions.get(known.instrument_id)
-    held_e8 = held.quantity_e8 if held is not None else 0
+    held_e8 = trades.held_e8(state, known.account_id, known.instrument_id)
     return held_e8 if held_e8 * known.quantity_e8 > 0 else 0
 
 

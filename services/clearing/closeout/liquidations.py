@@ -13,6 +13,7 @@ liquidation and the step: one that is sent again, after a crash or because nobod
 from collections.abc import Mapping
 from typing import Final
 
+from services.clearing.across import pursuit
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.booking import contracts, ledger
 from services.clearing.booking.contracts import ContractRefused
@@ -45,9 +46,6 @@ from truetape.messages import (
 from truetape.money import from_e8
 from truetape.service import Input
 
-ASK_AGAIN_US: Final = 5_000_000
-"""After how long the same is asked again; twice as long each time."""
-DOUBLED_MAX: Final = 9
 RETRY_US: Final = 60_000_000
 """After how long an account whose liquidation was given up, and that nobody has taken over, is tried again."""
 Quiet = CancelRequested | CreditUpdated | ReservationReleased
@@ -95,7 +93,7 @@ def loss_id(state: State, one: Liquidation) -> str:
 
 def asks_again(one: Liquidation, at_us: int) -> bool:
     """Whether risk has been silent for too long."""
-    return one.state != "WAITING" and at_us >= one.at_us + (ASK_AGAIN_US << min(one.asked, DOUBLED_MAX))
+    return one.state != "WAITING" and pursuit.overdue(one.at_us, one.asked, at_us)
 
 
 # -- decisions ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import gcd
 from typing import Final, NamedTuple
 
-from services.clearing.across.kind import Decision, Kind
+from services.clearing.across.kind import Decision, Kind, Stated, no_legs
 from services.clearing.booking import contracts, ledger
 from services.clearing.defaults.waterfalls import terms_of
 from services.clearing.margining import margin
@@ -18,7 +18,7 @@ from truetape.contracts import notional, value
 from truetape.deleveraging import Candidate, Part, close_at, queue, rank
 from truetape.margin.account import Account as Margined
 from truetape.margin.account import AssetMargin, assess_all
-from truetape.messages import ContractTerms, EntryBooked, Position, RoundHolding, RoundLeg, RoundTerms
+from truetape.messages import ContractTerms, Position, RoundHolding, RoundTerms
 from truetape.money import MAX_E8, ONE_E8, apportion
 from truetape.service import Input
 
@@ -30,7 +30,6 @@ CANDIDATES_MAX: Final = 100
 """Holders that one partition states; more are asked for by another round."""
 LEFT: Final = "left_e8"
 """What of the position nobody takes, in a round's outcome."""
-Stated = Sequence[tuple[int, RoundHolding]]
 
 
 # -- what a partition states -------------------------------------------------------------------------------------------
@@ -192,11 +191,7 @@ def chosen(outcome: Mapping[str, int]) -> list[Chosen]:
     return [Chosen(place, account_id, numbers) for (place, account_id), numbers in sorted(found.items())]
 
 
-def _never(_: State, __: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
-    raise AssertionError(f"round {terms.round_id} has no legs: {leg.leg_id}")
-
-
 KINDS: Final[Mapping[str, Kind]] = {
-    RANKED: Kind(_in_profit, _ranked, _never),
-    PRO_RATA: Kind(_holders, _pro_rata, _never),
+    RANKED: Kind(_in_profit, _ranked, no_legs),
+    PRO_RATA: Kind(_holders, _pro_rata, no_legs),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from services.clearing.across import requests
-from services.clearing.across.kind import Decision, Kind
+from services.clearing.across.kind import Decision, Kind, Stated
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.booking import contracts, ledger
 from services.clearing.defaults.waterfalls import HOME, unpaid
@@ -89,7 +89,7 @@ def parts(state: State, _: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
     return [RoundHolding(INSURANCE, terms.asset, {"free_e8": amount_e8})] if amount_e8 else []
 
 
-def _decide(_: Input, terms: RoundTerms, stated: Sequence[tuple[int, RoundHolding]]) -> Decision:
+def _decide(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """Every part pays in proportion to what it has."""
     shares = shared(stated, terms.numbers["missing_e8"])
     paid_e8 = sum(amount_e8 for _, amount_e8 in shares)
@@ -100,7 +100,7 @@ def _decide(_: Input, terms: RoundTerms, stated: Sequence[tuple[int, RoundHoldin
     return Decision(legs, {"missing_e8": terms.numbers["missing_e8"], "paid_e8": paid_e8})
 
 
-def shared(stated: Sequence[tuple[int, RoundHolding]], wanted_e8: int) -> list[tuple[int, int]]:
+def shared(stated: Stated, wanted_e8: int) -> list[tuple[int, int]]:
     """By partition, how much of an amount its part pays: as much as there is, in proportion to what each has."""
     found = [(partition, one.numbers["free_e8"]) for partition, one in stated if one.account_id == INSURANCE]
     have = [amount_e8 for _, amount_e8 in found]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from services.clearing.across import requests
-from services.clearing.across.kind import Decision, Kind
+from services.clearing.across.kind import Decision, Kind, Stated, no_legs
 from services.clearing.booking import trades
 from services.clearing.defaults.portbook import Verdict, Window
 from services.clearing.defaults.waterfalls import in_default
@@ -19,15 +19,12 @@ from services.clearing.state import UNKNOWN, State
 from truetape import ids
 from truetape.default import porting as rules
 from truetape.default.porting import Client, Need, Receiver
-from truetape.errors import TruetapeError
 from truetape.margin.account import AssetMargin
 from truetape.messages import (
     ActOnPorting,
     ClearingRefused,
     DefaultChanged,
-    EntryBooked,
     RoundHolding,
-    RoundLeg,
     RoundRequested,
     RoundSettling,
     RoundTerms,
@@ -51,7 +48,6 @@ LEFT: Final = "left"
 """How many clients a round could not decide."""
 UNDECIDED: Final = ("REQUESTED", "ACCEPTED", "REFUSED")
 RECEIVER: Final = "receiver/"
-Stated = Sequence[tuple[int, RoundHolding]]
 
 
 def clients_of(reference: Reference, member_id: str) -> Iterator[str]:
@@ -288,15 +284,7 @@ def _receivers(
         yield Receiver(member_id, accepts, room_e8, member_id in defaulted)
 
 
-class NoLegs(TruetapeError):
-    """A porting moves no money, so its rounds have no legs."""
-
-
-def _entry(_: State, __: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
-    raise NoLegs(f"round {terms.round_id} has no legs, and {leg.leg_id} is none of its own")
-
-
 KINDS: Final[Mapping[str, Kind]] = {
-    OPENING: Kind(_clients, _opened, _entry),
-    DECIDING: Kind(_stated, _decide, _entry),
+    OPENING: Kind(_clients, _opened, no_legs),
+    DECIDING: Kind(_stated, _decide, no_legs),
 }

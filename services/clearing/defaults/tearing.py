@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 from typing import Final
 
-from services.clearing.across.kind import Decision, Kind
-from services.clearing.booking import contracts, ledger, trades
+from services.clearing.across.kind import Decision, Kind, Stated
+from services.clearing.booking import contracts, ledger, positions, trades
 from services.clearing.defaults.waterfalls import HOME, booked, in_default, leg_of, mark_e8_of, numbers_of, terms_of
-from services.clearing.state import UNKNOWN, UNLISTED, State
+from services.clearing.state import UNLISTED, State
 from truetape.contracts import value
 from truetape.default import waterfall
 from truetape.default.waterfall import Member, Outcome, Resources, Step
@@ -33,16 +33,13 @@ def _options(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHol
             continue
         for name, held in sorted(account.positions.items()):
             of = terms_of(given, name)
-            if of is None or of.kind != KIND_OF_CONTRACT or of.settlement_asset != terms.asset or not held.quantity_e8:
+            if of is None or of.kind != "OPTION" or of.settlement_asset != terms.asset or not held.quantity_e8:
                 continue
             if state.contracts.get(name, UNLISTED).ended is None:
                 lot_e8 = given.tables.reference.instruments[name].lot_e8
                 numbers = {"held_e8": held.quantity_e8, "price_e8": mark_e8_of(given, name, of), "lot_e8": lot_e8}
                 found.append(RoundHolding(account_id, name, numbers))
     return found
-
-
-KIND_OF_CONTRACT: Final = "OPTION"
 
 
 # -- what home decides -------------------------------------------------------------------------------------------------
@@ -77,7 +74,7 @@ class _Listed:
         return -(-amount_e8 * ONE_E8**2 // per_unit) * self._unit_e8
 
 
-def _torn(given: Input, terms: RoundTerms, stated: Sequence[tuple[int, RoundHolding]]) -> Decision:
+def _torn(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """What the layers before have left, cut from all claims in proportion."""
     loss_e8, listed = terms.numbers["loss_e8"], list(_listed(given, stated))
     claims = {f"{who}/{one.name}": (one, who) for one in listed for who in one.ending}
@@ -125,7 +122,7 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     if of is None or state.contracts.get(leg.asset, UNLISTED).ended is not None:
         return booked(given, terms, leg, tuple(cut))
     made = trades.draft_of(state, leg.account_id, leg.asset, of, trades.index_of(state, leg.asset))
-    if quantity_e8 := still_there(state, leg):
+    if quantity_e8 := positions.reducing_e8(made.position.quantity_e8, leg.numbers["quantity_e8"]):
         contracts.trade(made, quantity_e8, leg.numbers["price_e8"], contracts.HOUSE)
     made.lines += cut
     made.numbers |= {"amount_e8": fits(leg.amount_e8), "asked_e8": leg.numbers["quantity_e8"]}
@@ -134,16 +131,6 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
         made, given.meta(terms.round_id), leg.leg_id, "TEAR_UP", "TRANSFER", "torn up for want of money to pay it",
         given.at_us,
     )  # fmt: skip
-
-
-def still_there(state: State, leg: RoundLeg) -> int:
-    """The part of a leg's contracts that only reduces what the account has now."""
-    held = state.accounts.get(leg.account_id, UNKNOWN).positions.get(leg.asset)
-    held_e8, asked_e8 = (held.quantity_e8 if held is not None else 0), leg.numbers["quantity_e8"]
-    if held_e8 * asked_e8 >= 0:
-        return 0
-    size_e8 = min(abs(held_e8), abs(asked_e8))
-    return size_e8 if asked_e8 > 0 else -size_e8
 
 
 KINDS: Final[Mapping[str, Kind]] = {KIND: Kind(_options, _torn, _entry)}

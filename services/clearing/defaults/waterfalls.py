@@ -10,7 +10,7 @@ All these rounds have one home, so that no two of them promise the same share.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from services.clearing.across.kind import Decision, Kind
+from services.clearing.across.kind import Decision, Kind, Stated
 from services.clearing.booking import contracts, ledger, trades
 from services.clearing.state import UNKNOWN, UNLISTED, State
 from truetape import ids
@@ -156,8 +156,6 @@ def _cash(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHoldin
 
 
 # -- what home decides ------------------------------------------------------------------------------------------------
-
-Stated = Sequence[tuple[int, RoundHolding]]
 
 
 def _waterfall(_: Input, terms: RoundTerms, stated: Stated) -> Decision:

@@ -8,7 +8,7 @@ them, never beside it.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from services.clearing.across.kind import Decision, Kind
+from services.clearing.across.kind import Decision, Kind, Stated
 from services.clearing.defaults import fund, insurance
 from services.clearing.defaults.fund import WITHDRAWAL
 from services.clearing.defaults.waterfalls import CAPITAL
@@ -42,7 +42,7 @@ def _answer(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHold
     return found
 
 
-def _decide(_: Input, terms: RoundTerms, stated: Sequence[tuple[int, RoundHolding]]) -> Decision:
+def _decide(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """All of it, or nothing and why."""
     wanted_e8 = terms.numbers["amount_e8"]
     if against := {f"{AGAINST}{one.account_id}": 1 for _, one in stated if "against" in one.numbers}:

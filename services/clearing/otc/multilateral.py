@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from services.clearing.across.kind import Consent, Decision, Kind, Stated
+from services.clearing.across.kind import Consent, Decision, Kind, Stated, no_legs
 from services.clearing.booking import contracts, trades
 from services.clearing.otc import compression, uncleared
 from services.clearing.otc.compression import Compression, Exposure
@@ -33,7 +33,6 @@ from truetape.messages import (
     CompressionPayment,
     ContractTerms,
     EndBilateral,
-    EntryBooked,
     RoundAnswered,
     RoundDecided,
     RoundHolding,
@@ -297,12 +296,8 @@ def _leg(event: str, one: BilateralTrade) -> RoundLeg:
     return RoundLeg(one.trade_id, "", event, one.instrument_id, one.cost_e8, _numbers(one), where, _names(one))
 
 
-def _booked(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
-    raise AssertionError("a compression books no entry: RoundSettling says what ends and what is new")
-
-
 KINDS: Final[Mapping[str, Kind]] = {
-    KIND: Kind(_stated, _decide, _booked, books=False, consent=consent, propose=propose)
+    KIND: Kind(_stated, _decide, no_legs, books=False, consent=consent, propose=propose)
 }
 
 
