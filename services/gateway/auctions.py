@@ -11,9 +11,9 @@ from services.gateway import rendering
 from services.gateway.administration import command_id_of
 from services.gateway.default_requests import ListQuery
 from services.gateway.ledger import carried_out
-from services.gateway.newest import newest, page
+from services.gateway.newest import listed, newest
 from services.gateway.parsing import decimal, positive
-from services.gateway.routing import Call, Routes, position, reply, rows_reply
+from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api_margin as a
 from truetape import messages as m
@@ -40,11 +40,7 @@ async def list_all_auctions(call: Call) -> Response:
 
 
 async def _auctions(call: Call) -> Response:
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, AUCTIONS, "", asked)
-    shown = [_shown(*one) for one in found]
-    return rows_reply(asked.form, a.Auction, shown, a.Auctions(shown, cursor))
+    return await listed(call, AUCTIONS, "", a.Auction, _shown, a.Auctions)
 
 
 @routes.add("POST", "/v1/auctions/{auction_id}/bids", "trade", body=r.BidRequest, answers={200: a.Auction},

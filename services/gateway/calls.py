@@ -10,8 +10,8 @@ from services.gateway import requests as r
 from services.gateway.administration import command_id_of
 from services.gateway.default_requests import ListQuery
 from services.gateway.ledger import carried_out
-from services.gateway.newest import newest, page
-from services.gateway.routing import Call, Routes, position, reply, rows_reply
+from services.gateway.newest import listed, newest
+from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api_margin as a
 from truetape import messages as m
@@ -59,19 +59,11 @@ async def list_all_liquidations(call: Call) -> Response:
 
 
 async def _calls(call: Call, account_id: str) -> Response:
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, CALLS, account_id, asked)
-    shown = [_shown(*one) for one in found]
-    return rows_reply(asked.form, a.MarginCall, shown, a.MarginCalls(shown, cursor))
+    return await listed(call, CALLS, account_id, a.MarginCall, _shown, a.MarginCalls)
 
 
 async def _liquidations(call: Call, account_id: str) -> Response:
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, LIQUIDATIONS, account_id, asked)
-    shown = [_liquidation(*one) for one in found]
-    return rows_reply(asked.form, a.Liquidation, shown, a.Liquidations(shown, cursor))
+    return await listed(call, LIQUIDATIONS, account_id, a.Liquidation, _liquidation, a.Liquidations)
 
 
 @routes.add("POST", "/v1/calls/act", "trade", body=r.CallRequest, answers={200: a.MarginCall}, problems=_ACTING)

@@ -10,7 +10,7 @@ from services.gateway import requests as r
 from services.gateway.administration import command_id_of
 from services.gateway.default_requests import DefaultRequest, ListQuery
 from services.gateway.ledger import carried_out
-from services.gateway.newest import newest, page
+from services.gateway.newest import listed, newest
 from services.gateway.problems import Problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, position, reply, rows_reply
@@ -56,11 +56,7 @@ async def list_defaults(call: Call) -> Response:
 
     `form=csv` gives a table instead.
     """
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, DEFAULTS, "", asked)
-    shown = [_shown(*one) for one in found]
-    return rows_reply(asked.form, a.Default, shown, a.Defaults(shown, cursor))
+    return await listed(call, DEFAULTS, "", a.Default, _shown, a.Defaults)
 
 
 @routes.add("GET", "/v1/admin/defaults/{default_id}", "admin", query=r.ReportQuery, answers={200: a.DefaultHistory},

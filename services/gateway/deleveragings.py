@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.default_requests import ListQuery
-from services.gateway.newest import newest, page
+from services.gateway.newest import listed, newest
 from services.gateway.problems import Problem
 from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, rows_reply
@@ -75,11 +75,7 @@ async def list_own_parts(call: Call) -> Response:
 
 
 async def _listed(call: Call, account_id: str) -> Response:
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, DELEVERAGINGS, account_id, asked)
-    shown = [_shown(*one) for one in found]
-    return rows_reply(asked.form, a.Deleveraging, shown, a.Deleveragings(shown, cursor))
+    return await listed(call, DELEVERAGINGS, account_id, a.Deleveraging, _shown, a.Deleveragings)
 
 
 @routes.add("GET", "/v1/admin/deleveragings/{deleveraging_id}", "admin", query=r.ReportQuery,

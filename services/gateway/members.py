@@ -11,10 +11,10 @@ from services.gateway import rendering
 from services.gateway.administration import PROBLEMS, by, changed, command_id_of
 from services.gateway.default_requests import ListQuery
 from services.gateway.ledger import carried_out
-from services.gateway.newest import page
+from services.gateway.newest import listed
 from services.gateway.parsing import decimal
 from services.gateway.queries import Query
-from services.gateway.routing import Call, Routes, position, reply, rows_reply
+from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api, api_members
 from truetape import messages as m
@@ -87,11 +87,7 @@ async def list_all_portings(call: Call) -> Response:
 
 
 async def _portings(call: Call, account_id: str) -> Response:
-    asked = call.query(ListQuery)
-    await call.see_answers()
-    found, cursor = await page(call, PORTINGS, account_id, asked)
-    shown = [_shown(*one) for one in found]
-    return rows_reply(asked.form, api_members.Porting, shown, api_members.Portings(shown, cursor))
+    return await listed(call, PORTINGS, account_id, api_members.Porting, _shown, api_members.Portings)
 
 
 @routes.add("POST", "/v1/portings/choose", "trade", body=r.ChoiceRequest, answers={200: api_members.Porting},

@@ -1,14 +1,17 @@
 """Lists of what stands as its newest record says (calls, liquidations, auctions, defaults), page by page."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from starlette.responses import Response
 
 from services.gateway.default_requests import ListQuery
 from services.gateway.queries import Query
-from services.gateway.routing import Call
+from services.gateway.routing import Call, rows_reply
 
+Row = TypeVar("Row", bound=Struct)
 START: Final = (2**63 - 1, 2**31 - 1, 2**63 - 1)
 """Behind every record: where the first page begins."""
 
@@ -28,7 +31,19 @@ SELECT * FROM (
     return Query(name, text)
 
 
-async def page(
+async def listed(
+    call: Call, query: Query, account_id: str, row: type[Row], shown: Callable[[dict[str, Any], int], Row],
+    whole: Callable[[list[Row], str | None], Struct],
+) -> Response:  # fmt: skip
+    """The page that was asked for, once it shows what the caller was answered: rows of (body, time of its record)."""
+    asked = call.query(ListQuery)
+    await call.see_answers()
+    found, cursor = await _page(call, query, account_id, asked)
+    rows = [shown(*one) for one in found]
+    return rows_reply(asked.form, row, rows, whole(rows, cursor))
+
+
+async def _page(
     call: Call, query: Query, account_id: str, asked: ListQuery
 ) -> tuple[list[tuple[dict[str, Any], int]], str | None]:
     """(body, time of its record) of each subject on this page, and where the next page begins."""
