@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing.across.parcels import INSURANCE
@@ -272,3 +273,32 @@ def members(stage: Stage, shares: Iterable[tuple[str, int]], capital: int = 0) -
         stage.fund(name, amount)
     if capital:
         stage.capital(capital)
+
+
+def disturb(stage: Stage, data: st.DataObject, faults: int = 1) -> None:
+    """Commands come in any order, twice or never; processes die before or after their effects."""
+    for _ in range(faults):
+        what = data.draw(st.sampled_from(("deliver", "deliver", "deliver", "double", "lose", "die", "restart", "tick")))
+        if what == "tick" or not stage.wire:
+            stage.tick(data.draw(st.sampled_from((0.5, 6.0))))
+            continue
+        index, number = data.draw(st.integers(0, len(stage.wire) - 1)), data.draw(st.integers(0, PARTITIONS - 1))
+        if what == "lose":
+            stage.wire.pop(index)
+        elif what == "double":
+            stage.wire.append(stage.wire[index])
+        elif what != "restart":
+            number = stage.wire[index][0].partition % PARTITIONS
+            stage.deliver(index, act=what != "die")
+        if what in ("die", "restart"):
+            stage.partitions[number].restart()
+            stage.collect()
+
+
+def kill_all_after(stage: Stage, commands: int) -> None:
+    """So many commands arrive, in order; then every process dies and is started again."""
+    for _ in range(commands):
+        stage.deliver(0) if stage.wire else stage.tick()
+    for at in stage.partitions:
+        at.restart()
+    stage.collect()

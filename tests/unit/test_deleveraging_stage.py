@@ -15,7 +15,7 @@ from services.clearing.defaults.waterfalls import HOME
 from services.clearing.state import Pursued
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
-from tests.unit.rounds_stage import MEMBERS
+from tests.unit.rounds_stage import MEMBERS, disturb, kill_all_after
 from tests.unit.unsold_stage import PERP, Unsold
 from truetape import ids
 from truetape import messages as m
@@ -260,29 +260,6 @@ def test_nothing_else_closes_what_holders_were_asked_for() -> None:
 # -- whatever the network does -----------------------------------------------------------------------------------------
 
 
-def disturb(stage: Unsold, data: st.DataObject, faults: int) -> None:
-    """Commands come in any order, twice or never; processes die before or after their effects."""
-    for _ in range(faults):
-        what = data.draw(st.sampled_from(("deliver", "deliver", "deliver", "double", "lose", "die", "restart", "tick")))
-        if what == "tick" or not stage.wire:
-            stage.tick(data.draw(st.sampled_from((0.5, 6.0))))
-            continue
-        index = data.draw(st.integers(0, len(stage.wire) - 1))
-        if what == "lose":
-            stage.wire.pop(index)
-        elif what == "double":
-            stage.wire.append(stage.wire[index])
-        elif what == "restart":
-            stage.partitions[data.draw(st.integers(0, PARTITIONS - 1))].restart()
-            stage.collect()
-        else:
-            part = stage.wire[index][0].partition
-            stage.deliver(index, act=what != "die")
-            if what == "die":
-                stage.partitions[part].restart()
-                stage.collect()
-
-
 @LAW
 @given(data=st.data())
 def test_any_network_and_any_crash_give_the_same_books(data: st.DataObject) -> None:
@@ -297,11 +274,7 @@ def test_any_network_and_any_crash_give_the_same_books(data: st.DataObject) -> N
 @pytest.mark.parametrize("place", range(0, 48, 4))
 def test_killed_after_any_command(place: int) -> None:
     stage = begun()
-    for _ in range(place):
-        stage.deliver(0) if stage.wire else stage.tick()
-    for at in stage.partitions:
-        at.restart()
-    stage.collect()
+    kill_all_after(stage, place)
     stage.until(over(stage), 6_000)
     assert stage.books() == RIGHT.books()
     stage.check()

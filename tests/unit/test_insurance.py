@@ -13,7 +13,7 @@ from services.clearing.defaults import insurance, withdrawals
 from services.clearing.state import State
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
-from tests.unit.rounds_stage import MEMBERS, Stage, members
+from tests.unit.rounds_stage import MEMBERS, Stage, disturb, members
 from truetape import ids
 from truetape import messages as m
 from truetape.topics import PARTITIONS
@@ -201,25 +201,6 @@ def test_no_unit_is_made_lost_or_used_twice_whatever_the_network_does(
     assert all(one.covered_e8 <= losses[one.account_id] * E8 for one in stage.events(m.LiquidationEnded))
     assert stage.done() and not any(at.state.requests for at in stage.partitions)
     stage.check()
-
-
-def disturb(stage: Stage, data: st.DataObject) -> None:
-    """A command comes late, twice or never; a process dies before or after its effects."""
-    what = data.draw(st.sampled_from(("deliver", "deliver", "deliver", "double", "lose", "die", "restart", "tick")))
-    if what == "tick" or not stage.wire:
-        stage.tick(data.draw(st.sampled_from((0.5, 6.0))))
-        return
-    index = data.draw(st.integers(0, len(stage.wire) - 1))
-    part = stage.wire[index][0].partition
-    if what == "lose":
-        stage.wire.pop(index)
-    elif what == "double":
-        stage.wire.append(stage.wire[index])
-    elif what != "restart":
-        stage.deliver(index, act=what != "die")
-    if what in ("die", "restart"):
-        stage.partitions[part % PARTITIONS].restart()
-        stage.collect()
 
 
 # -- planted faults, each with the test that sees it ------------------------------------------------------------------

@@ -15,8 +15,7 @@ from services.clearing.defaults.porting import closed_out
 from services.gateway import core as gateway
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW, some_meta
-from tests.unit.rounds_stage import PERP, SECOND_US, Stage
-from tests.unit.test_insurance import disturb
+from tests.unit.rounds_stage import PERP, SECOND_US, Stage, disturb
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import decode

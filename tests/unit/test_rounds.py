@@ -12,7 +12,7 @@ from services.clearing.across import roundcommands, rounds
 from services.clearing.across.roundbook import Here
 from services.clearing.defaults.waterfalls import HOME
 from tests.unit.desk import LAW
-from tests.unit.rounds_stage import MEMBERS, Stage, members
+from tests.unit.rounds_stage import MEMBERS, Stage, disturb, kill_all_after, members
 from truetape import ids
 from truetape import messages as m
 from truetape.codec import decode
@@ -99,26 +99,7 @@ def test_any_network_and_any_crash_give_the_same_books(data: st.DataObject) -> N
     """Commands come in any order, twice or never; processes die before or after their effects."""
     stage = ready()
     stage.declare("ann")
-    faults = data.draw(st.integers(0, 60), label="faults")
-    for _ in range(faults):
-        what = data.draw(st.sampled_from(("deliver", "deliver", "deliver", "double", "lose", "die", "restart", "tick")))
-        if what == "tick" or not stage.wire:
-            stage.tick(data.draw(st.sampled_from((0.5, 6.0))))
-            continue
-        index = data.draw(st.integers(0, len(stage.wire) - 1))
-        if what == "lose":
-            stage.wire.pop(index)
-        elif what == "double":
-            stage.wire.append(stage.wire[index])
-        elif what == "restart":
-            stage.partitions[data.draw(st.integers(0, PARTITIONS - 1))].restart()
-            stage.collect()
-        else:
-            part = stage.wire[index][0].partition
-            stage.deliver(index, act=what != "die")
-            if what == "die":
-                stage.partitions[part].restart()
-                stage.collect()
+    disturb(stage, data, data.draw(st.integers(0, 60), label="faults"))
     stage.run(400)
     assert stage.done() and stage.default("ann").state == "COVERED"
     assert stage.books() == RIGHT.books()
@@ -131,12 +112,7 @@ def test_killed_after_any_command(place: int) -> None:
     stage = ready()
     stage.declare("ann")
     stage.tick()
-    for _ in range(place):
-        if stage.wire:
-            stage.deliver(0)
-    for at in stage.partitions:
-        at.restart()
-    stage.collect()
+    kill_all_after(stage, place)
     stage.run(200)
     assert stage.books() == RIGHT.books() and stage.done()
     stage.check()

@@ -13,8 +13,8 @@ from services.clearing.defaults import seizure, tearing
 from services.clearing.defaults.waterfalls import HOME
 from tests.unit.contract_desk import E8, instrument, option, terms
 from tests.unit.desk import BTC, LAW
-from tests.unit.rounds_stage import MEMBERS, members
-from tests.unit.test_deleveraging_stage import disturb, over
+from tests.unit.rounds_stage import MEMBERS, disturb, kill_all_after, members
+from tests.unit.test_deleveraging_stage import over
 from tests.unit.unsold_stage import AGE_US, OWN_PERP, PERP, Unsold
 from truetape import collateral
 from truetape import messages as m
@@ -100,11 +100,7 @@ def test_any_network_and_any_crash_give_the_same_books(data: st.DataObject) -> N
 @pytest.mark.parametrize("place", range(0, 240, 20))
 def test_killed_after_any_command(place: int) -> None:
     stage = exhausted()
-    for _ in range(place):
-        stage.deliver(0) if stage.wire else stage.tick()
-    for at in stage.partitions:
-        at.restart()
-    stage.collect()
+    kill_all_after(stage, place)
     stage.until(over(stage), 6_000)
     assert stage.books() == RIGHT.books()
     stage.check()
