@@ -125,7 +125,7 @@ def shared() -> Iterator[LedgerStage]:
         # contract       price     what is wrong with the fill                      named
         ("DOGE-USDT-PERP", 60_000, {}, "ContractUnknown"),
         (FUTURE, 60_000, {"transacted_at_us": 2**62}, "TradeAfterExpiry"),
-        (PERP, 0, {}, "ContractRefused: price 0e-8"),
+        (PERP, 0, {}, "ContractRefused: price 0 is not"),
         (PERP, -5, {}, "ContractRefused: price -5"),
         (PERP, 60_000, {"execution_id": "alpha:known"}, "EntryRepeated"),
         (PERP, 10**10, {"quantity_e8": 2**62}, "MoneyError"),

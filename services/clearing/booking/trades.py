@@ -22,7 +22,7 @@ from truetape.messages import (
     Liquidity,
     OrderFilled,
 )
-from truetape.money import divide
+from truetape.money import divide, from_e8
 from truetape.reference import Reference
 from truetape.service import Input
 
@@ -174,7 +174,7 @@ def checked(state: State, entry: EntryBooked) -> EntryBooked:
 
 def _assert_price(price_e8: int, terms: ContractTerms) -> None:
     if price_e8 <= 0 and not terms.signed_price:
-        raise ContractRefused(f"price {price_e8}e-8 is not above zero, which this contract does not allow")
+        raise ContractRefused(f"price {from_e8(price_e8)} is not above zero, which this contract does not allow")
 
 
 # -- corrections ------------------------------------------------------------------------------------------------------

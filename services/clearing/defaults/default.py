@@ -47,6 +47,7 @@ from truetape.messages import (
     RoundSettling,
     RoundTerms,
 )
+from truetape.money import from_e8
 from truetape.service import Input
 
 DefaultState = Literal["DECLARED", "LOSS_FIXED", "COVERED", "UNCOVERED", "RECOVERING", "ENDED"]
@@ -195,7 +196,7 @@ def _heard(state: State, given: Input, known: DefaultChanged) -> DefaultChanged 
         round_id = _round_id(known, following, given)
         return _changed(given, known, steps=steps, uncovered_e8=left_e8, round_id=round_id)
     state_now: DefaultState = "UNCOVERED" if left_e8 else "COVERED"
-    detail = f"{left_e8}e-8 {known.asset} is borne by nobody" if left_e8 else ""
+    detail = f"{from_e8(left_e8)} {known.asset} is borne by nobody" if left_e8 else ""
     return _changed(given, known, state=state_now, steps=steps, uncovered_e8=left_e8, round_id="", detail=detail)
 
 

@@ -98,7 +98,7 @@ def pay(state: State, given: Input, asked: ReviewMargin) -> MarginCallChanged | 
     if call is None or call.state == "DEFAULT":
         return None
     paid, _ = calls.pay(call, asked.amount_e8, given.at_us)
-    detail = f"{asked.amount_e8}e-8 booked by {asked.reason}"
+    detail = f"{from_e8(asked.amount_e8)} booked by {asked.reason}"
     return _changed(given, replace(paid, detail=detail), "meet" if paid.state == "MET" else "pay")
 
 

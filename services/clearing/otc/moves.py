@@ -28,6 +28,7 @@ from truetape.messages import (
     TellLeg,
     TradeLeg,
 )
+from truetape.money import from_e8
 from truetape.service import Input
 from truetape.transitions import CLOCK, HOUSE, Action, NotLegal, Transitions
 
@@ -85,7 +86,7 @@ def _objections(state: State, given: Input, command: MoveLeg, leg: OpenLeg) -> I
     if instrument is None or state.contracts.get(leg.instrument_id, UNLISTED).ended is not None:
         yield "CONTRACT_EXPIRED", f"{leg.instrument_id} has ended"
     elif odd := [share.account_id for share in command.shares if share.quantity_e8 % instrument.lot_e8]:
-        yield "NUMBERS_WRONG", f"the quantity of {odd[0]} is no multiple of {instrument.lot_e8}e-8"
+        yield "NUMBERS_WRONG", f"the quantity of {odd[0]} is no multiple of {from_e8(instrument.lot_e8)}"
 
 
 def _legs(command: MoveLeg, leg: OpenLeg, move_id: str) -> Iterator[TradeLeg]:

@@ -27,6 +27,7 @@ from truetape.messages import (
     TradeChanged,
     TradeTerms,
 )
+from truetape.money import from_e8
 from truetape.reference import Reference
 from truetape.service import Input
 
@@ -81,7 +82,7 @@ def objections(state: State, reference: Reference, terms: TradeTerms, at_us: int
     if ended or (contract.expires_at_us is not None and at_us >= contract.expires_at_us):
         yield "CONTRACT_EXPIRED", f"{terms.instrument_id} is not traded any more"
     if terms.quantity_e8 % instrument.lot_e8:
-        yield "QUANTITY_OFF_LOT", f"quantity is no multiple of {instrument.lot_e8}e-8"
+        yield "QUANTITY_OFF_LOT", f"quantity is no multiple of {from_e8(instrument.lot_e8)}"
     if terms.price_e8 <= 0 and not contract.signed_price:
         yield "PRICE_NOT_POSITIVE", "price must be above zero"
 
