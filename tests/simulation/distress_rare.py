@@ -21,6 +21,11 @@ def met(system: "DistressSystem") -> Counter[str]:
     return Counter({name: sum(1 for _ in judge(system)) for name, judge in JUDGED.items()})
 
 
+def missing(seen: Mapping[str, int]) -> list[str]:
+    """Those that no run met, given what all runs together counted."""
+    return [name for name in JUDGED if not seen.get(name)]
+
+
 def said(kind: type[Any], holds: Callable[[Any], bool] = lambda _: True) -> Judge:
     """Clearing has written a record of a kind of which something holds."""
     return lambda system: (event for event in system.answers(kind) if holds(event))

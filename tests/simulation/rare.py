@@ -46,6 +46,13 @@ COUNTED: Final[Mapping[str, str]] = {
     "venue cut off from a node": "venue_cut",
 }
 """Met when the run counted this."""
+SERVED: Final = (
+    "commit unknown, happened", "commit unknown, did not happen", "serialization failure", "disk full",
+    "older backup restored", "views dropped", "redis flushed", "stale redis replica took over", "answer lost",
+    "no answer in time", "told again", "submit 202", "submit 504 outcome_unknown", "submit 503 broker_unavailable",
+    "read 503 view_unavailable", "read 503 view_behind", "cancel 200", "cancel all 200", "cancel 409 order_closed",
+)  # fmt: skip
+"""What clients of the gateways and the views met; counted under the same name."""
 
 
 def met(system: "System") -> Counter[str]:
@@ -58,7 +65,7 @@ def met(system: "System") -> Counter[str]:
 
 def names() -> list[str]:
     """All of them."""
-    return [*COUNTED, *JUDGED, *contract_rare.JUDGED, *distress_rare.JUDGED]
+    return [*COUNTED, *SERVED, *JUDGED, *contract_rare.JUDGED, *distress_rare.JUDGED]
 
 
 SELDOM: Final = ("parcel asked for again",)

@@ -29,13 +29,6 @@ SERVER_FAULTS: Final = {
     "flush_redis": 0.05, "crash_redis": 0.04, "fail_over_redis": 0.05,
 }  # fmt: skip
 """Greatest rate of each, per virtual second."""
-RARE: Final = (
-    "commit unknown, happened", "commit unknown, did not happen", "serialization failure", "disk full",
-    "older backup restored", "views dropped", "redis flushed", "stale redis replica took over", "answer lost",
-    "no answer in time", "told again", "submit 202", "submit 504 outcome_unknown", "submit 503 broker_unavailable",
-    "read 503 view_unavailable", "read 503 view_behind", "cancel 200", "cancel all 200", "cancel 409 order_closed",
-)  # fmt: skip
-"""What the seeds together must meet."""
 VIEWS_US: Final = 20 * SECOND
 """Between two comparisons of the views with the tape's fold."""
 

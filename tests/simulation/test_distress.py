@@ -9,23 +9,20 @@ import pytest
 
 from tests.simulation import distress_rare
 from tests.simulation.distress import DistressSystem
-from tests.simulation.simulate import decode_once, run_many, total_of
+from tests.simulation.simulate import decode_once, run_until_met
 from tests.simulation.test_contracts import added_up, booked
 from truetape import messages as m
 
 SEEDS = int(os.environ.get("TRUETAPE_DISTRESS_SEEDS", "60"))
-ENOUGH = 60
-"""So many seeds meet every rare situation of distress."""
 
 
 def test_distress_survives_every_fault() -> None:
     """Every invariant under every seed; the seeds of test_system.py have distress too, one in twenty."""
-    total = total_of(run_many(range(SEEDS), world=DistressSystem))
+    total = run_until_met(range(SEEDS), distress_rare.missing, DistressSystem)
     failures = [f"seed {one.seed}: {one.failure}" for one in total.failures]
     assert not failures, "\n".join(failures[:5])
     assert total.seen["liquidation restored margin"] and total.seen["call ended in default"]
-    if SEEDS >= ENOUGH:
-        assert [name for name in distress_rare.JUDGED if not total.seen[name]] == []
+    assert distress_rare.missing(total.seen) == []
 
 
 @pytest.mark.skipif(not shutil.which("hledger"), reason="hledger is not installed: scripts/setup")
