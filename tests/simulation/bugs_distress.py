@@ -42,7 +42,7 @@ def impatient(right: Any, state: Any, given: Any, event: Any) -> Any:
     return right(state, given, replace(event, quiet_for=one.liquidation_id) if one is not None else event)
 
 
-def fee_for_the_account(given: Any, one: Any, event: str, purpose: str, amount_e8: int, *more: Any) -> Any:
+def fee_for_the_account(given: Any, one: Any, event: m.ContractEvent, purpose: str, amount_e8: int, *more: Any) -> Any:
     """The account gets the fee."""
     return _moved(given, one, event, purpose, -amount_e8 if purpose == "liquidation_fee" else amount_e8, *more)
 
