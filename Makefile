@@ -42,8 +42,8 @@ setup: ## Install what is missing: Python packages, Java, Kafka, PostgreSQL, Red
 test: setup ## Lint, types, import contracts and all tests
 	@scripts/test
 
-chaos: setup ## Kill, stop, cut and partition real processes under load, all scenarios; writes a page
-	@status=0; TRUETAPE_CHAOS=all $(BIN)/pytest -s tests/chaos || status=$$?; \
+chaos: setup ## Kill, stop, cut and partition real processes at LOADS=idle,light,full; writes a page
+	@status=0; TRUETAPE_CHAOS=all TRUETAPE_CHAOS_LOADS=$(LOADS) $(BIN)/pytest -s tests/chaos || status=$$?; \
 	$(BIN)/python -m tests.chaos.page; exit $$status
 
 lint: $(READY) ## Ruff, mypy and the import contracts

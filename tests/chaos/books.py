@@ -1,33 +1,39 @@
 """A small running system for what destroys or soils a tape or the views, without disturbing the stage.
 
-Kafka, PostgreSQL, Redis, gateway, projection, risk and clearing run; there are no venues and no load. One account per
-partition gets deposits, all the way from REST to the view.
+Kafka, PostgreSQL, Redis, gateway, projection, risk and clearing run; there are no venues and no orders. One account per
+partition gets deposits, all the way from REST to the view: those are the load.
 """
 
 import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.chaos import reader
+from tests.chaos.load import Acknowledged, Level, Load
+from tests.chaos.scenario import Course, drawn, look_back, name_of, reported, under_load
 from tests.chaos.stage import bring_up, wait_until
 from truetape import demo, ids, topics
-from truetape.client import Client
+from truetape.client import Client, Refused, Unreachable
 from truetape.commands.demo import gateway_url
 from truetape.dev import Stack, StartFailed, free_base
 
 SERVICES = ("gateway", "projection", "risk", "clearing")
 SERVERS = ("kafka", "topics", "postgres", "redis")
-LOCATION = "bank:settlement"
+LOCATION, AMOUNT = "bank:settlement", "25"
 
 
 def account_of(partition: int) -> str:
@@ -44,19 +50,17 @@ class Books:
     environment: dict[str, str]
     accounts: tuple[str, ...]
     administrator: str = ""
-    deposits: int = 0
+    deposits: Counter[str] = field(default_factory=Counter)
     """How many each account got."""
 
-    def deposit(self) -> None:
-        """A deposit of each account, until the view has all their entries."""
-        self.deposits += 1
-        with Client(gateway_url(self.environment), self.administrator, retry_seconds=60.0) as admin:
-            for account, reference in zip(self.accounts, self._references(), strict=True):
-                admin.deposit(account, "USDT", "25", LOCATION, reference)
-        wait_until(lambda: all(map(self.entry_of, self._references())), f"the entries of {self._references()}")
-
-    def _references(self) -> list[str]:
-        return [f"{account}-{self.deposits}" for account in self.accounts]
+    def deposit(self, name: str) -> None:
+        """A deposit of each account under a name, until the view has all their entries."""
+        references = {account: f"{account}.{name}" for account in self.accounts}
+        with Client(self.url, self.administrator, retry_seconds=60.0) as admin:
+            for account, reference in references.items():
+                admin.deposit(account, "USDT", AMOUNT, LOCATION, reference)
+        wait_until(lambda: all(map(self.entry_of, references.values())), f"the entries of {references.values()}")
+        self.deposits.update(self.accounts)
 
     def entry_of(self, reference: str) -> list[tuple[Any, ...]]:
         return self.rows("SELECT entry_id FROM view.entries WHERE external_reference = %s", reference)
@@ -78,15 +82,15 @@ class Books:
         assert done.stdout, f"exit status {done.returncode}: {done.stderr[-2_000:]}"
         return done.returncode, json.loads(done.stdout)
 
-    def assert_whole(self) -> None:
+    def assert_whole(self, name: str) -> None:
         """Deposits go all the way, each exactly once, and everything is equal, live and rebuilt alike."""
-        self.deposit()
+        self.deposit(name)
         status, report = self.audit()
         assert status == 0, f"{report['differences']}, {report['gaps']}"
         live = {one["live"] for one in report["partitions"] if one["service"] in SERVICES and one["records"]}
         assert live == {"equal"}, live
         query = "SELECT account_id, count(DISTINCT external_reference), count(*) FROM view.entries GROUP BY 1"
-        wanted = [(account, self.deposits, self.deposits) for account in sorted(self.accounts)]
+        wanted = [(account, self.deposits[account], self.deposits[account]) for account in sorted(self.accounts)]
         assert sorted(self.rows(query)) == wanted, self.rows(query)
 
     def kill(self, *services: str) -> None:
@@ -104,6 +108,10 @@ class Books:
         with pytest.raises(StartFailed, match=error):
             self.stack.start(service)
         self.stack.stop(service)
+
+    @property
+    def url(self) -> str:
+        return gateway_url(self.environment)
 
     @property
     def kafka(self) -> str:
@@ -126,7 +134,41 @@ def opened(folder: Path) -> Iterator[Books]:
         books = Books(stack, dict(os.environ) | stack.environment(), accounts)
         for account in accounts:
             _, books.administrator = demo.introduce(books.environment["TRUETAPE_KAFKA"], account)
-        books.deposit()
+        books.deposit("first")
         yield books
     finally:
         stack.erase()
+
+
+# -- under load ----------------------------------------------------------------------------------------------------
+
+
+class Depositors(Load):
+    """Of each account two, who pay in, and repeat under its reference what is not answered."""
+
+    def submit(self, client: Client, account: str, client_order_id: str, chance: random.Random) -> None:
+        """One deposit, repeated until it is approved."""
+        reference = f"{account}.{client_order_id}"
+        while time.monotonic() < self._give_up_at:
+            try:
+                transfer = client.deposit(account, "USDT", AMOUNT, LOCATION, reference)
+            except (Refused, Unreachable):
+                continue
+            self.acknowledged.append(Acknowledged(account, reference, transfer.transfer_id, {}))
+            return
+        self.doubtful.append(reference)
+
+
+@contextmanager
+def damage(books: Books, title: str, level: Level) -> Iterator[Course]:
+    """Deposits around a block that destroys something and puts it back; then everything is whole, and reported."""
+    seed, name = drawn(), name_of("28")
+    load = Depositors(books.url, dict.fromkeys(books.accounts, books.administrator), name, seed, level)
+    course = Course(number="28", title=title, seed=seed, load=load, probe=books.deposit)
+    with reported(course, lambda: "") as findings:
+        with under_load(course):
+            yield course
+        books.deposits.update(one.account_id for one in load.acknowledged)
+        findings["every deposit was answered"] = load.doubtful
+        findings["the independent reader finds nothing"] = reader.check(look_back(course, books.kafka), None)
+        books.assert_whole(f"{name}.whole")

@@ -1,5 +1,12 @@
-"""The stage that scenarios share, and which of them run where: a subset in `make test`, all in `make chaos`."""
+"""The stage that scenarios share, their loads, and which of them run where: some in `make test`, all in `make chaos`.
 
+Every test of a scenario takes `load`, and runs once for each load: for all of them in `make chaos`, for one in
+`make test`, where each scenario has the next one and a seed says who begins, so that every run meets all loads.
+TRUETAPE_CHAOS_LOADS names them instead. Tests that share a system run by load, idle first: it is started once, and
+its tape, which the criterion reads whole, grows last.
+"""
+
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,15 +16,39 @@ from typing import Literal
 import pytest
 
 from tests.chaos.books import Books, opened
+from tests.chaos.load import LEVELS, Level, levels
+from tests.chaos.scenario import drawn
 from tests.chaos.stage import Stage
+
+_turns = itertools.count(drawn())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each scenario once for each of its loads."""
+    if "load" in metafunc.fixturenames:
+        metafunc.parametrize("load", _loads(metafunc.definition))
+
+
+def _loads(test: pytest.Item) -> tuple[Level, ...]:
+    if words := os.environ.get("TRUETAPE_CHAOS_LOADS"):
+        try:
+            return levels(words)
+        except ValueError as error:
+            raise pytest.UsageError(f"TRUETAPE_CHAOS_LOADS: {error}") from None
+    if _all() or test.get_closest_marker("only_make_chaos"):
+        return LEVELS
+    return (LEVELS[next(_turns) % len(LEVELS)],)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise; the shared stage last, so
-    that it does not run beside systems of others' own."""
+    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise.
+
+    Order: the shared stage last, so that it does not run beside systems of others' own; by file where each has its own;
+    by load.
+    """
     here = Path(__file__).parent
     mine = [item for item in items if here in item.path.parents]
-    items[:] = [item for item in items if item not in mine] + sorted(mine, key=_on_the_stage)
+    items[:] = [item for item in items if item not in mine] + sorted(mine, key=_order)
     for item in mine:
         item.add_marker(pytest.mark.integration)
         item.add_marker(pytest.mark.chaos)
@@ -30,6 +61,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _all() -> bool:
     return os.environ.get("TRUETAPE_CHAOS") == "all"
+
+
+def _order(item: pytest.Item) -> tuple[bool, str, int]:
+    own = _all() or "stage" not in getattr(item, "fixturenames", ())
+    called = getattr(item, "callspec", None)
+    load = called.params.get("load") if called is not None else None
+    return _on_the_stage(item), str(item.path) if own else "", LEVELS.index(load) if load in LEVELS else -1
 
 
 def _on_the_stage(item: pytest.Item) -> bool:

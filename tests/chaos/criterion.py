@@ -18,7 +18,8 @@ from truetape import demo
 from truetape.client import Refused, Unreachable
 
 ENDED: Final = ("REJECTED", "FILLED", "CANCELLED", "EXPIRED")
-QUIET_SECONDS: Final = 90.0
+QUIET_SECONDS: Final = 120.0
+AUDIT_SECONDS: Final = 300.0
 RETRIES: Final = 12
 SHOWN_MAX: Final = 5
 Findings = dict[str, list[str]]
@@ -58,6 +59,7 @@ def judge(stage: Stage, load: Load, tape: reader.Verdict) -> Findings:
     since_us = time.time_ns() // 1000
     found = {
         "every acknowledged order is there and has ended": _acknowledged(stage, load),
+        "what was refused came to nothing": _refused(stage, load),
         "a retry gives the same order": _retried(stage, load),
         "the venues' fills are booked once, none is invented": _fills(stage, tape),
         "the independent reader finds nothing": _read(stage, tape),
@@ -78,8 +80,7 @@ def _short(broken: Iterable[str]) -> list[str]:
 def _acknowledged(stage: Stage, load: Load) -> list[str]:
     found = [f"{one} was never answered definitely" for one in load.doubtful]
     found += [f"{one} was answered with two order ids" for one in load.differing]
-    query = "SELECT account_id, client_order_id, order_id, status FROM view.orders"
-    known = {(account, name): (order_id, status) for account, name, order_id, status in rows(stage, query)}
+    known = _orders(stage)
     for one in load.acknowledged:
         order_id, status = known.get((one.account_id, one.client_order_id), ("", "lost"))
         if order_id != one.order_id or status not in ENDED:
@@ -87,6 +88,21 @@ def _acknowledged(stage: Stage, load: Load) -> list[str]:
                 f"{one.client_order_id}: acknowledged as {one.order_id}, found {order_id or 'nothing'} {status}"
             )
     return found
+
+
+def _orders(stage: Stage) -> dict[tuple[str, str], tuple[str, str]]:
+    """Order id and status by account and client order id."""
+    query = "SELECT account_id, client_order_id, order_id, status FROM view.orders"
+    return {(account, name): (order_id, status) for account, name, order_id, status in rows(stage, query)}
+
+
+def _refused(stage: Stage, load: Load) -> list[str]:
+    known = _orders(stage)
+    return [
+        f"{account} was told {code} for {name}, whose order is {known[account, name][1]}"
+        for (account, name), code in load.refusals.items()
+        if known.get((account, name), ("", "REJECTED"))[1] != "REJECTED"
+    ]
 
 
 def _retried(stage: Stage, load: Load) -> list[str]:
@@ -141,7 +157,7 @@ def _reservations(stage: Stage) -> list[str]:
 
 
 def _audit(stage: Stage) -> list[str]:
-    _, report = stage.cli("audit", "--json", "--require-live")
+    _, report = stage.cli("audit", "--json", "--require-live", timeout=AUDIT_SECONDS)
     found = [f"{one['check']} {one['where']} {one['account_id']} {one['what']}: {one['tape']} / {one['other']}"[:300]
              for one in report["differences"]]  # fmt: skip
     found += report["gaps"] + [f"{view['view']}: {view['verdict']}" for view in report["views"]

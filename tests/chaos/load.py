@@ -9,15 +9,17 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import httpx
 
 from truetape.client import Client, Refused, Unreachable
 
-RATES: Final[dict[str, float]] = {"idle": 2.0, "light": 40.0, "full": float("inf")}
+Level = Literal["idle", "light", "full"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+PER_SECOND: Final[Mapping[Level, float]] = {"idle": 2.0, "light": 40.0, "full": float("inf")}
 """Submissions per second over all traders; `full` is as fast as they are answered."""
 RETRY_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
@@ -82,10 +84,12 @@ class Load:
     """API key by account."""
     name: str
     seed: int
-    rate: float
+    level: Level
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     """Definite refusals by code."""
+    refusals: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Code by account and client order id of what was definitely refused."""
     doubtful: list[str] = field(default_factory=list)
     """Client order ids that never got a definite answer."""
     differing: list[str] = field(default_factory=list)
@@ -130,14 +134,14 @@ class Load:
         chance = random.Random(f"{self.seed}/{account}/{trader}")
         recording = Recording()
         self._recordings.append(recording)
-        pause = len(self._threads) / self.rate
+        pause = len(self._threads) / PER_SECOND[self.level]
         with Client(self.url, key, retry_seconds=RETRY_SECONDS, timeout_seconds=8.0, transport=recording) as client:
             for number in itertools.count(1):
-                self._submit(client, account, f"{self.name}.{trader}.{number}", chance)
+                self.submit(client, account, f"{self.name}.{trader}.{number}", chance)
                 if self._stopping.wait(chance.uniform(0, 2 * pause)):
                     return
 
-    def _submit(self, client: Client, account: str, client_order_id: str, chance: random.Random) -> None:
+    def submit(self, client: Client, account: str, client_order_id: str, chance: random.Random) -> None:
         """One order, repeated under its id until the answer is definite."""
         wanted = terms(chance)
         pending = ""
@@ -147,6 +151,7 @@ class Load:
             except Refused as refusal:
                 if refusal.status < 500 and refusal.status != 429:
                     self.refused[refusal.code] += 1
+                    self.refusals[account, client_order_id] = refusal.code
                     return
                 continue
             except Unreachable:
@@ -169,6 +174,20 @@ class Load:
             client.cancel(order_id)
         except (Refused, Unreachable):
             return  # What became of it, the books will tell.
+
+
+def levels(words: str) -> tuple[Level, ...]:
+    """The loads that words such as "idle,full" name, in the order of LEVELS. Raises ValueError."""
+    named = {word.strip() for word in words.split(",")}
+    if not named <= set(LEVELS):
+        unknown = ", ".join(sorted(named - set(LEVELS))) or "nothing"
+        raise ValueError(f"no load is named {unknown!r}; give some of {','.join(LEVELS)}, for example idle,full")
+    return tuple(level for level in LEVELS if level in named)
+
+
+def times(load: Level, at_light: int, otherwise: int) -> int:
+    """How often a fault comes: as often as the catalogue asks at light load, which is its own; less at the others."""
+    return at_light if load == "light" else otherwise
 
 
 def terms(chance: random.Random) -> dict[str, Any]:

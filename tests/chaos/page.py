@@ -1,7 +1,8 @@
 """`python -m tests.chaos.page [REPORT] [PAGE]`: one self-contained HTML page from the report of the chaos scenarios.
 
-A table of results on top, then per scenario the curve: answers per 100 ms, what kind they were, and how long they took,
-with the moments of fault, repair and recovery. The newest run of each scenario and load counts.
+On top each scenario with its recovery time at each load, then all figures, then per scenario and load the curve:
+answers per 100 ms, what kind they were, and how long they took, with the moments of fault, repair and recovery. The
+newest run of each scenario and load counts.
 """
 
 import json
@@ -11,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from tests.chaos.load import LEVELS
 from tests.chaos.scenario import BUCKET_SECONDS, REPORT
 
 Row = dict[str, Any]
@@ -50,8 +52,8 @@ def newest(lines: Iterable[str]) -> list[Row]:
     found: dict[tuple[str, str, str], Row] = {}
     for line in lines:
         row = json.loads(line)
-        found[row["number"], row["title"], row["rate"]] = row
-    return sorted(found.values(), key=lambda row: (_order(row["number"]), row["title"], row["rate"]))
+        found[row["number"], row["title"], row["load"]] = row
+    return sorted(found.values(), key=lambda row: (_order(row["number"]), row["title"], LEVELS.index(row["load"])))
 
 
 def _order(number: str) -> tuple[int, str]:
@@ -65,37 +67,59 @@ def page(rows: list[Row]) -> str:
     orders = sum(row["acknowledged"] for row in rows)
     faults = sum(len(row["faults"]) for row in rows)
     head = (
-        f"<h1>Truetape under chaos</h1><p>{passed} of {len(rows)} scenarios passed: {faults} faults in real processes "
-        f"under load, {orders} orders acknowledged. Passed means: no acknowledged order lost, every fill of the venues "
-        "booked once, none invented, audit and rebuilt state equal to the live one, money sums to zero, nothing "
-        "reserved, and the reconciler shows exactly what was planted. <code>docs/chaos.md</code> says more.</p>"
+        f"<h1>Truetape under chaos</h1><p>{passed} of {len(rows)} scenarios and loads passed: {faults} faults in real "
+        f"processes under load, {orders} orders acknowledged. Passed means: no acknowledged order lost, every fill of "
+        "the venues booked once, none invented, audit and rebuilt state equal to the live one, money sums to zero, "
+        "nothing reserved, and the reconciler shows exactly what was planted. <code>docs/chaos.md</code> says more.</p>"
     )
-    body = head + _table(rows) + _key() + "".join(_section(row) for row in rows)
+    body = head + _overview(rows) + _table(rows) + _key() + "".join(_section(row) for row in rows)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Truetape under chaos</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>{body}</body></html>\n'
     )
 
 
+def _overview(rows: list[Row]) -> str:
+    """A line per scenario, a column per load: recovered in, or what it is instead."""
+    head = "".join(f'<th class="number">{level}</th>' for level in LEVELS)
+    lines = ""
+    for number, title in dict.fromkeys((row["number"], row["title"]) for row in rows):
+        runs = {row["load"]: row for row in rows if (row["number"], row["title"]) == (number, title)}
+        cells = "".join(f'<td class="number">{_cell(runs.get(level))}</td>' for level in LEVELS)
+        lines += f"<tr><td>{escape(number)}</td><td>{escape(title)}</td>{cells}</tr>"
+    head = f"<tr><th>no.</th><th>recovered in, at load</th>{head}</tr>"
+    return f'<div class="wide"><table>{head}{lines}</table></div><p></p>'
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return '<span class="dim">not run</span>'
+    said = f'<span class="passed">{_recovery(row)}</span>' if row["passed"] else '<span class="broken">FAILED</span>'
+    return f'<a href="#{_anchor(row)}">{said}</a>'
+
+
+def _recovery(row: Row) -> str:
+    return f"{row['recovery_seconds']:.1f} s" if row["recovery_seconds"] else "–"
+
+
 def _table(rows: list[Row]) -> str:
-    names = ("no.", "scenario", "load", "result", "faults", "recovered in", "longest silence", "orders", "void records")
-    numbers = {"faults", "recovered in", "longest silence", "orders", "void records"}
+    numbers = ("before, per s", "faults", "recovered in", "longest silence", "orders", "void records")
+    names = ("no.", "scenario", "load", "result", *numbers)
     head = "".join(f'<th class="{"number" if name in numbers else ""}">{name}</th>' for name in names)
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(map(_result, rows))}</table></div>'
 
 
 def _result(row: Row) -> str:
     verdict = '<td class="passed">passed</td>' if row["passed"] else '<td class="broken">FAILED</td>'
-    recovery = f"{row['recovery_seconds']:.1f} s" if row["recovery_seconds"] else "–"
-    numbers = (len(row["faults"]), recovery, f"{row['outage_seconds']:.1f} s", row["acknowledged"],
-               row["notes"].get("void_records", "–"))  # fmt: skip
+    numbers = (row["steady_per_second"], len(row["faults"]), _recovery(row), f"{row['outage_seconds']:.1f} s",
+               row["acknowledged"], row["notes"].get("void_records", "–"))  # fmt: skip
     cells = "".join(f'<td class="number">{value}</td>' for value in numbers)
     link = f'<a href="#{_anchor(row)}">{escape(row["title"])}</a>'
-    return f"<tr><td>{escape(row['number'])}</td><td>{link}</td><td>{row['rate']}</td>{verdict}{cells}</tr>"
+    return f"<tr><td>{escape(row['number'])}</td><td>{link}</td><td>{row['load']}</td>{verdict}{cells}</tr>"
 
 
 def _anchor(row: Row) -> str:
-    return "".join(c if c.isalnum() else "-" for c in f"{row['number']}-{row['title']}-{row['rate']}")
+    return "".join(c if c.isalnum() else "-" for c in f"{row['number']}-{row['title']}-{row['load']}")
 
 
 def _key() -> str:
@@ -115,9 +139,10 @@ def _section(row: Row) -> str:
     notes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row["notes"].items())
     broken = [f"{promise}: {one}" for promise, found in row["criterion"].items() for one in found]
     lines = "".join(f'<p class="broken">{escape(one)}</p>' for one in broken)
-    said = f"seed {row['seed']}, {row['at']}, {row['seconds']} s; answers {_answers(row)}; {escape(notes)}"
+    said = f"{row['steady_per_second']} orders/s accepted before the first fault; "
+    said += f"seed {row['seed']}, {row['at']}, {row['seconds']} s; answers {_answers(row)}; {escape(notes)}"
     return (
-        f'<h2 id="{_anchor(row)}">{escape(row["number"])} · {escape(row["title"])} · {row["rate"]} load</h2>{lines}'
+        f'<h2 id="{_anchor(row)}">{escape(row["number"])} · {escape(row["title"])} · {row["load"]} load</h2>{lines}'
         f'<p class="dim">{said}</p><figure>{_curve(row)}</figure>{_faults(row)}'
     )
 

@@ -7,6 +7,8 @@ protocol promises:
 - no gap: epochs and sequences of each partition are an unbroken chain;
 - no input was answered twice, and those of a topic in order;
 - every command has its answer; a transfer that was approved before needs no second one;
+- no order was routed that risk had not accepted, and every accepted order has ended, with no more filled than ordered;
+- a break that is open is told again only when its numbers changed, and none is closed that is not open;
 - every venue order that the venues received was on the tape in an accepted record, and reached the venue once;
 - no order was routed twice;
 - every fill was written once and booked once, and every entry sums to zero in each asset.
@@ -34,7 +36,9 @@ OWNED = (
     "reconciliation.breaks", "audit.checkpoints",
 )  # fmt: skip
 COMMANDS = "orders.commands"
-READ_SECONDS = 120.0
+BREAKS = "reconciliation.breaks"
+LEG_ENDS = ("OrderCancelled", "OrderExpired", "OrderRejectedByVenue")
+READ_SECONDS = 300.0
 
 
 class Raw(NamedTuple):
@@ -191,7 +195,9 @@ def check(verdict: Verdict, received: list[str] | None) -> list[str]:
     for topic, raws in verdict.accepted.items():
         found += _answered_once(topic, raws)
     found += _all_answered(verdict)
+    found += _approved_and_ended(verdict)
     found += _booked_once(verdict)
+    found += _breaks_told_once(verdict)
     if received is not None:
         found += _backed(verdict, received)
     verdict.findings = found
@@ -226,6 +232,49 @@ def _all_answered(verdict: Verdict) -> Iterator[str]:
         repeated = command.kind == "RequestTransfer" and command.body["transfer"]["transfer_id"] in approved
         if not repeated and (command.partition, command.offset) not in answered:
             yield f"{command.kind} at {command.place} has no answer"
+
+
+def _approved_and_ended(verdict: Verdict) -> Iterator[str]:
+    """For a tape at rest: each accepted order was not routed, or each of its legs was filled or ended by the venue."""
+    accepted = {raw.body["order"]["order_id"] for raw in verdict.accepted["orders.decisions"]
+                if raw.kind == "OrderAccepted"}  # fmt: skip
+    legs: dict[str, dict[int, int]] = {}
+    ended: set[tuple[str, int]] = set()
+    over: set[str] = set()
+    filled: Counter[tuple[str, int]] = Counter()
+    for raw in verdict.accepted["orders.executions"]:
+        body = raw.body
+        if raw.kind == "OrderRouted":
+            if body["order"]["order_id"] not in accepted:
+                yield f"{raw.place} routes {body['order']['order_id']}, which risk has not accepted"
+            legs[body["order"]["order_id"]] = {leg["leg"]: leg["quantity_e8"] for leg in body["legs"]}
+        elif _is_fill(raw):
+            filled[body["order_id"], body["leg"]] += body["quantity_e8"]
+        elif raw.kind in LEG_ENDS:
+            ended.add((body["order_id"], body["leg"]))
+        elif raw.kind == "OrderNotRouted":
+            over.add(body["order_id"])
+    yield from (f"order {one} was accepted and neither routed nor refused" for one in accepted - legs.keys() - over)
+    for order_id, quantities in legs.items():
+        for leg, quantity_e8 in quantities.items():
+            done = filled[order_id, leg]
+            if done > quantity_e8 or (done < quantity_e8 and (order_id, leg) not in ended):
+                yield f"leg {leg} of order {order_id} filled {done} of {quantity_e8}, and has not ended so"
+
+
+def _breaks_told_once(verdict: Verdict) -> Iterator[str]:
+    known: dict[str, tuple[int, int]] = {}
+    for raw in verdict.accepted[BREAKS]:
+        if raw.kind != "ReconciliationCompleted":
+            continue
+        for one in raw.body["opened"]:
+            numbers = one["ours_e8"], one["theirs_e8"]
+            if known.get(one["break_id"]) == numbers:
+                yield f"{raw.place} opens break {one['break_id']} again"
+            known[one["break_id"]] = numbers
+        for one in raw.body["closed"]:
+            if known.pop(one["break_id"], None) is None:
+                yield f"{raw.place} closes break {one['break_id']}, which is not open"
 
 
 def _booked_once(verdict: Verdict) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """One scenario: steady state, fault, recovered, quiet, criterion; and the line that it leaves in the report.
 
-    with scenario(stage, "2", "kill -9 risk", rate="light") as run:
+    with scenario(stage, "2", "kill -9 risk", load) as run:
         with run.fault("kill -9 risk"):
             stage.stack.kill("risk")
             stage.stack.start("risk")
 
 At the end of each `fault` an order per account must go all the way through again; how long that took since the fault
-began is the recovery time. Set TRUETAPE_CHAOS_SEED to repeat a run's load.
+began is the recovery time. `load` is the parameter that every scenario's test has (`conftest.py`): idle, light or full.
+Set TRUETAPE_CHAOS_SEED to repeat what a run's traders did.
 """
 
 import itertools
@@ -15,7 +16,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 from tests.chaos import reader
 from tests.chaos.criterion import Findings, judge, quiesce
-from tests.chaos.load import RATES, Attempt, Load
+from tests.chaos.load import Attempt, Level, Load
 from tests.chaos.stage import Stage
 
 REPORT: Final = Path(os.environ.get("TRUETAPE_CHAOS_REPORT", ".truetape/chaos/report.jsonl"))
@@ -42,6 +43,8 @@ class Fault:
     at_s: float
     at_us: int
     requests_under_way: int
+    amid: str = ""
+    """What it must meet half way, one of the names in `in_flight`; empty for a fault that may come at any moment."""
     healed_s: float = 0.0
     """When what was broken had been put right again, as far as the test does that."""
     recovered_s: float = 0.0
@@ -50,17 +53,17 @@ class Fault:
     """What the tape says was half way when the fault came."""
 
 
-@dataclass
-class Run:
-    """A scenario under way."""
+@dataclass(kw_only=True)
+class Course:
+    """A scenario under way, on any system."""
 
-    stage: Stage
     number: str
     title: str
-    rate: str
     seed: int
     load: Load
-    began: float
+    probe: Callable[[str], None]
+    """Sends something of each account all the way, under a name of its own, and waits until it is there."""
+    began: float = field(default_factory=time.monotonic)
     faults: list[Fault] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     """Whatever else is worth a line in the report."""
@@ -71,18 +74,14 @@ class Run:
         return time.monotonic() - self.began
 
     @contextmanager
-    def fault(self, what: str, *, probe: bool = True) -> Iterator[Fault]:
-        """The fault, from its first moment until it is put right; then wait until orders go through again."""
-        fault = Fault(what, self.now_s, time.time_ns() // 1000, self.load.under_way)
+    def fault(self, what: str, *, amid: str = "") -> Iterator[Fault]:
+        """The fault, from its first moment until it is put right; then wait until an order of each account goes all
+        the way again. `amid`: at least one of the scenario's faults must find some of this half way."""
+        fault = Fault(what, self.now_s, time.time_ns() // 1000, self.load.under_way, amid)
         self.faults.append(fault)
         yield fault
         fault.healed_s = self.now_s
-        if probe:
-            self.recovered(fault)
-
-    def recovered(self, fault: Fault) -> None:
-        """Wait until an order of each account goes all the way."""
-        self.stage.probe(f"{self.load.name}.probe.{len(self.faults)}.{time.time_ns() // 1000}")
+        self.probe(f"{self.load.name}.probe.{len(self.faults)}.{time.time_ns() // 1000}")
         fault.recovered_s = self.now_s
 
     def attempts_since(self, at_s: float) -> list[Attempt]:
@@ -90,38 +89,81 @@ class Run:
         return [one for one in self.load.attempts() if one.at - self.began >= at_s]
 
 
+@dataclass(kw_only=True)
+class Run(Course):
+    """A scenario under way on the stage."""
+
+    stage: Stage
+
+
 @contextmanager
 def scenario(
-    stage: Stage, number: str, title: str, rate: str = "light", steady_seconds: float = STEADY_SECONDS
+    stage: Stage, number: str, title: str, level: Level, steady_seconds: float = STEADY_SECONDS
 ) -> Iterator[Run]:
     """Load around a block with faults, then quiet, the criterion and a line in the report. Raises AssertionError."""
-    seed = int(os.environ.get("TRUETAPE_CHAOS_SEED", 0)) or random.SystemRandom().getrandbits(31)
-    name = f"s{number}-{time.time_ns() // 1_000_000:x}".replace(" ", "")
-    load = Load(stage.url, stage.keys, name, seed, RATES[rate])
-    run = Run(stage, number, title, rate, seed, load, time.monotonic())
-    print(f"\n{number} {title}: seed {seed}, load {rate}", flush=True)
-    findings: Findings = {"the scenario ran to its end": ["it did not"]}
-    try:
-        load.start()
-        try:
-            time.sleep(steady_seconds)
+    seed = drawn()
+    load = Load(stage.url, stage.keys, name_of(number), seed, level)
+    run = Run(number=number, title=title, seed=seed, load=load, probe=stage.probe, stage=stage)
+    with reported(run, stage.said) as findings:
+        with under_load(run, steady_seconds):
             yield run
-            time.sleep(AFTER_SECONDS)
-        finally:
-            load.stop()
         quiesce(stage)
-        tape = reader.read(stage.kafka)
-        for fault in run.faults:
-            fault.in_flight = {"requests": fault.requests_under_way} | in_flight(tape, fault.at_us)
-        run.notes |= {"records": sum(map(len, tape.accepted.values())), "void_records": tape.void}
-        findings = judge(stage, load, tape)
+        tape = look_back(run, stage.kafka)
+        findings |= judge(stage, load, tape) | {"the faults met what they had to": missed(run.faults)}
+
+
+def name_of(number: str) -> str:
+    """A name for what a scenario sends, of this run alone."""
+    return f"s{number}-{time.time_ns() // 1_000_000:x}"
+
+
+@contextmanager
+def under_load(course: Course, steady_seconds: float = STEADY_SECONDS) -> Iterator[None]:
+    """Load before, during and after; at the end everything that was sent is answered, or its time is over."""
+    course.load.start()
+    try:
+        time.sleep(steady_seconds)
+        yield
+        time.sleep(AFTER_SECONDS)
+    finally:
+        course.load.stop()
+
+
+def look_back(course: Course, kafka: str) -> reader.Verdict:
+    """The tape by the independent reader, and with it what was half way when the faults came."""
+    tape = reader.read(kafka)
+    for fault in course.faults:
+        fault.in_flight = {"requests": fault.requests_under_way} | in_flight(tape, fault.at_us)
+    course.notes |= {"records": sum(map(len, tape.accepted.values())), "void_records": tape.void}
+    return tape
+
+
+@contextmanager
+def reported(course: Course, said: Callable[[], str]) -> Iterator[Findings]:
+    """A line in the report, with the findings that the block adds or the error that ended it. Raises AssertionError."""
+    print(f"\n{course.number} {course.title}: load {course.load.level}, seed {course.seed}", flush=True)
+    findings: Findings = {}
+    try:
+        yield findings
     except BaseException as error:
-        findings = {"the scenario ran to its end": [f"{type(error).__name__}: {error}"[:2_000]]}
+        findings["the scenario ran to its end"] = [f"{type(error).__name__}: {error}"[:2_000]]
         raise
     finally:
-        _report(run, findings)
+        _report(course, findings)
     broken = {promise: found for promise, found in findings.items() if found}
-    assert not broken, f"{json.dumps(broken, indent=1)}\nseed {seed}; {stage.said()}"
+    assert not broken, f"{json.dumps(broken, indent=1)}\nload {course.load.level}, seed {course.seed}; {said()}"
+
+
+def drawn() -> int:
+    """The seed that TRUETAPE_CHAOS_SEED gives, or another one each time."""
+    return int(os.environ.get("TRUETAPE_CHAOS_SEED", 0)) or random.SystemRandom().getrandbits(31)
+
+
+def missed(faults: Sequence[Fault]) -> list[str]:
+    """What faults had to find half way, and none of them did."""
+    wanted = {fault.amid for fault in faults if fault.amid}
+    return [f"no fault found {what} half way" for what in sorted(wanted)
+            if not any(fault.amid == what and fault.in_flight[what] for fault in faults)]  # fmt: skip
 
 
 # -- what was half way -------------------------------------------------------------------------------------------
@@ -169,42 +211,45 @@ def _time(raw: reader.Raw) -> int:
 # -- the report --------------------------------------------------------------------------------------------------
 
 
-def _report(run: Run, findings: Findings) -> None:
-    attempts = run.load.attempts()
+def _report(course: Course, findings: Findings) -> None:
+    attempts = course.load.attempts()
+    recoveries = [round(fault.recovered_s - fault.at_s, 2) for fault in course.faults if fault.recovered_s]
     statuses = Counter(str(one.status) for one in attempts)
     row = {
-        "number": run.number,
-        "title": run.title,
-        "rate": run.rate,
-        "seed": run.seed,
+        "number": course.number,
+        "title": course.title,
+        "load": course.load.level,
+        "seed": course.seed,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(run.now_s, 1),
-        "faults": [_rounded(asdict(fault)) for fault in run.faults],
-        "recovery_seconds": max((round(f.recovered_s - f.at_s, 2) for f in run.faults if f.recovered_s), default=None),
-        "outage_seconds": round(outage(run, attempts), 2),
+        "seconds": round(course.now_s, 1),
+        "faults": [_rounded(asdict(fault)) for fault in course.faults],
+        "recovery_seconds": max(recoveries, default=None),
+        "steady_per_second": round(steady(course, attempts), 1),
+        "outage_seconds": round(outage(course, attempts), 2),
         "answers": dict(statuses),
-        "acknowledged": len(run.load.acknowledged),
-        "refused": dict(run.load.refused),
-        "notes": run.notes,
+        "acknowledged": len(course.load.acknowledged),
+        "refused": dict(course.load.refused),
+        "notes": course.notes,
         "criterion": findings,
         "passed": not any(findings.values()),
         "columns": COLUMNS,
-        "series": series(attempts, run.began),
+        "series": series(attempts, course.began),
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     with REPORT.open("a") as report:
         report.write(json.dumps(row, separators=(",", ":")) + "\n")
-    _say(run, row)
+    _say(course, row)
 
 
-def _say(run: Run, row: dict[str, Any]) -> None:
-    for fault in run.faults:
+def _say(course: Course, row: dict[str, Any]) -> None:
+    for fault in course.faults:
         flying = ", ".join(f"{number} {what}" for what, number in fault.in_flight.items())
         healed, recovered = fault.healed_s - fault.at_s, fault.recovered_s - fault.at_s
         print(f"  at {fault.at_s:.1f} s {fault.what}; in flight: {flying or 'not known'};", end=" ")
         print(f"put right after {healed:.1f} s, recovered after {recovered:.1f} s")
     verdict = "passed" if row["passed"] else "FAILED"
-    print(f"  {row['acknowledged']} orders acknowledged, answers {row['answers']}, {row['notes']}")
+    print(f"  {row['load']} load: {row['steady_per_second']} orders/s accepted before the first fault", end="; ")
+    print(f"{row['acknowledged']} orders acknowledged, answers {row['answers']}, {row['notes']}")
     print(f"  longest time without an answer {row['outage_seconds']} s: {verdict} in {row['seconds']} s", flush=True)
 
 
@@ -212,12 +257,19 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 2) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def outage(run: Run, attempts: Sequence[Attempt]) -> float:
+def steady(course: Course, attempts: Sequence[Attempt]) -> float:
+    """Orders accepted per second until the first fault; 0 where there was none."""
+    until = course.faults[0].at_s if course.faults else 0.0
+    accepted = sum(one.status == 201 and one.at + one.seconds - course.began < until for one in attempts)
+    return accepted / until if until else 0.0
+
+
+def outage(course: Course, attempts: Sequence[Attempt]) -> float:
     """The longest time after the first fault in which no client was told of an accepted order."""
-    if not run.faults:
+    if not course.faults:
         return 0.0
-    accepted = sorted(one.at + one.seconds - run.began for one in attempts if one.status == 201)
-    first = run.faults[0].at_s
+    accepted = sorted(one.at + one.seconds - course.began for one in attempts if one.status == 201)
+    first = course.faults[0].at_s
     times = [first, *(at for at in accepted if at > first)]
     return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
 

@@ -3,12 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, bring_up, wait_until
 from truetape import topics
@@ -20,15 +20,15 @@ BELOW_SECONDS = 10.0
 NAMES = [topic.name for topic in topics.ALL]
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Stage]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage of its own on three brokers: three replicas, min.insync.replicas 2."""
-    with Stage.open(tmp_path, brokers=3) as stage:
+    with Stage.open(tmp_path_factory.mktemp("cluster"), brokers=3) as stage:
         yield stage
 
 
-def test_a_leader_is_lost_and_then_one_broker_too_many(cluster: Stage) -> None:
-    with scenario(cluster, "9", "three brokers: leader lost, then below min.insync.replicas") as run:
+def test_a_leader_is_lost_and_then_one_broker_too_many(cluster: Stage, load: Level) -> None:
+    with scenario(cluster, "9", "three brokers: leader lost, then below min.insync.replicas", load) as run:
         number, led = leaders(cluster).most_common(1)[0]
         assert number in BROKERS and led > topics.PARTITIONS
         with run.fault(f"kill -9 {BROKERS[number]}, leader of {led} partitions"):

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.chaos import stranger
+from tests.chaos.load import Level
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, wait_until
 from truetape import ids, topics
@@ -20,15 +21,18 @@ pytestmark = pytest.mark.timeout(900)
 COMMANDS = (topics.ORDERS_COMMANDS, topics.REFERENCE_COMMANDS, topics.CLEARING_COMMANDS)
 ANSWERS = (topics.ORDERS_DECISIONS, topics.REFERENCE_EVENTS, topics.CLEARING_ENTRIES)
 OWNERS = ("risk", "clearing", "projection")
+ANSWERED_SECONDS = 180.0
+"""Each look reads the whole tape."""
 REPLAYED_LAST = 2_000
 """Records of each partition that come again."""
 Place = tuple[str, int, int]
 
 
 @pytest.mark.only_make_chaos
-def test_the_end_of_every_topic_comes_again(stage: Stage) -> None:
+def test_the_end_of_every_topic_comes_again(stage: Stage, load: Level) -> None:
     """As from a mirroring tool that was set up twice: owned topics twice over, void; commands answered as before."""
-    with scenario(stage, "20", "the last records of every topic written again, partitions in any order") as run:
+    title = "the last records of every topic written again, partitions in any order"
+    with scenario(stage, "20", title, load) as run:
         chance, replayed = random.Random(run.seed), 0
         for _ in range(2):
             with run.fault("everything again"):
@@ -58,9 +62,9 @@ def kill_and_start(stage: Stage, services: Sequence[str]) -> None:
 # -- poison --------------------------------------------------------------------------------------------------------
 
 
-def test_poison_on_every_topic(stage: Stage) -> None:
+def test_poison_on_every_topic(stage: Stage, load: Level) -> None:
     """What no reader can read is set aside where it was a command, and passed over where only the owner may write."""
-    with scenario(stage, "21", "poison on every topic") as run:
+    with scenario(stage, "21", "poison on every topic", load) as run:
         key = run.load.name.encode()
         everywhere = [(part, key, value) for part in stranger.parts(topics.ALL) for value in stranger.broken().values()]
         everywhere += [(Part(topic.name, 0), key, b"\0" * stranger.HUGE_BYTES) for topic in topics.ALL]
@@ -72,7 +76,7 @@ def test_poison_on_every_topic(stage: Stage) -> None:
             assert stranger.write(stage.kafka, too_huge) == {"MSG_SIZE_TOO_LARGE": len(too_huge)}
         asked = [one for one in whole(stage, COMMANDS) if one.key == key or one.value in values(senseless)]
         assert len(asked) == len(senseless) + len(stranger.broken()) * len(stranger.parts(COMMANDS)) + len(COMMANDS)
-        wait_until(lambda: not unanswered(stage, asked, key), "every command is refused or set aside")
+        wait_until(lambda: not unanswered(stage, asked, key), "every command is refused or set aside", ANSWERED_SECONDS)
         run.notes["copies_on_parked"] = copies(stage, key)
         with run.fault(f"kill -9 {', '.join(OWNERS)}: they restore over it"):
             kill_and_start(stage, OWNERS)

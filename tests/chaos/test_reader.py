@@ -1,16 +1,22 @@
 """The independent reader sees what it is there to see; and the page shows what the report says."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from tests.chaos import page, reader
+from tests.chaos.load import levels
 from tests.chaos.reader import Raw, Verdict, check
 
 EXECUTIONS, DECISIONS, ENTRIES = "orders.executions", "orders.decisions", "clearing.entries"
-INTENT = {"order": {"order_id": "o1"}, "legs": [{"venue_client_order_id": "TT000-o1-00"}]}
-FILL = {"order_id": "o1", "execution_id": "alpha:BTCUSDT:1:B"}
+INTENT: dict[str, Any] = {
+    "order": {"order_id": "o1"},
+    "legs": [{"leg": 0, "quantity_e8": 5, "venue_client_order_id": "TT000-o1-00"}],
+}
+FILL: dict[str, Any] = {"order_id": "o1", "leg": 0, "quantity_e8": 5, "execution_id": "alpha:BTCUSDT:1:B"}
 ENTRY = {
     "execution_id": "alpha:BTCUSDT:1:B",
     "lines": [{"asset": "BTC", "amount_e8": 5}, {"asset": "BTC", "amount_e8": -5}],
@@ -46,11 +52,34 @@ class Tape:
         return self
 
     def traded(self) -> "Tape":
-        """One order that was routed, filled and booked."""
-        self.began(EXECUTIONS, ENTRIES)
+        """One order that was accepted, routed, filled and booked."""
+        self.began(DECISIONS, EXECUTIONS, ENTRIES)
+        self.accepted("o1", 0)
         self.write(EXECUTIONS, "OrderRouted", INTENT, cause=(DECISIONS, 0, ""))
         self.write(EXECUTIONS, "OrderFilled", FILL, cause=("venue:alpha", -1, FILL["execution_id"]))
         return self.write(ENTRIES, "EntryBooked", ENTRY, cause=(EXECUTIONS, 1, ""))
+
+    def accepted(self, order_id: str, command: int) -> "Tape":
+        """Risk accepts an order, by the command at an offset."""
+        return self.write(
+            DECISIONS, "OrderAccepted", {"order": {"order_id": order_id}}, cause=(reader.COMMANDS, command, "")
+        )  # fmt: skip
+
+    def compared(self, **news: list[dict[str, Any]]) -> "Tape":
+        """A comparison with a venue."""
+        return self.write(reader.BREAKS, "ReconciliationCompleted", {"opened": [], "closed": []} | news)
+
+
+OTHERS = INTENT | {"order": {"order_id": "o2"}}
+OTHERS_FILL = FILL | {"order_id": "o2", "execution_id": "b"}
+BREAK = {"break_id": "b", "ours_e8": 1, "theirs_e8": 2}
+
+
+def accepted_and(fill: dict[str, Any] | None = None) -> Tape:
+    """A second order that was accepted and routed, and perhaps filled."""
+    tape = Tape().traded().accepted("o2", 9)
+    tape.write(EXECUTIONS, "OrderRouted", OTHERS, cause=(DECISIONS, 9, ""))
+    return tape.write(EXECUTIONS, "OrderFilled", fill, cause=("venue:b", -1, "b")) if fill else tape
 
 
 def found(tape: Tape, received: list[str] | None = None) -> list[str]:
@@ -82,6 +111,19 @@ def test_a_sound_tape_has_no_finding() -> None:
             "no fill is",
         ),
         (
+            Tape().traded().write(EXECUTIONS, "OrderRouted", OTHERS, cause=(DECISIONS, 7, "")),
+            "which risk has not accepted",
+        ),
+        (
+            Tape().traded().accepted("o2", 9),
+            "o2 was accepted and neither routed nor refused",
+        ),
+        (accepted_and(), "leg 0 of order o2 filled 0 of 5"),
+        (accepted_and(OTHERS_FILL | {"quantity_e8": 4}), "leg 0 of order o2 filled 4 of 5"),
+        (accepted_and(OTHERS_FILL | {"quantity_e8": 6}), "leg 0 of order o2 filled 6 of 5"),
+        (Tape().began(reader.BREAKS).compared(opened=[BREAK]).compared(opened=[BREAK]), "opens break b again"),
+        (Tape().began(reader.BREAKS).compared(closed=[BREAK]), "closes break b, which is not open"),
+        (
             Tape().traded().write(
                 ENTRIES, "EntryBooked", {"execution_id": "", "lines": [{"asset": "X", "amount_e8": 1}]},
                 cause=(EXECUTIONS, 9, ""),
@@ -92,6 +134,27 @@ def test_a_sound_tape_has_no_finding() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_found(spoiled: Tape, finding: str) -> None:
     assert any(finding in one for one in found(spoiled, ["TT000-o1-00"]))
+
+
+def test_what_is_in_order_is_no_finding() -> None:
+    cancelled = accepted_and().write(
+        EXECUTIONS, "OrderCancelled", {"order_id": "o2", "leg": 0}, cause=("venue:b", -1, "c")
+    )
+    refused = Tape().traded().accepted("o2", 9)
+    refused.write(EXECUTIONS, "OrderNotRouted", {"order_id": "o2"}, cause=(DECISIONS, 9, ""))
+    changed = Tape().began(reader.BREAKS).compared(opened=[BREAK]).compared(opened=[BREAK | {"theirs_e8": 3}])
+    changed.compared(closed=[BREAK]).compared(opened=[BREAK])
+    assert [found(tape) for tape in (cancelled, refused, changed)] == [[], [], []]
+
+
+def test_the_reader_uses_nothing_of_this_project() -> None:
+    """Neither by what it says nor by what its imports bring along."""
+    script = (
+        "import runpy, sys; runpy.run_path(sys.argv[1]); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'truetape', 'services', 'venues', 'tests'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, reader.__file__], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_venue_order_of_a_zombie_is_found() -> None:
@@ -111,8 +174,8 @@ def test_a_command_without_an_answer_is_found() -> None:
 def row(**changes: Any) -> dict[str, Any]:
     fault = {"what": "kill <all>", "at_s": 0.1, "healed_s": 0.2, "recovered_s": 0.3, "in_flight": {"commands": 2}}
     return {
-        "number": "2", "title": "kill -9 risk", "rate": "light", "seed": 1, "at": "2026-01-01",
-        "seconds": 1.0, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2,
+        "number": "2", "title": "kill -9 risk", "load": "light", "seed": 1, "at": "2026-01-01",
+        "seconds": 1.0, "steady_per_second": 39.5, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2,
         "answers": {"201": 3, "0": 1},
         "acknowledged": 3, "refused": {}, "notes": {"void_records": 0}, "criterion": {"money sums to zero": []},
         "passed": True, "series": [[1, 0, 0, 0, 0, 5.0, 6.0], [0, 0, 0, 1, 1, 0, 0], [2, 0, 0, 0, 0, 5.0, 9.0]],
@@ -125,6 +188,22 @@ def test_the_page_shows_the_newest_run_of_each_scenario() -> None:
     assert [one["number"] for one in rows] == ["2", "10"]
     shown = page.page(rows)
     assert shown.count("<svg") == 2
-    assert "2 of 2 scenarios passed" in shown
+    assert "2 of 2 scenarios and loads passed" in shown
+    assert "39.5 orders/s accepted before the first fault" in shown
     assert "kill &lt;all&gt;" in shown and "kill <all>" not in shown
+    assert shown.count("not run") == 4  # Two scenarios at one load each.
     assert "USDT: 5 in all" in page.page([old]) and "FAILED" in page.page([old])
+
+
+def test_the_page_has_a_curve_for_each_load_from_idle_to_full() -> None:
+    rows = page.newest([json.dumps(row(load=load)) for load in ("full", "light", "idle")])
+    assert [one["load"] for one in rows] == ["idle", "light", "full"]
+    assert page.page(rows).count("<svg") == 3
+
+
+def test_loads_are_named_and_others_refused() -> None:
+    assert levels("full, idle") == ("idle", "full")
+    with pytest.raises(ValueError, match="no load is named 'ful'; give some of idle,light,full"):
+        levels("idle,ful")
+    with pytest.raises(ValueError, match="no load is named"):
+        levels(",")

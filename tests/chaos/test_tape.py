@@ -9,11 +9,13 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.chaos.books import SERVICES, Books, account_of
+from tests.chaos.books import SERVICES, Books, account_of, damage
+from tests.chaos.load import Level
 from tests.integration.segments import flip_byte, locate
 from truetape import topics
 from truetape.log import KafkaLog, Part
@@ -29,43 +31,45 @@ def last(books: Books) -> int:
     return int(offset)
 
 
-def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books) -> None:
-    books.deposit()
-    first = books.rows('SELECT min("offset") FROM view.entries WHERE account_id = %s', ACCOUNT)[0][0]
-    books.stack.kill("clearing", signal.SIGKILL)
-    for offset in (last(books), first):
-        flip_byte(books.data, PART, offset, checksum=False)
-    try:
-        books.refuses("clearing", f"CorruptRecord.*{PART} at offset {first}")
-        status, report = books.audit("--no-views")
-        assert status == 1
-        assert any(f"{PART} at offset {first}" in gap for gap in report["gaps"]), report["gaps"]
-    finally:
-        for offset in (last(books), first):
+def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books, load: Level) -> None:
+    books.deposit(f"flipped.{load}")
+    query = 'SELECT "offset" FROM view.entries WHERE account_id = %s ORDER BY 1 LIMIT 2'
+    (first,), (second,) = books.rows(query, ACCOUNT)
+    with damage(books, "a bit changed in two records", load) as course, course.fault("kill -9 clearing, a bit flipped"):
+        books.stack.kill("clearing", signal.SIGKILL)
+        for offset in (second, first):
             flip_byte(books.data, PART, offset, checksum=False)
-    books.stack.start("clearing")
-    books.assert_whole()
+        try:
+            books.refuses("clearing", f"CorruptRecord.*{PART} at offset {first}")
+            status, report = books.audit("--no-views")
+            assert status == 1
+            assert any(f"{PART} at offset {first}" in gap for gap in report["gaps"]), report["gaps"]
+        finally:
+            for offset in (second, first):
+                flip_byte(books.data, PART, offset, checksum=False)
+        books.stack.start("clearing")
 
 
-def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books) -> None:
+def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books, load: Level) -> None:
     """Cut before the last entry: the owner misses what its snapshot holds, the projection what it has read."""
-    end = last(books)
-    books.stack.stop("clearing")  # In order: it leaves a snapshot at the partition's end.
-    books.kill(*SERVICES)
-    with truncated(books, end):
-        for service, words in (("clearing", "its snapshot stands at offset"), ("projection", "TapeGap")):
-            books.refuses(service, words)
-        status, report = books.audit("--no-views")
-        named = {(one["check"], one["where"]): one["tape"] for one in report["differences"]}
-        assert status == 1
-        assert f"offset {end} is the first that is missing" in named["snapshot", f"clearing/{PART.partition}"], named
-    books.start(*SERVICES)
-    books.assert_whole()
+    with damage(books, "the tape cut at its end", load) as course, course.fault("all ended, the tape cut"):
+        books.stack.stop("clearing")  # In order: it leaves a snapshot at the partition's end.
+        books.kill(*SERVICES)
+        with truncated(books, last(books)) as end:
+            for service, words in (("clearing", "its snapshot stands at offset"), ("projection", "TapeGap")):
+                books.refuses(service, words)
+            status, report = books.audit("--no-views")
+            named = {(one["check"], one["where"]): one["tape"] for one in report["differences"]}
+            assert status == 1
+            missing = named["snapshot", f"clearing/{PART.partition}"]
+            assert f"offset {end} is the first that is missing" in missing, named
+        books.start(*SERVICES)
 
 
 @contextmanager
-def truncated(books: Books, offset: int) -> Iterator[None]:
-    """The partition ends before this offset, as after a disk that lost its end; afterwards it is as it was."""
+def truncated(books: Books, offset: int) -> Iterator[int]:
+    """The partition ends before the batch with this offset, as after a disk that lost its end: the offset where it ends
+    now. Afterwards it is as it was."""
     folder = books.data / str(PART).replace("/", "-")
     kept = books.stack.home.path / "kept"
     books.stack.stop("kafka")
@@ -78,8 +82,8 @@ def truncated(books: Books, offset: int) -> Iterator[None]:
     try:
         books.stack.start("kafka")
         with closing(KafkaLog(books.kafka)) as log:
-            assert log.ends([PART])[PART] == (0, offset), "the broker itself notices nothing"
-        yield
+            assert log.ends([PART])[PART] == (0, found.base), "the broker itself notices nothing"
+        yield found.base
     finally:
         if books.stack.pid("kafka") is not None:
             books.stack.stop("kafka")
@@ -88,7 +92,15 @@ def truncated(books: Books, offset: int) -> Iterator[None]:
         books.stack.start("kafka")
 
 
-def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books: Books) -> None:
+def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books: Books, load: Level) -> None:
+    with damage(books, "a row of the journal forged", load) as course, course.fault("a row forged, and put back"):
+        status, differences = forge(books)
+    named = [(one["check"], one["where"], one["account_id"], one["what"]) for one in differences]
+    assert (status, named) == (1, [("view", "postgres lines", ACCOUNT, f"row client:{ACCOUNT} USDT: amount_e8")])
+
+
+def forge(books: Books) -> tuple[int, list[dict[str, Any]]]:
+    """A row is changed as nobody may, and put back: what the audit said meanwhile."""
     change = f"UPDATE view.lines SET amount_e8 = amount_e8 + %s WHERE account = 'client:{ACCOUNT}' AND entry_id = %s"
     [(entry,)] = books.rows("SELECT min(entry_id) FROM view.entries WHERE account_id = %s", ACCOUNT)
     with psycopg.connect(books.environment["TRUETAPE_POSTGRES"], autocommit=True) as connection:
@@ -100,6 +112,4 @@ def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books
             status, report = books.audit()
         finally:
             connection.execute(change, (-1, entry))
-    named = [(one["check"], one["where"], one["account_id"], one["what"]) for one in report["differences"]]
-    assert (status, named) == (1, [("view", "postgres lines", ACCOUNT, f"row client:{ACCOUNT} USDT: amount_e8")])
-    books.assert_whole()
+    return status, report["differences"]

@@ -3,27 +3,29 @@
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from tests.chaos.criterion import rows
+from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, wait_until
 
 pytestmark = pytest.mark.timeout(900)
-SINCE_BACKUP = 200
+SINCE_BACKUP: Final[Mapping[Level, int]] = {"idle": 10, "light": 200, "full": 1_000}
 """Fills between the backup and the day on which it is needed."""
 FILLS = "SELECT count(*) FROM view.fills"
 
 
 @pytest.mark.only_make_chaos
-def test_the_views_are_dropped(stage: Stage) -> None:
+def test_the_views_are_dropped(stage: Stage, load: Level) -> None:
     """The projection finds nothing and reads the tape from its beginning; then a rebuild finds what it made equal."""
-    with scenario(stage, "26", "the views dropped, and read again from the tape") as run:
+    with scenario(stage, "26", "the views dropped, and read again from the tape", load) as run:
         with run.fault("kill -9 projection, DROP SCHEMA view, start"):
             stage.stack.kill("projection")
             drop(stage)
@@ -32,13 +34,14 @@ def test_the_views_are_dropped(stage: Stage) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_an_older_backup_is_restored(stage: Stage, tmp_path: Path) -> None:
+def test_an_older_backup_is_restored(stage: Stage, load: Level, tmp_path: Path) -> None:
     """The views go on from the positions that the backup itself holds."""
-    with scenario(stage, "27", "an older backup of the views restored") as run:
+    with scenario(stage, "27", "an older backup of the views restored", load) as run:
         backup = tmp_path / "views.dump"
         program(stage, "pg_dump", "--format=custom", f"--file={backup}")
         kept = fills(stage)
-        wait_until(lambda: fills(stage) > kept + SINCE_BACKUP, f"{SINCE_BACKUP} more fills than in the backup")
+        more = SINCE_BACKUP[load]
+        wait_until(lambda: fills(stage) > kept + more, f"{more} more fills than in the backup")
         with run.fault("kill -9 projection, drop the views, pg_restore, start"):
             stage.stack.kill("projection")
             lost = fills(stage)

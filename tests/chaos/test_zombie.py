@@ -11,6 +11,7 @@ import pytest
 
 from tests.chaos import reader
 from tests.chaos.criterion import received
+from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, wait_until
 from truetape.topics import PARTITIONS
@@ -19,9 +20,10 @@ pytestmark = pytest.mark.timeout(900)
 OWNERS = ("router", "risk", "clearing")
 
 
-def test_owners_that_slept_past_their_sessions_harm_nothing(stage: Stage, tmp_path: Path) -> None:
+def test_owners_that_slept_past_their_sessions_harm_nothing(stage: Stage, load: Level, tmp_path: Path) -> None:
     """All at once: each wakes up while others own what it believes to own."""
-    with scenario(stage, "zombie", "SIGSTOP owners past their sessions, others take over, SIGCONT") as run:
+    title = "SIGSTOP owners past their sessions, others take over, SIGCONT"
+    with scenario(stage, "zombie", title, load) as run:
         asleep(run, OWNERS)
     assert independent_verdict(stage, tmp_path)["findings"] == []
 

@@ -26,6 +26,8 @@ class Value(NamedTuple):
     batch_end: int
     start: int
     end: int
+    base: int
+    """Offset of the batch's first record."""
 
 
 def flip_byte(data: Path, part: Part, offset: int, *, checksum: bool, index: int = -1) -> None:
@@ -50,7 +52,7 @@ def locate(data: Path, part: Part, offset: int) -> Value:
         for batch, end, base in _batches(content):
             for number, start, stop in _values(content, batch):
                 if base + number == offset:
-                    return Value(segment, batch, end, start, stop)
+                    return Value(segment, batch, end, start, stop, base)
     raise LookupError(f"{part} has no record at offset {offset}")
 
 
