@@ -12,6 +12,8 @@ class Member(Struct, frozen=True):
     clients: list[str]
     limits: dict[str, Decimal]
     """By settlement asset, most initial need of its clients when it takes some over; none: it takes nobody."""
+    default_id: str = ""
+    """Its default: it takes no clients any more; empty for none."""
 
 
 class Members(Struct, frozen=True):

@@ -2485,6 +2485,8 @@ class CancelRequested(Struct, frozen=True, gc=False):
     """Liquidation that closes the account to its own orders from here on; empty for a client's cancel."""
     quiet_for: str = ""
     """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
+    porting_id: str = ""
+    """Default of the account's member, from which on its own orders only reduce, until it has another member; empty otherwise."""
 
 
 class CancelRefused(Struct, frozen=True, gc=False):
@@ -2675,14 +2677,16 @@ class LegReleased(Struct, frozen=True, gc=False):
 
 
 class RestrictionEnded(Struct, frozen=True, gc=False):
-    """The account's liquidation is over: its own orders pass again."""
+    """The account's liquidation is over, or it has another member after a porting: its own orders pass again."""
 
     meta: Meta
     """Where this record stands on its partition, and why it exists."""
     account_id: str
     """The client's account."""
     liquidation_id: str
-    """The liquidation."""
+    """The liquidation; empty where a porting is over."""
+    porting_id: str = ""
+    """Default whose porting is over for the account; empty where a liquidation is."""
 
 
 class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
@@ -3424,6 +3428,19 @@ class SetMemberLimit(Struct, frozen=True, gc=False):
     """Most initial need that all its clients together may have when it takes one over; 0: it takes nobody."""
 
 
+class SetMemberDefaulted(Struct, frozen=True, gc=False):
+    """Say that an account is in default: it takes no clients from here on. Clearing says so."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    account_id: str
+    """The account in default."""
+    default_id: str
+    """Its default."""
+
+
 class InstrumentSet(Struct, frozen=True, gc=False):
     """An instrument is defined or changed."""
 
@@ -3628,6 +3645,21 @@ class MemberLimitSet(Struct, frozen=True, gc=False):
     """Most initial need that all its clients together may have when it takes one over; 0: it takes nobody."""
 
 
+class MemberDefaulted(Struct, frozen=True, gc=False):
+    """An account is in default: it takes no clients any more."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Who said so."""
+    account_id: str
+    """The account in default."""
+    default_id: str
+    """Its default."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -3784,6 +3816,7 @@ ROOTS: tuple[type[Struct], ...] = (
     SetAccountTerms,
     SetMember,
     SetMemberLimit,
+    SetMemberDefaulted,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -3798,6 +3831,7 @@ ROOTS: tuple[type[Struct], ...] = (
     AccountTermsSet,
     MemberSet,
     MemberLimitSet,
+    MemberDefaulted,
     Snapshot,
 )
 """Every record that travels on a topic."""

@@ -24,6 +24,7 @@ from truetape.messages import (
     LimitsSet,
     MarginClass,
     MarginClassSet,
+    MemberDefaulted,
     MemberLimitSet,
     MemberSet,
     ReferenceRejected,
@@ -45,6 +46,7 @@ ReferenceEvent = (
     | MarginClassSet
     | MemberSet
     | MemberLimitSet
+    | MemberDefaulted
     | CollateralSet
     | ReferenceRejected
     | InputParked
@@ -85,6 +87,8 @@ class Reference(msgspec.Struct):
     """Clearing member by account, where it was set."""
     member_limits: dict[str, dict[str, int]] = {}
     """By member and settlement asset: most initial need of its clients when it takes some over, in 1e-8."""
+    defaulted: dict[str, str] = {}
+    """By account, the default that was declared of it: it takes no clients any more."""
 
     def require_account(self, account_id: str) -> None:
         """Raises AccountUnknown when nobody has opened the account."""
@@ -150,6 +154,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.members[event.account_id] = event.member_id
         case MemberLimitSet():
             reference.member_limits.setdefault(event.account_id, {})[event.asset] = event.initial_max_e8
+        case MemberDefaulted():
+            reference.defaulted[event.account_id] = event.default_id
         case ReferenceRejected() | InputParked() | Began():
             pass
     return reference

@@ -55,6 +55,7 @@ REFERENCE_COMMANDS = Topic(
         m.SetCollateral,
         m.SetMember,
         m.SetMemberLimit,
+        m.SetMemberDefaulted,
     ),
     partitions=1,
     key="none",
@@ -65,7 +66,7 @@ REFERENCE_EVENTS = Topic(
     (
         *_OWNED, m.InstrumentSet, m.AccountOpened, m.LimitsSet, m.FeesSet, m.TradingStateSet, m.ApiKeyCreated,
         m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet, m.CallTermsSet, m.AccountTermsSet,
-        m.MemberSet, m.MemberLimitSet,
+        m.MemberSet, m.MemberLimitSet, m.MemberDefaulted,
     ),
     partitions=1,
     key="none",

@@ -35,6 +35,7 @@ from truetape.messages import (
     PortingChanged,
     RoundRequested,
     SetMember,
+    SetMemberDefaulted,
     SubmitOrder,
     TradeChanged,
 )
@@ -66,6 +67,7 @@ class Session:
                 self._submit(liquidations.submitted(self._waiting[partition], event))
             case DefaultChanged():
                 self._default(default.commands_after(event))
+                self._set_member(porting.barred(event))
             case RoundRequested():
                 self._default([requests.command_after(event)])
             case PortingChanged():
@@ -121,7 +123,7 @@ class Session:
         for one in found:
             self._to(CLEARING_COMMANDS, one.account_id, one if isinstance(one, OpenRound) else one.command)
 
-    def _set_member(self, command: SetMember | None) -> None:
+    def _set_member(self, command: SetMember | SetMemberDefaulted | None) -> None:
         if command is not None:
             self._write(REFERENCE_COMMANDS, 0, b"", command)
 

@@ -49,6 +49,8 @@ def decide(state: State, given: Input) -> Message | None:
     meta = given.meta(command.command_id)
     if isinstance(command, m.SetMember):
         command = _leaving(state.reference, command)
+    if isinstance(command, m.SetMemberDefaulted) and command.account_id in state.reference.defaulted:
+        return None
     problem = next(CHECKS[type(command)](state.reference, command, given.at_us), None)
     if problem is not None:
         return m.ReferenceRejected(meta, command.command_id, command.requested_by, problem)
@@ -227,6 +229,8 @@ def _member(reference: Reference, command: m.SetMember, _: int) -> Iterator[str]
             yield f"account {name[:40]!r} is not open"
     if command.member_id not in (command.account_id, reference.member_of(command.member_id)):
         yield f"{command.member_id[:40]} is itself a client of {reference.member_of(command.member_id)}: name a member"
+    if command.member_id != command.account_id and (default_id := reference.defaulted.get(command.member_id)):
+        yield f"{command.member_id[:40]} is in default ({default_id}) and takes no clients: name another member"
     clients = [one for one, member in reference.members.items() if member == command.account_id != one]
     if command.member_id != command.account_id and clients:
         yield f"{command.account_id} is the member of {clients[0]}: move its clients first"
@@ -246,6 +250,11 @@ def _member_limit(reference: Reference, command: m.SetMemberLimit, _: int) -> It
         yield "the limit must not be negative; 0: it takes nobody over"
 
 
+def _member_defaulted(reference: Reference, command: m.SetMemberDefaulted, _: int) -> Iterator[str]:
+    if command.account_id not in reference.accounts:
+        yield f"account {command.account_id[:40]!r} is not open"
+
+
 CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetInstrument: _instrument,
     m.OpenAccount: _account,
@@ -260,6 +269,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetCollateral: margining.collateral,
     m.SetMember: _member,
     m.SetMemberLimit: _member_limit,
+    m.SetMemberDefaulted: _member_defaulted,
 }
 """What may be wrong with each command."""
 
@@ -277,6 +287,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.SetCollateral: m.CollateralSet,
     m.SetMember: m.MemberSet,
     m.SetMemberLimit: m.MemberLimitSet,
+    m.SetMemberDefaulted: m.MemberDefaulted,
 }
 """The event that each command leads to: its meta, then the command's fields."""
 

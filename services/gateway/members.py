@@ -19,6 +19,7 @@ from services.gateway.trading import SENDING
 from truetape import api, api_members
 from truetape import messages as m
 from truetape.money import from_e8
+from truetape.reference import Reference
 from truetape.transitions import HOUSE
 
 routes = Routes("members")
@@ -60,13 +61,20 @@ async def list_members(call: Call) -> Response:
     """Clearing members with their clients and limits."""
     await call.see_reference()
     known = call.gateway.bus.reference
-    clients: dict[str, list[str]] = {name: [] for name in sorted({*known.members.values(), *known.member_limits})}
+    clients: dict[str, list[str]] = {name: [] for name in _named(known)}
     for name, member_id in sorted(known.members.items()):
         if name != member_id:
             clients[member_id].append(name)
     limits = {name: {asset: from_e8(e8) for asset, e8 in own.items()} for name, own in known.member_limits.items()}
-    found = [api_members.Member(name, own, limits.get(name, {})) for name, own in clients.items()]
+    found = [
+        api_members.Member(name, own, limits.get(name, {}), known.defaulted.get(name, ""))
+        for name, own in clients.items()
+    ]
     return reply(api_members.Members(found))
+
+
+def _named(known: Reference) -> list[str]:
+    return sorted({*known.members.values(), *known.member_limits, *known.defaulted})
 
 
 # -- porting ----------------------------------------------------------------------------------------------------------

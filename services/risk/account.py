@@ -96,6 +96,8 @@ class Account(Struct):
     """The InputParked by which clearing halted its ledger; empty while clearing keeps up."""
     liquidation_id: str = ""
     """The liquidation that closes it to its own orders; empty for none."""
+    porting_id: str = ""
+    """The default of its member because of which its own orders only reduce; empty for none."""
 
 
 class State(Struct):

@@ -194,9 +194,10 @@ def liquidated(one: Asked) -> Numbers | None:
 
 
 def trading_reducing(one: Asked) -> Numbers | None:
-    """The kill switch of either is REDUCING, and the order is not a sell of what the account holds free."""
-    order = one.order
-    if one.reference.trading_state_of(order.account_id) != "REDUCING":
+    """The kill switch of either is REDUCING, or the account's member is in default and it has no other one yet; and the
+    order is not a sell of what the account holds free, and does not only reduce a contract that it holds."""
+    order, ported = one.order, bool(one.account.porting_id)
+    if not ported and one.reference.trading_state_of(order.account_id) != "REDUCING":
         return None
     held_e8 = credit.available_e8(one.account, one.instrument.base)
     sells = order.side == "SELL"
@@ -206,7 +207,8 @@ def trading_reducing(one: Asked) -> Numbers | None:
             return None
     elif sells and order.quantity_e8 <= held_e8:
         return None
-    return {"sells": int(sells), "quantity_e8": order.quantity_e8, "held_e8": held_e8}
+    seen = {"sells": int(sells), "quantity_e8": order.quantity_e8, "held_e8": held_e8}
+    return seen | ({"member_in_default": 1} if ported else {})
 
 
 def instrument_not_tradable(one: Asked) -> Numbers | None:

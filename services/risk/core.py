@@ -8,7 +8,7 @@ which of them was heard first. One venue order makes an order today, so that its
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.risk import checks, credit, legs, transfers
+from services.risk import checks, credit, legs, porting, transfers
 from services.risk.account import (
     NOBODY,
     Account,
@@ -245,6 +245,10 @@ def _liquidation_ended(state: State, given: Input, event: m.LiquidationEnded) ->
     return m.RestrictionEnded(given.meta(event.liquidation_id), event.account_id, event.liquidation_id)
 
 
+def _ported(state: State, given: Input, event: m.PortingChanged) -> m.CancelRequested | m.RestrictionEnded | None:
+    return porting.changed(state, given, event, _open(state.accounts.get(event.account_id, NOBODY)))
+
+
 def _reopens(account: Account, release: m.Release | None) -> bool:
     """Whether clearing has resolved the last parked input of the account."""
     halted = bool(account.halted_by) and not account.halted_by.startswith(checks.DEFAULT)
@@ -304,6 +308,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.LegChanged: legs.changed,
     m.LiquidationChanged: _liquidated,
     m.LiquidationEnded: _liquidation_ended,
+    m.PortingChanged: _ported,
 }
 
 
@@ -345,12 +350,18 @@ def _answered(state: State, event: m.DecisionRepeated | m.CancelRequested | m.Ca
 def _cancelled(state: State, event: m.CancelRequested) -> None:
     if event.liquidation_id:
         state.account(event.account_id).liquidation_id = event.liquidation_id
+    elif event.porting_id:
+        state.account(event.account_id).porting_id = event.porting_id
     else:
         _answered(state, event)
 
 
 def _unrestricted(state: State, event: m.RestrictionEnded) -> None:
-    state.account(event.account_id).liquidation_id = ""
+    account = state.account(event.account_id)
+    if event.porting_id:
+        account.porting_id = ""
+    else:
+        account.liquidation_id = ""
 
 
 def _credited(state: State, event: m.CreditUpdated) -> None:

@@ -106,7 +106,7 @@ def whoever_is_liquidated_takes_no_orders_of_his_own(found: Evidence, system: "D
             match event:
                 case m.CancelRequested() if event.liquidation_id:
                     closed[event.account_id] = event.liquidation_id
-                case m.RestrictionEnded():
+                case m.RestrictionEnded() if event.liquidation_id:
                     closed.pop(event.account_id, None)
                 case m.OrderAccepted():
                     if _ours(event.order) != (event.order.account_id in closed):

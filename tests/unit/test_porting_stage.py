@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.clearing.across import rounds
+from services.clearing.across.parcels import contract_leg
 from services.clearing.defaults import porting, portingrounds, waterfalls
 from services.clearing.defaults.porting import closed_out
 from services.gateway import core as gateway
@@ -18,6 +19,8 @@ from tests.unit.desk import LAW, some_meta
 from tests.unit.rounds_stage import PERP, SECOND_US, Stage, disturb
 from truetape import ids
 from truetape import messages as m
+from truetape.audit.ledger_rules import LedgerRules
+from truetape.audit.membership import Membership
 from truetape.codec import decode
 from truetape.service import Input
 from truetape.topics import ORDERS_DECISIONS, PARTITIONS, REFERENCE_COMMANDS, REFERENCE_EVENTS
@@ -30,6 +33,9 @@ class PortingStage(Stage):
 
     def __init__(self, room: int = 10_000) -> None:
         super().__init__()
+        self.members = Membership()
+        for at in self.partitions:
+            at.rules = LedgerRules(at.findings, self.members)
         self.reference = gateway.State(self.tables.reference)
         self.reference_events: list[Any] = []
         self.sells = True
@@ -49,6 +55,7 @@ class PortingStage(Stage):
         if event is not None:
             gateway.evolve(self.reference, event)
             self.reference_events.append(event)
+            self.members.take(event)
         return event
 
     def deliver(self, index: int, act: bool = True) -> None:
@@ -335,6 +342,73 @@ def test_a_move_that_reference_data_refuses_is_asked_for_again_until_it_is_true(
     stage.check()
 
 
+def test_nobody_is_given_to_a_member_in_default() -> None:
+    stage = opened(dan="bob")
+    default_id = stage.default("ann").default_id
+    refused = stage.ask(m.SetMember("late", "desk", "cat", "ann"))
+    assert isinstance(refused, m.ReferenceRejected)
+    assert refused.reason == f"ann is in default ({default_id}) and takes no clients: name another member"
+    assert stage.member("cat") == "cat"
+    stage.trade("bob", "BUY", 1, 60_000)
+    stage.sells = False
+    stage.declare("bob")
+    stage.run(5)
+    chosen, taken = stage.act("eve", "choose", "eve", "bob"), stage.act("dan", "accept", "bob")
+    assert chosen.reason == "NUMBERS_WRONG" and "bob is in default" in chosen.detail
+    assert taken.reason == "STATE_WRONG" and "bob is in default" in taken.detail
+    named = [one for one in stage.reference_events if isinstance(one, m.MemberDefaulted)]
+    assert sorted(one.account_id for one in named) == ["ann", "bob"], "each once"
+    assert not isinstance(stage.ask(m.SetMember("own", "desk", "dan", "dan")), m.ReferenceRejected), "he may leave it"
+    stage.check()
+
+
+def test_a_command_of_somebody_unknown_bars_nobody() -> None:
+    stage = PortingStage()
+    assert isinstance(stage.ask(m.SetMemberDefaulted("x", "clearing", "zoe", "d")), m.ReferenceRejected)
+
+
+def test_a_receiver_that_defaults_before_it_has_the_client_gets_him_no_more() -> None:
+    stage = opened(dan="bob")
+    stage.act("dan", "accept", "bob")
+    stage.tick(portingrounds.WINDOW_US / SECOND_US)
+    while stage.known("dan").state != "MOVING":
+        asking = [index for index, (part, _) in enumerate(stage.wire) if part.topic != REFERENCE_COMMANDS.name]
+        stage.deliver(asking[0]) if asking else stage.tick()
+    stage.wire = [one for one in stage.wire if not isinstance(decode(one[1]), m.SetMember)]
+    stage.trade("bob", "BUY", 1, 60_000)
+    stage.declare("bob")
+    stage.run(60)
+    known = stage.known("dan")
+    assert (known.state, known.reason, known.actor) == ("EXPIRED", "RECEIVER_DEFAULTED", "clock")
+    assert (stage.member("dan"), stage.held("dan"), stage.cash("dan")) == ("ann", 0, 1_000)
+    stage.check()
+
+
+def test_who_becomes_a_client_in_the_moment_of_the_default_is_decided_with_the_others() -> None:
+    stage = PortingStage()
+    stage.tables.reference.accounts["gus"] = "gus"
+    stage.client("gus", 2, 1_000)
+    stage.declare("ann")
+    stage.wire = [one for one in stage.wire if one[0].topic != REFERENCE_COMMANDS.name]
+    while not (windows := stage.of("ann").state.portings.windows) or not stage.done():
+        stage.deliver(0) if stage.wire else stage.tick()
+    assert windows["ann"].deciding == 0
+    assert isinstance(stage.ask(m.SetMember("in-time", "desk", "gus", "ann")), m.MemberSet)
+    stage.over()
+    assert (stage.known("gus").state, stage.known("gus").reason) == ("EXPIRED", "NO_RECEIVER_CHOSEN")
+    assert stage.held("gus") == 0
+    stage.check()
+
+
+def test_a_client_in_a_window_takes_no_parcel() -> None:
+    stage = opened(dan="bob")
+    leg = contract_leg(PERP, "USDT", E8, 60_000 * E8, "AUCTION_TRANSFER")
+    parcel = m.Parcel("p", "dan", "house:x", "AUCTION", False, stage.now_us + 10 * SECOND_US, (leg,))
+    answer = stage.command(m.TakeParcel("p", "dan", parcel))
+    assert (answer.state, answer.reason) == ("REFUSED", "ACCOUNT_HALTED") and "member" in answer.detail
+    stage.check()
+
+
 @LAW
 @given(data=st.data())
 def test_any_network_and_any_crash_give_each_client_one_end(data: st.DataObject) -> None:
@@ -451,7 +525,8 @@ def _room_for_all(patch: pytest.MonkeyPatch) -> None:
 
 def _defaults_unsaid(patch: pytest.MonkeyPatch) -> None:
     """Nobody says that the receiver is in default."""
-    patch.setattr(portingrounds, "in_default", lambda state, name: False)
+    patch.setattr(portingrounds, "_barred", lambda *_: False)
+    patch.setitem(gateway.CHECKS, m.SetMemberDefaulted, lambda *_: iter(("not said",)))
 
 
 def _doubt_is_nothing(patch: pytest.MonkeyPatch) -> None:

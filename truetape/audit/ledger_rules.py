@@ -8,8 +8,10 @@ from truetape import messages as m
 from truetape.audit.answers import Unanswered
 from truetape.audit.contract_rules import DUE, ContractRules
 from truetape.audit.findings import Findings
+from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
 from truetape.audit.parcel_rules import ParcelRules
+from truetape.audit.porting_rules import PortingRules
 from truetape.audit.round_rules import RoundRules
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
@@ -31,8 +33,8 @@ class Parked(NamedTuple):
 class LedgerRules:
     """The journal of one partition, with the fills and transfers that it answers and the credit that follows it."""
 
-    def __init__(self, findings: Findings) -> None:
-        self._expect = findings.expect
+    def __init__(self, findings: Findings, members: Membership | None = None) -> None:
+        self._expect, members = findings.expect, members or Membership()
         self.balances: dict[str, Amounts] = {}
         """Account -> asset -> amount, from the lines alone."""
         self.positions: dict[tuple[str, str], m.Position] = {}
@@ -42,7 +44,8 @@ class LedgerRules:
         self._closed_out: dict[int, m.SidesClosedOut] = {}
         """By offset: risk may say how many contracts are left on each side."""
         self._contracts = ContractRules(findings.expect, self.positions, self.balances)
-        self._rounds = RoundRules(findings.expect)
+        self._rounds = RoundRules(findings.expect, members)
+        self._portings = PortingRules(findings.expect, self.positions, members)
         self._parcels = ParcelRules(findings.expect)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
@@ -53,6 +56,7 @@ class LedgerRules:
         """One accepted record of the decisions, executions or entries, after its causes."""
         if given.part.topic == CLEARING_ENTRIES.name and not isinstance(given.message, m.Began):
             self._rounds.take(f"{given.part}@{given.offset}", given.message)
+        self._portings.take(f"{given.part}@{given.offset}", given.message)
         match given.message:
             case m.OrderFilled() as fill:
                 self.fills.add(given.offset, fill)
@@ -79,6 +83,7 @@ class LedgerRules:
 
     def end(self, where: str) -> None:
         """At the end: everything that was ever booked is zero per asset."""
+        self._portings.end(where)
         total: Amounts = {}
         for balances in self.balances.values():
             add(total, balances.items())

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from truetape import messages as m
+from truetape.audit import assignment_rules, porting_rules
+from truetape.audit.membership import Membership
 from truetape.topics import PARTITIONS
 
 Expect = Callable[..., None]
@@ -15,6 +17,8 @@ ROUND: Final = "round/"
 HOUSE: Final = "house:default"
 COMPRESSION: Final = "COMPRESSION"
 """The kind of round that waits for its participants and books no entries."""
+JUDGED: Final = (assignment_rules.KIND, porting_rules.DECIDING)
+"""Kinds of rounds whose decision is made again from what was stated."""
 BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
 
@@ -22,8 +26,10 @@ BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 class RoundRules:
     """Rounds of one partition: those that it is the home of, and those that it settles."""
 
-    def __init__(self, expect: Expect) -> None:
-        self._expect = expect
+    def __init__(self, expect: Expect, members: Membership) -> None:
+        self._expect, self._members = expect, members
+        self._stated: dict[str, list[m.RoundHolding]] = {}
+        """By round whose decision is judged, what home was told."""
         self._heard: dict[str, set[int]] = {}
         """By round, partitions whose answer home has."""
         self._terms: dict[str, m.RoundTerms] = {}
@@ -56,12 +62,16 @@ class RoundRules:
         name = event.round.round_id
         self._expect(name not in self._terms, "a round opens once", where, event.account_id, "a new round", name)
         self._terms[name], self._heard[name] = event.round, set()
+        if event.round.kind in JUDGED:
+            self._stated[name] = []
 
     def _gathered(self, where: str, event: m.RoundGathered) -> None:
         heard = self._heard.setdefault(event.round_id, set())
         new = event.partition not in heard
         self._expect(new, "a partition answers once", where, event.account_id, event.round_id, event.partition)
         heard.add(event.partition)
+        if event.round_id in self._stated:
+            self._stated[event.round_id] += event.holdings
         if len(heard) == PARTITIONS:
             terms = self._terms.get(event.round_id)
             step = "propose" if terms is not None and terms.kind == COMPRESSION else "decide"
@@ -76,6 +86,11 @@ class RoundRules:
         if terms.kind in BEARS and not event.detail:
             loss_e8, borne_e8 = terms.numbers.get("loss_e8"), sum(event.outcome.values())
             self._expect(loss_e8 == borne_e8, "a loss is borne once", where, home, loss_e8, borne_e8)
+        stated = self._stated.pop(terms.round_id, [])
+        if terms.kind == assignment_rules.KIND:
+            assignment_rules.judge(self._expect, where, event, stated)
+        elif terms.kind == porting_rules.DECIDING and not event.detail:
+            porting_rules.judge(self._expect, where, event, stated, self._members)
 
     def _answers(self, where: str, event: m.RoundAnswered) -> None:
         name = event.round.round_id
@@ -93,6 +108,7 @@ class RoundRules:
 
     def _booked(self, where: str, entry: m.EntryBooked) -> None:
         """What a leg moves stands against the house, in full."""
+        assignment_rules.booked(self._expect, where, entry)
         leg = self._legs.pop(entry.entry_id, None)
         if leg is None or entry.contract is None:
             return

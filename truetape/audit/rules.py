@@ -8,6 +8,7 @@ from truetape.audit.findings import Findings
 from truetape.audit.killswitch import KillSwitch
 from truetape.audit.ledger_rules import LedgerRules
 from truetape.audit.margin_rules import MarginRules
+from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
@@ -60,12 +61,14 @@ def _of_anybody(message: Any) -> bool:
 class PartitionRules:
     """Orders and ledger of one partition. After a gap in one of its topics they say nothing more."""
 
-    def __init__(self, partition: int, findings: Findings, executions: Seen, kill_switch: KillSwitch) -> None:
+    def __init__(
+        self, partition: int, findings: Findings, executions: Seen, kill_switch: KillSwitch, members: Membership
+    ) -> None:
         self.where = f"partition {partition}"
         self._partition = partition
         self._findings = findings
         self.orders = OrderRules(findings, executions, kill_switch)
-        self.ledger = LedgerRules(findings)
+        self.ledger = LedgerRules(findings, members)
         self.margin = MarginRules(findings.expect)
 
     def take(self, given: Given) -> None:

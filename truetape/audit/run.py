@@ -13,6 +13,7 @@ from truetape.audit.findings import Findings
 from truetape.audit.fold import DAMAGED, DIFFERS, EQUAL, NONE, Fold
 from truetape.audit.killswitch import KillSwitch
 from truetape.audit.live import Live, Silent
+from truetape.audit.membership import Membership
 from truetape.audit.merge import Given, Tape
 from truetape.audit.report import EvidenceReport, PartitionReport, Report, ViewReport
 from truetape.audit.rules import ACCOUNT_TOPICS, AnswerRules, PartitionRules
@@ -67,10 +68,11 @@ class Audit:
         self._evidence: EvidenceReport | None = None
         self._findings = Findings()
         self._executions = Seen()
-        self._kill_switch = KillSwitch()
+        self._kill_switch, self._members = KillSwitch(), Membership()
         self._answers = AnswerRules(self._findings)
         self._rules = {
-            p: PartitionRules(p, self._findings, self._executions, self._kill_switch) for p in range(PARTITIONS)
+            p: PartitionRules(p, self._findings, self._executions, self._kill_switch, self._members)
+            for p in range(PARTITIONS)
         }
         self._folds: dict[Part, Fold] = {}
         self._shelves: dict[str, kept.Shelf] = {}
@@ -164,6 +166,7 @@ class Audit:
             fold.take(given)
         if given.part.topic == REFERENCE_EVENTS.name:
             self._kill_switch.take(given.offset, given.message)
+            self._members.take(given.message)
         elif given.part.topic in _ACCOUNT_NAMES and not self._blind(given.part.partition):
             self._rules[given.part.partition].take(given)
         for _, expected in self._expected:

@@ -44,20 +44,21 @@ def list_members(as_json: Annotated[bool, typer.Option("--json", help="One JSON 
     """Show members with their clients and limits; an account that is not here is a member without clients."""
     with operator(settings().kafka) as hand:
         known = hand.reference
-    names = sorted({*(member for member in known.members.values()), *known.member_limits})
+    names = sorted({*known.members.values(), *known.member_limits, *known.defaulted})
     rows: list[dict[str, Any]] = [
         {
             "member_id": name,
             "clients": sorted(one for one, member in known.members.items() if member == name != one),
             "limits": {asset: from_e8(most_e8) for asset, most_e8 in sorted(known.member_limits.get(name, {}).items())},
+            "default_id": known.defaulted.get(name, ""),
         }
         for name in names
     ]
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("member", "clients", "takes over up to", box=None, pad_edge=False)
+    table = Table("member", "clients", "takes over up to", "default", box=None, pad_edge=False)
     for row in rows:
         limits = ", ".join(f"{most} {asset}" for asset, most in row["limits"].items())
-        table.add_row(row["member_id"], ", ".join(row["clients"]), limits)
+        table.add_row(row["member_id"], ", ".join(row["clients"]), limits, row["default_id"])
     Console(highlight=False, soft_wrap=True).print(table if rows else "no account has another member than itself")

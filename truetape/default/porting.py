@@ -30,8 +30,9 @@ TRANSITIONS: Final = Transitions(
             (CLOCK, HOUSE), {"ACCEPTED": "MOVING"}, "the window is over: decided, and reference data is asked"
         ),
         "expire": Action(
-            (CLOCK, HOUSE), {"REQUESTED": "EXPIRED", "ACCEPTED": "EXPIRED", "REFUSED": "EXPIRED"},
-            "the window is over: closed out, with a reason",
+            (CLOCK, HOUSE),
+            {"REQUESTED": "EXPIRED", "ACCEPTED": "EXPIRED", "REFUSED": "EXPIRED", "MOVING": "EXPIRED"},
+            "the window is over, or the receiver defaults before it has him: closed out, with a reason",
         ),
         "port": Action(
             (LEDGER,),

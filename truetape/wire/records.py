@@ -3715,7 +3715,7 @@ def read_CancelRequested_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v4 = tuple(v6)
     v8, at = p.read_string(data, at)
     v9, at = p.read_string(data, at)
-    return m.CancelRequested(v1, v2, v3, v4, v8, v9), at
+    return m.CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4, liquidation_id=v8, quiet_for=v9), at
 
 
 def decode_111(data: bytes) -> Any:
@@ -3799,7 +3799,7 @@ def read_RestrictionEnded(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    return m.RestrictionEnded(v1, v2, v3), at
+    return m.RestrictionEnded(meta=v1, account_id=v2, liquidation_id=v3), at
 
 
 def decode_114(data: bytes) -> Any:
@@ -6155,6 +6155,78 @@ def decode_186(data: bytes) -> Any:
     return message
 
 
+def read_CancelRequested_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    return m.CancelRequested(v1, v2, v3, v4, v8, v9, v10), at
+
+
+def decode_187(data: bytes) -> Any:
+    message, at = read_CancelRequested_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_RestrictionEnded_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.RestrictionEnded(v1, v2, v3, v4), at
+
+
+def decode_188(data: bytes) -> Any:
+    message, at = read_RestrictionEnded_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SetMemberDefaulted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.SetMemberDefaulted(v1, v2, v3, v4), at
+
+
+def decode_189(data: bytes) -> Any:
+    message, at = read_SetMemberDefaulted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MemberDefaulted(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_string(data, at)
+    return m.MemberDefaulted(v1, v2, v3, v4, v5), at
+
+
+def decode_190(data: bytes) -> Any:
+    message, at = read_MemberDefaulted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -6533,10 +6605,11 @@ def write_CancelRequested(out: list[bytes], value: Any) -> None:
     out.append(b"\x00")
     p.write_string(out, value.liquidation_id)
     p.write_string(out, value.quiet_for)
+    p.write_string(out, value.porting_id)
 
 
-def encode_111(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00o"]
+def encode_187(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xbb"]
     write_CancelRequested(out, message)
     return b"".join(out)
 
@@ -8400,10 +8473,11 @@ def write_RestrictionEnded(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.account_id)
     p.write_string(out, value.liquidation_id)
+    p.write_string(out, value.porting_id)
 
 
-def encode_114(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00r"]
+def encode_188(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xbc"]
     write_RestrictionEnded(out, message)
     return b"".join(out)
 
@@ -9456,6 +9530,33 @@ def encode_184(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_SetMemberDefaulted(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.default_id)
+
+
+def encode_189(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xbd"]
+    write_SetMemberDefaulted(out, message)
+    return b"".join(out)
+
+
+def write_MemberDefaulted(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.default_id)
+
+
+def encode_190(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xbe"]
+    write_MemberDefaulted(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -9643,6 +9744,10 @@ DECODERS: dict[int, Any] = {
     184: decode_184,
     185: decode_185,
     186: decode_186,
+    187: decode_187,
+    188: decode_188,
+    189: decode_189,
+    190: decode_190,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -9656,7 +9761,7 @@ ENCODERS: dict[Any, Any] = {
     m.OrderAccepted: encode_166,
     m.OrderRejected: encode_167,
     m.DecisionRepeated: encode_11,
-    m.CancelRequested: encode_111,
+    m.CancelRequested: encode_187,
     m.CancelRefused: encode_13,
     m.CreditUpdated: encode_168,
     m.ReservationReleased: encode_113,
@@ -9741,7 +9846,7 @@ ENCODERS: dict[Any, Any] = {
     m.MarginCallChanged: encode_108,
     m.LiquidationChanged: encode_160,
     m.LiquidationEnded: encode_110,
-    m.RestrictionEnded: encode_114,
+    m.RestrictionEnded: encode_188,
     m.SetCallTerms: encode_115,
     m.CallTermsSet: encode_116,
     m.CloseOut: encode_117,
@@ -9788,4 +9893,6 @@ ENCODERS: dict[Any, Any] = {
     m.PortingChanged: encode_180,
     m.SetMemberLimit: encode_182,
     m.MemberLimitSet: encode_184,
+    m.SetMemberDefaulted: encode_189,
+    m.MemberDefaulted: encode_190,
 }

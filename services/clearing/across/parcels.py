@@ -121,6 +121,8 @@ def _objection(state: State, given: Input, parcel: Parcel) -> tuple[str, str]:
         return "ACCOUNT_HALTED", f"account {who} may not trade now"
     if not parcel.forced and (who in state.watch.liquidations or in_default(state, who)):
         return "ACCOUNT_HALTED", f"account {who} is being liquidated or in default, and takes no new risk"
+    if not parcel.forced and who in state.portings.open:
+        return "ACCOUNT_HALTED", f"the member of account {who} is in default: it only reduces until it has another"
     for leg in parcel.legs:
         instrument = reference.instruments.get(leg.instrument_id) if leg.instrument_id else None
         if leg.instrument_id and (instrument is None or instrument.contract is None):

@@ -58,7 +58,8 @@ def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
     legs = [_leg(terms, "EXERCISE", exerciser, -exercised_e8)] if exerciser else []
     legs += [_leg(terms, "ASSIGNMENT", one.account_id, one.contracts * lot_e8) for one in assigned]
     short_e8 = sum(one.contracts for one in shorts) * lot_e8
-    return Decision(legs, {EXERCISED: exercised_e8, "short_e8": short_e8, "by_lot": int(of.assignment == LOT)})
+    numbers = {EXERCISED: exercised_e8, "short_e8": short_e8, "lot_e8": lot_e8, "by_lot": int(of.assignment == LOT)}
+    return Decision(legs, numbers)
 
 
 def _require(of: ContractTerms, terms: RoundTerms, held_e8: int, lot_e8: int) -> None:

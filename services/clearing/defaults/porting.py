@@ -27,10 +27,12 @@ from truetape.messages import (
     ActOnPorting,
     ClearingRefusal,
     ClearingRefused,
+    DefaultChanged,
     PortingChanged,
     ReviewMargin,
     RoundRequested,
     SetMember,
+    SetMemberDefaulted,
 )
 from truetape.reference import Reference
 from truetape.service import Input
@@ -94,6 +96,8 @@ def _unfit(reference: Reference, command: ActOnPorting) -> str:
         return f"{receiver_id} is itself a client of {reference.member_of(receiver_id)}: choose a member"
     if receiver_id == reference.member_of(account_id):
         return f"{receiver_id} is its member already: choose where it goes when that fails"
+    if receiver_id in reference.defaulted:
+        return f"{receiver_id} is in default ({reference.defaulted[receiver_id]}): choose another member"
     return ""
 
 
@@ -108,6 +112,8 @@ def _acted(state: State, given: Input, command: ActOnPorting) -> PortingChanged:
         raise NotLegal(f"no window is open for {command.account_id}: its member is not in default")
     if actor == RECEIVER and command.actor_id != known.receiver_id:
         raise NotLegal(f"{command.account_id} has chosen {known.receiver_id or 'nobody'}, and {command.actor_id} asked")
+    if command.action == "accept" and (default_id := given.tables.reference.defaulted.get(command.actor_id)):
+        raise NotLegal(f"{command.actor_id} is in default ({default_id}) and takes nobody")
     after = TRANSITIONS.after(known.state, command.action, actor)
     receiver_id = command.receiver_id if actor == CLIENT else known.receiver_id
     return _changed(
@@ -170,13 +176,21 @@ def _opened(state: State, given: Input, account_id: str, verdict: Verdict) -> Po
 
 
 def tick(state: State, given: Input) -> PortingChanged | None:
-    """A client has another member now; or reference data is asked once more for it."""
+    """A client has another member now; or reference data is asked once more for it. Where that says that the receiver
+    is in default and the client is not there, he never will be: he is closed out."""
+    reference = given.tables.reference
     for account_id, known in sorted(state.portings.open.items()):
-        member_id = given.tables.reference.member_of(account_id)
+        member_id = reference.member_of(account_id)
         if member_id != known.member_id:
             return _changed(
                 given, known, TRANSITIONS.after(known.state, "port", LEDGER), "port", LEDGER, receiver_id=member_id,
                 numbers=portingrounds.evidence(state, given, account_id),
+            )  # fmt: skip
+        if known.state == MOVING and known.receiver_id in reference.defaulted:
+            return _changed(
+                given, known, TRANSITIONS.after(known.state, "expire", CLOCK), "expire", CLOCK,
+                reason="RECEIVER_DEFAULTED", numbers=portingrounds.evidence(state, given, account_id),
+                ids={"default_id": reference.defaulted[known.receiver_id]},
             )  # fmt: skip
         if known.state == MOVING and pursuit.overdue(known.meta.decided_at_us, known.attempt, given.at_us):
             return replace(known, meta=given.meta(account_id), attempt=known.attempt + 1)
@@ -213,8 +227,15 @@ def command_after(event: PortingChanged) -> SetMember | None:
     return SetMember(name, "clearing", event.account_id, event.receiver_id, event.member_id)
 
 
-def commands_left(state: State) -> Iterator[SetMember]:
-    """What the portings of a partition that was taken over still wait for."""
+def barred(event: DefaultChanged) -> SetMemberDefaulted:
+    """Reference data gives nobody to who is in default; told with each record of it, and it counts once."""
+    return SetMemberDefaulted(f"bar:{event.meta.event_id}", "clearing", event.account_id, event.default_id)
+
+
+def commands_left(state: State) -> Iterator[SetMember | SetMemberDefaulted]:
+    """What the portings of a partition that was taken over still wait for, and who is in default there."""
+    for _, newest in sorted(state.defaults.items()):
+        yield barred(newest)
     for _, known in sorted(state.portings.open.items()):
         if (command := command_after(known)) is not None:
             yield command

@@ -44,6 +44,8 @@ OUTCOMES_MAX: Final = 3_000
 """Clients that one round decides; the others are left to the next."""
 OPEN: Final = "OPEN"
 MOVE: Final = "MOVE"
+LIMIT: Final = "limit_e8"
+"""How an outcome names the limits that it kept: limit_e8/RECEIVER/ASSET."""
 LEFT: Final = "left"
 """How many clients a round could not decide."""
 UNDECIDED: Final = ("REQUESTED", "ACCEPTED", "REFUSED")
@@ -63,7 +65,7 @@ def tick(state: State, given: Input) -> RoundRequested | None:
     for member_id, known in sorted(state.defaults.items()):
         window = state.portings.windows.get(member_id)
         if window is None or (window.default_id != known.default_id and member_id not in state.borne):
-            if known.state == "DECLARED" and any(clients_of(given.tables.reference, member_id)):
+            if known.state != "ENDED" and any(clients_of(given.tables.reference, member_id)):
                 return _opening(given, known)
         elif _lasts(state, window) and given.at_us >= window.expires_at_us:
             return _deciding(given, member_id, window, "clock", "clearing")
@@ -142,7 +144,7 @@ def _verdicts(terms: RoundTerms, outcome: Mapping[str, int], partition: int) -> 
     for name in sorted(outcome):
         kind, _, rest = name.partition("/")
         account_id, _, receiver_id = rest.partition("/")
-        if account_id and ids.partition_of(account_id, PARTITIONS) == partition:
+        if account_id and kind != LIMIT and ids.partition_of(account_id, PARTITIONS) == partition:
             yield account_id, Verdict(terms, kind, receiver_id)
 
 
@@ -163,7 +165,7 @@ def _clients(_: State, given: Input, terms: RoundTerms) -> Sequence[RoundHolding
 
 def _stated(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
     """The member's clients with what they have and need; what the clients of others need already; who is in default."""
-    found = [RoundHolding(name, "", {"defaulted": 1}) for name in sorted(state.defaults) if in_default(state, name)]
+    found = [RoundHolding(name, "", {"defaulted": 1}) for name in sorted(state.defaults) if _barred(state, given, name)]
     taken: dict[tuple[str, str], int] = {}
     unsure: dict[str, None] = {}
     for name, member_id in _here(given):
@@ -182,6 +184,11 @@ def _stated(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHold
                 taken[member_id, asset] = taken.get((member_id, asset), 0) + one.initial_e8
     found += [RoundHolding(name, asset, {"taken_e8": sum_e8}) for (name, asset), sum_e8 in sorted(taken.items())]
     return [*found, *(RoundHolding(name, "", {"unsure": 1}) for name in unsure)]
+
+
+def _barred(state: State, given: Input, account_id: str) -> bool:
+    """Whether reference data gives nobody to an account any more, or will not."""
+    return in_default(state, account_id) or account_id in given.tables.reference.defaulted
 
 
 def _numbers(state: State, given: Input, account_id: str) -> dict[str, int]:
@@ -237,7 +244,13 @@ def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
     said = [f"{MOVE}/{one.client.account_id}/{one.receiver_id}" for one in outcome.ported]
     said += [f"{one.reason}/{one.client.account_id}" for one in outcome.closed_out]
     said = said[:OUTCOMES_MAX]
-    return Decision((), dict.fromkeys(said, 1) | {LEFT: len(clients) - len(said)})
+    taking = sorted({one.receiver_id for one in outcome.ported})
+    kept = {
+        f"{LIMIT}/{name}/{asset}": limit_e8
+        for name in taking
+        for asset, limit_e8 in given.tables.reference.member_limits.get(name, {}).items()
+    }
+    return Decision((), dict.fromkeys(said, 1) | kept | {LEFT: len(clients) - len(said)})
 
 
 def _left(one: RoundHolding, defaulted: set[str], unsure: set[str]) -> bool:
