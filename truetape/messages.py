@@ -2189,6 +2189,23 @@ class PortingChanged(Struct, frozen=True, gc=False):
     """Who asked."""
 
 
+class MarkSource(Struct, frozen=True, gc=False):
+    """A venue's book as a mark saw it."""
+
+    venue: str
+    """Venue."""
+    bid_e8: int
+    """Best bid; 0 where there was no live book."""
+    ask_e8: int
+    """Best ask; 0 where there was no live book."""
+    book_sequence: int
+    """The book's last update id."""
+    observed_at_us: int
+    """When that book was last known right."""
+    status: str
+    """COUNTED, or why not: OUTLIER, STALE, CROSSED, NO_BOOK."""
+
+
 class MarkPublished(Struct, frozen=True, gc=False):
     """A mark of one instrument."""
 
@@ -2197,19 +2214,38 @@ class MarkPublished(Struct, frozen=True, gc=False):
     instrument_id: str
     """Instrument."""
     price_e8: int
-    """Mid of the freshest uncrossed book, rounded half to even."""
+    """Median of the mids of the books that counted, rounded half to even; of one book its mid."""
     bid_e8: int
-    """Best bid."""
+    """Median of the best bids that counted."""
     ask_e8: int
-    """Best ask."""
+    """Median of the best asks that counted."""
     venue: str
-    """Venue whose book it is."""
+    """Venue whose book it is; several in order of name, joined by +."""
     book_sequence: int
-    """The book's last update id."""
+    """The last update id of the oldest book that counted."""
     observed_at_us: int
-    """When that book was last known right."""
+    """When the oldest book that counted was last known right."""
     age_us: int
     """How old that was when the mark was decided."""
+    sources: tuple[MarkSource, ...] = ()
+    """Every venue that lists it, with what its book said; empty where one venue does."""
+
+
+class MarkWithheld(Struct, frozen=True, gc=False):
+    """No mark, since too few books count: what is older goes stale."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """Instrument."""
+    reason: str
+    """TOO_FEW_VENUES, or VENUES_DISAGREE where half or more of the fresh books are outliers."""
+    venues_least: int
+    """Fewest venues that have to count."""
+    outlier_rate_e8: int
+    """The outlier rule."""
+    sources: tuple[MarkSource, ...]
+    """Every venue that lists it, with what its book said."""
 
 
 class FixingDue(Struct, frozen=True, gc=False):
@@ -2528,6 +2564,8 @@ class ContractHeld(Struct, frozen=True, gc=False):
     """Contracts of the long side, of an account that keeps both."""
     short_e8: int = 0
     """Contracts of the short side, negative."""
+    funding_index_e18: str = ""
+    """Funding index up to which it has paid or received; empty where that is not known."""
 
 
 class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
@@ -2687,6 +2725,19 @@ class RestrictionEnded(Struct, frozen=True, gc=False):
     """The liquidation; empty where a porting is over."""
     porting_id: str = ""
     """Default whose porting is over for the account; empty where a liquidation is."""
+
+
+class FundingAccrued(Struct, frozen=True, gc=False):
+    """A contract's funding index has moved: what positions owe of it counts as profit not yet paid."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    instrument_id: str
+    """The contract."""
+    funding_index_e18: str
+    """The index now, in 1e-18 of the settlement asset per contract."""
+    fact_id: str
+    """The fact that moved it."""
 
 
 class BookSeen(Struct, frozen=True, gc=False, kw_only=True):
@@ -3112,6 +3163,15 @@ class ContractTerms(Struct, frozen=True, gc=False):
     """Of an AMERICAN option, who of those that are short is assigned: PRO_RATA, or LOT by a recorded seed."""
 
 
+class MarkTerms(Struct, frozen=True, gc=False):
+    """How an instrument's mark is made of several venues' books."""
+
+    venues_least: int
+    """Fewest venues whose books have to count; with fewer there is no mark."""
+    outlier_rate_e8: int
+    """A book further from the median than this part of it does not count."""
+
+
 class Instrument(Struct, frozen=True, gc=False):
     """What can be traded, independent of the venue."""
 
@@ -3139,6 +3199,10 @@ class Instrument(Struct, frozen=True, gc=False):
     """Where it trades."""
     contract: ContractTerms | None = None
     """Terms of a derivative, quantities being contracts; null for spot."""
+    marking: MarkTerms | None = None
+    """How its mark is made; null: one venue is enough, and the outlier rule is the usual one."""
+    settlement_lag_days: int | None = None
+    """Business days from booking to value date of what it pays; null: the settlement asset's."""
 
 
 class Limits(Struct, frozen=True, gc=False):
@@ -3328,6 +3392,21 @@ class CollateralAsset(Struct, frozen=True, gc=False):
     """Whether portfolio margin shocks it with the positions on it."""
 
 
+class SettlementCalendar(Struct, frozen=True, gc=False):
+    """On which days payments in an asset are made, and how long after booking."""
+
+    asset: str
+    """The asset."""
+    version: int
+    """1 for the first, one more with each change."""
+    lag_days: int
+    """Business days from booking to value date."""
+    weekend: tuple[int, ...]
+    """Days of the week without payments, 1 is Monday."""
+    holidays: tuple[str, ...]
+    """Other days without payments, ISO 8601."""
+
+
 class SetMarginClass(Struct, frozen=True, gc=False):
     """Define or change a margin class."""
 
@@ -3439,6 +3518,17 @@ class SetMemberDefaulted(Struct, frozen=True, gc=False):
     """The account in default."""
     default_id: str
     """Its default."""
+
+
+class SetSettlementCalendar(Struct, frozen=True, gc=False):
+    """Define or change an asset's settlement calendar."""
+
+    command_id: str
+    """Id of this command."""
+    requested_by: str
+    """Key id or operator."""
+    calendar: SettlementCalendar
+    """All of it, with the version that follows the one known."""
 
 
 class InstrumentSet(Struct, frozen=True, gc=False):
@@ -3660,6 +3750,19 @@ class MemberDefaulted(Struct, frozen=True, gc=False):
     """Its default."""
 
 
+class SettlementCalendarSet(Struct, frozen=True, gc=False):
+    """An asset's settlement calendar was defined or changed."""
+
+    meta: Meta
+    """Where this record stands on its partition, and why it exists."""
+    command_id: str
+    """The command it answers."""
+    requested_by: str
+    """Key id or operator."""
+    calendar: SettlementCalendar
+    """All of it."""
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """Part of a service's state at one place of its own topic: a cache, never the truth."""
 
@@ -3769,6 +3872,7 @@ ROOTS: tuple[type[Struct], ...] = (
     RoundRequested,
     PortingChanged,
     MarkPublished,
+    MarkWithheld,
     FixingsDue,
     ContractFixed,
     FixingMissing,
@@ -3791,6 +3895,7 @@ ROOTS: tuple[type[Struct], ...] = (
     LegAssessed,
     LegReleased,
     RestrictionEnded,
+    FundingAccrued,
     OrderRouted,
     OrderNotRouted,
     OrderAcknowledged,
@@ -3817,6 +3922,7 @@ ROOTS: tuple[type[Struct], ...] = (
     SetMember,
     SetMemberLimit,
     SetMemberDefaulted,
+    SetSettlementCalendar,
     InstrumentSet,
     AccountOpened,
     LimitsSet,
@@ -3832,6 +3938,7 @@ ROOTS: tuple[type[Struct], ...] = (
     MemberSet,
     MemberLimitSet,
     MemberDefaulted,
+    SettlementCalendarSet,
     Snapshot,
 )
 """Every record that travels on a topic."""

@@ -56,6 +56,7 @@ REFERENCE_COMMANDS = Topic(
         m.SetMember,
         m.SetMemberLimit,
         m.SetMemberDefaulted,
+        m.SetSettlementCalendar,
     ),
     partitions=1,
     key="none",
@@ -66,12 +67,12 @@ REFERENCE_EVENTS = Topic(
     (
         *_OWNED, m.InstrumentSet, m.AccountOpened, m.LimitsSet, m.FeesSet, m.TradingStateSet, m.ApiKeyCreated,
         m.ApiKeyRevoked, m.ReferenceRejected, m.MarginClassSet, m.CollateralSet, m.CallTermsSet, m.AccountTermsSet,
-        m.MemberSet, m.MemberLimitSet, m.MemberDefaulted,
+        m.MemberSet, m.MemberLimitSet, m.MemberDefaulted, m.SettlementCalendarSet,
     ),
     partitions=1,
     key="none",
     owner="gateway",
-    doc="Instruments, accounts, limits, fees, kill switch, API keys, margin, collateral; read whole by everybody",
+    doc="Instruments, accounts, limits, fees, kill switch, keys, margin terms, calendars; read whole by everybody",
 )  # fmt: skip
 ORDERS_COMMANDS = Topic(
     "orders.commands",
@@ -86,6 +87,7 @@ ORDERS_DECISIONS = Topic(
         *_OWNED, m.OrderAccepted, m.OrderRejected, m.DecisionRepeated, m.CancelRequested, m.CancelRefused,
         m.CreditUpdated, m.ReservationReleased, m.TransferApproved, m.TransferRejected, m.AccountHalted,
         m.AccountReopened, m.LegAssessed, m.LegReleased, m.RestrictionEnded,
+        m.FundingAccrued,
     ),
     PARTITIONS,
     key="account_id",
@@ -139,7 +141,7 @@ CLEARING_ENTRIES = Topic(
 )  # fmt: skip
 MARKET_MARKS = Topic(
     "market.marks",
-    (*_OWNED, m.MarkPublished, m.FixingsDue, m.ContractFixed, m.FixingMissing, m.FactSent),
+    (*_OWNED, m.MarkPublished, m.MarkWithheld, m.FixingsDue, m.ContractFixed, m.FixingMissing, m.FactSent),
     partitions=1,
     key="instrument_id",
     owner="pricing",

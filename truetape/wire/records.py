@@ -165,7 +165,17 @@ def read_MarkPublished(data: bytes, at: i64) -> tuple[Any, i64]:
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_long(data, at)
-    return m.MarkPublished(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+    return m.MarkPublished(
+        meta=v1,
+        instrument_id=v2,
+        price_e8=v3,
+        bid_e8=v4,
+        ask_e8=v5,
+        venue=v6,
+        book_sequence=v7,
+        observed_at_us=v8,
+        age_us=v9,
+    ), at
 
 
 def decode_4(data: bytes) -> Any:
@@ -2212,7 +2222,20 @@ def read_Instrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms(data, at)
         v15 = v17
-    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+    return m.Instrument(
+        instrument_id=v1,
+        base=v2,
+        quote=v3,
+        tick_e8=v4,
+        lot_e8=v5,
+        min_quantity_e8=v6,
+        max_quantity_e8=v7,
+        min_notional_e8=v8,
+        max_notional_e8=v9,
+        tradable=v10,
+        listings=v11,
+        contract=v15,
+    ), at
 
 
 def read_SetInstrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2872,7 +2895,20 @@ def read_Instrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms_2(data, at)
         v15 = v17
-    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+    return m.Instrument(
+        instrument_id=v1,
+        base=v2,
+        quote=v3,
+        tick_e8=v4,
+        lot_e8=v5,
+        min_quantity_e8=v6,
+        max_quantity_e8=v7,
+        min_notional_e8=v8,
+        max_notional_e8=v9,
+        tradable=v10,
+        listings=v11,
+        contract=v15,
+    ), at
 
 
 def read_SetInstrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5389,7 +5425,7 @@ def read_ContractHeld_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
-    return m.ContractHeld(v1, v2, v3, v4, v5, v6), at
+    return m.ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4, long_e8=v5, short_e8=v6), at
 
 
 def read_CreditUpdated_5(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -6123,7 +6159,20 @@ def read_Instrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms_3(data, at)
         v15 = v17
-    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15), at
+    return m.Instrument(
+        instrument_id=v1,
+        base=v2,
+        quote=v3,
+        tick_e8=v4,
+        lot_e8=v5,
+        min_quantity_e8=v6,
+        max_quantity_e8=v7,
+        min_notional_e8=v8,
+        max_notional_e8=v9,
+        tradable=v10,
+        listings=v11,
+        contract=v15,
+    ), at
 
 
 def read_SetInstrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -6222,6 +6271,273 @@ def read_MemberDefaulted(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_190(data: bytes) -> Any:
     message, at = read_MemberDefaulted(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarkSource(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    return m.MarkSource(v1, v2, v3, v4, v5, v6), at
+
+
+def read_MarkPublished_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v12: list[Any] = []
+    v11, at = p.read_count(data, at)
+    while v11 > 0:
+        v13, at = read_MarkSource(data, at)
+        v12.append(v13)
+        v11 -= 1
+        if v11 == 0:
+            v11, at = p.read_count(data, at)
+    v10 = tuple(v12)
+    return m.MarkPublished(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+
+
+def decode_191(data: bytes) -> Any:
+    message, at = read_MarkPublished_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarkWithheld(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v8: list[Any] = []
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = read_MarkSource(data, at)
+        v8.append(v9)
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = tuple(v8)
+    return m.MarkWithheld(v1, v2, v3, v4, v5, v6), at
+
+
+def decode_192(data: bytes) -> Any:
+    message, at = read_MarkWithheld(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_ContractHeld_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_string(data, at)
+    return m.ContractHeld(v1, v2, v3, v4, v5, v6, v7), at
+
+
+def read_CreditUpdated_6(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4: Any = None
+    v5, at = p.read_branch(data, at)
+    if v5:
+        v6, at = p.read_string(data, at)
+        v4 = v6
+    v9: list[Any] = []
+    v8, at = p.read_count(data, at)
+    while v8 > 0:
+        v10, at = read_AssetChange(data, at)
+        v9.append(v10)
+        v8 -= 1
+        if v8 == 0:
+            v8, at = p.read_count(data, at)
+    v7 = tuple(v9)
+    v11, at = p.read_string(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_boolean(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractHeld_3(data, at)
+        v15 = v17
+    v18, at = p.read_string(data, at)
+    return m.CreditUpdated(
+        meta=v1,
+        account_id=v2,
+        entry_id=v3,
+        order_id=v4,
+        changes=v7,
+        released_asset=v11,
+        released_e8=v12,
+        filled_e8=v13,
+        reopens_account=v14,
+        contract=v15,
+        quiet_for=v18,
+    ), at
+
+
+def decode_193(data: bytes) -> Any:
+    message, at = read_CreditUpdated_6(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_FundingAccrued(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    return m.FundingAccrued(v1, v2, v3, v4), at
+
+
+def decode_194(data: bytes) -> Any:
+    message, at = read_FundingAccrued(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_MarkTerms(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_long(data, at)
+    v2, at = p.read_long(data, at)
+    return m.MarkTerms(v1, v2), at
+
+
+def read_Instrument_5(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v9, at = p.read_long(data, at)
+    v10, at = p.read_boolean(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = read_Listing(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_ContractTerms_3(data, at)
+        v15 = v17
+    v18: Any = None
+    v19, at = p.read_branch(data, at)
+    if v19:
+        v20, at = read_MarkTerms(data, at)
+        v18 = v20
+    v21: Any = None
+    v22, at = p.read_branch(data, at)
+    if v22:
+        v23, at = p.read_long(data, at)
+        v21 = v23
+    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15, v18, v21), at
+
+
+def read_SetInstrument_5(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_Instrument_5(data, at)
+    return m.SetInstrument(v1, v2, v3), at
+
+
+def decode_195(data: bytes) -> Any:
+    message, at = read_SetInstrument_5(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SettlementCalendar(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_long(data, at)
+    v3, at = p.read_long(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_long(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v10: list[Any] = []
+    v9, at = p.read_count(data, at)
+    while v9 > 0:
+        v11, at = p.read_string(data, at)
+        v10.append(v11)
+        v9 -= 1
+        if v9 == 0:
+            v9, at = p.read_count(data, at)
+    v8 = tuple(v10)
+    return m.SettlementCalendar(v1, v2, v3, v4, v8), at
+
+
+def read_SetSettlementCalendar(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = read_SettlementCalendar(data, at)
+    return m.SetSettlementCalendar(v1, v2, v3), at
+
+
+def decode_196(data: bytes) -> Any:
+    message, at = read_SetSettlementCalendar(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_InstrumentSet_5(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_Instrument_5(data, at)
+    return m.InstrumentSet(v1, v2, v3, v4), at
+
+
+def decode_197(data: bytes) -> Any:
+    message, at = read_InstrumentSet_5(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_SettlementCalendarSet(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = read_SettlementCalendar(data, at)
+    return m.SettlementCalendarSet(v1, v2, v3, v4), at
+
+
+def decode_198(data: bytes) -> Any:
+    message, at = read_SettlementCalendarSet(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -6385,6 +6701,15 @@ def encode_59(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_MarkSource(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.venue)
+    p.write_long(out, value.bid_e8)
+    p.write_long(out, value.ask_e8)
+    p.write_long(out, value.book_sequence)
+    p.write_long(out, value.observed_at_us)
+    p.write_string(out, value.status)
+
+
 def write_MarkPublished(out: list[bytes], value: Any) -> None:
     write_Meta(out, value.meta)
     p.write_string(out, value.instrument_id)
@@ -6395,10 +6720,16 @@ def write_MarkPublished(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.book_sequence)
     p.write_long(out, value.observed_at_us)
     p.write_long(out, value.age_us)
+    v1 = value.sources
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_MarkSource(out, v2)
+    out.append(b"\x00")
 
 
-def encode_4(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\x04"]
+def encode_191(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xbf"]
     write_MarkPublished(out, message)
     return b"".join(out)
 
@@ -6640,6 +6971,7 @@ def write_ContractHeld(out: list[bytes], value: Any) -> None:
     p.write_long(out, value.unpaid_e8)
     p.write_long(out, value.long_e8)
     p.write_long(out, value.short_e8)
+    p.write_string(out, value.funding_index_e18)
 
 
 def write_CreditUpdated(out: list[bytes], value: Any) -> None:
@@ -6671,8 +7003,8 @@ def write_CreditUpdated(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.quiet_for)
 
 
-def encode_168(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xa8"]
+def encode_193(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc1"]
     write_CreditUpdated(out, message)
     return b"".join(out)
 
@@ -7088,6 +7420,11 @@ def write_ContractTerms(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.assignment)
 
 
+def write_MarkTerms(out: list[bytes], value: Any) -> None:
+    p.write_long(out, value.venues_least)
+    p.write_long(out, value.outlier_rate_e8)
+
+
 def write_Instrument(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.instrument_id)
     p.write_string(out, value.base)
@@ -7111,6 +7448,18 @@ def write_Instrument(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         write_ContractTerms(out, v3)
+    v4 = value.marking
+    if v4 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        write_MarkTerms(out, v4)
+    v5 = value.settlement_lag_days
+    if v5 is None:
+        out.append(b"\x00")
+    else:
+        out.append(b"\x02")
+        p.write_long(out, v5)
 
 
 def write_SetInstrument(out: list[bytes], value: Any) -> None:
@@ -7119,8 +7468,8 @@ def write_SetInstrument(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_185(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xb9"]
+def encode_195(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc3"]
     write_SetInstrument(out, message)
     return b"".join(out)
 
@@ -7255,8 +7604,8 @@ def write_InstrumentSet(out: list[bytes], value: Any) -> None:
     write_Instrument(out, value.instrument)
 
 
-def encode_186(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xba"]
+def encode_197(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc5"]
     write_InstrumentSet(out, message)
     return b"".join(out)
 
@@ -9557,6 +9906,82 @@ def encode_190(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_MarkWithheld(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.reason)
+    p.write_long(out, value.venues_least)
+    p.write_long(out, value.outlier_rate_e8)
+    v1 = value.sources
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            write_MarkSource(out, v2)
+    out.append(b"\x00")
+
+
+def encode_192(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc0"]
+    write_MarkWithheld(out, message)
+    return b"".join(out)
+
+
+def write_FundingAccrued(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.instrument_id)
+    p.write_string(out, value.funding_index_e18)
+    p.write_string(out, value.fact_id)
+
+
+def encode_194(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc2"]
+    write_FundingAccrued(out, message)
+    return b"".join(out)
+
+
+def write_SettlementCalendar(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.asset)
+    p.write_long(out, value.version)
+    p.write_long(out, value.lag_days)
+    v1 = value.weekend
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_long(out, v2)
+    out.append(b"\x00")
+    v3 = value.holidays
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            p.write_string(out, v4)
+    out.append(b"\x00")
+
+
+def write_SetSettlementCalendar(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_SettlementCalendar(out, value.calendar)
+
+
+def encode_196(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc4"]
+    write_SetSettlementCalendar(out, message)
+    return b"".join(out)
+
+
+def write_SettlementCalendarSet(out: list[bytes], value: Any) -> None:
+    write_Meta(out, value.meta)
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.requested_by)
+    write_SettlementCalendar(out, value.calendar)
+
+
+def encode_198(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc6"]
+    write_SettlementCalendarSet(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -9748,12 +10173,20 @@ DECODERS: dict[int, Any] = {
     188: decode_188,
     189: decode_189,
     190: decode_190,
+    191: decode_191,
+    192: decode_192,
+    193: decode_193,
+    194: decode_194,
+    195: decode_195,
+    196: decode_196,
+    197: decode_197,
+    198: decode_198,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
     m.InputParked: encode_2,
     m.EntryBooked: encode_59,
-    m.MarkPublished: encode_4,
+    m.MarkPublished: encode_191,
     m.SubmitOrder: encode_165,
     m.CancelOrder: encode_6,
     m.CancelAllOrders: encode_7,
@@ -9763,7 +10196,7 @@ ENCODERS: dict[Any, Any] = {
     m.DecisionRepeated: encode_11,
     m.CancelRequested: encode_187,
     m.CancelRefused: encode_13,
-    m.CreditUpdated: encode_168,
+    m.CreditUpdated: encode_193,
     m.ReservationReleased: encode_113,
     m.TransferApproved: encode_16,
     m.TransferRejected: encode_17,
@@ -9779,14 +10212,14 @@ ENCODERS: dict[Any, Any] = {
     m.CancelRejectedByVenue: encode_27,
     m.ParkedRecord: encode_28,
     m.ReconciliationCompleted: encode_29,
-    m.SetInstrument: encode_185,
+    m.SetInstrument: encode_195,
     m.OpenAccount: encode_31,
     m.SetLimits: encode_32,
     m.SetFees: encode_82,
     m.SetTradingState: encode_34,
     m.CreateApiKey: encode_35,
     m.RevokeApiKey: encode_36,
-    m.InstrumentSet: encode_186,
+    m.InstrumentSet: encode_197,
     m.AccountOpened: encode_38,
     m.LimitsSet: encode_39,
     m.FeesSet: encode_84,
@@ -9895,4 +10328,8 @@ ENCODERS: dict[Any, Any] = {
     m.MemberLimitSet: encode_184,
     m.SetMemberDefaulted: encode_189,
     m.MemberDefaulted: encode_190,
+    m.MarkWithheld: encode_192,
+    m.FundingAccrued: encode_194,
+    m.SetSettlementCalendar: encode_196,
+    m.SettlementCalendarSet: encode_198,
 }
