@@ -223,6 +223,13 @@ class Contract(Struct, frozen=True):
     assignment: str = "PRO_RATA"
 
 
+class Marking(Struct, frozen=True):
+    """How an instrument's mark is made of several venues' books."""
+
+    venues_least: int
+    outlier_rate: Decimal
+
+
 class Instrument(Struct, frozen=True):
     """What can be traded, and where."""
 
@@ -239,31 +246,16 @@ class Instrument(Struct, frozen=True):
     listings: list[Listing]
     contract: Contract | None = None
     """Terms of a derivative, whose quantities are contracts; null for spot."""
+    marking: Marking | None = None
+    """Null: one venue is enough, and 5 % from the median is too far."""
+    settlement_lag_days: int | None = None
+    """Null: the settlement asset's."""
 
 
 class Instruments(Struct, frozen=True):
     """Everything that can be traded."""
 
     instruments: list[Instrument]
-
-
-class Mark(Struct, frozen=True):
-    """The newest mark of an instrument."""
-
-    instrument_id: str
-    price: Decimal
-    bid: Decimal
-    ask: Decimal
-    venue: str
-    observed_at: Time
-    age_ms: int
-    """Age of the book when the mark was decided."""
-
-
-class Marks(Struct, frozen=True):
-    """The newest mark of each instrument."""
-
-    marks: list[Mark]
 
 
 class Cancelled(Struct, frozen=True):

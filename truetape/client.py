@@ -24,12 +24,12 @@ from truetape.api import (
     Event,
     Fill,
     Instrument,
-    Mark,
     Order,
     Position,
     Submitted,
     Transfer,
 )
+from truetape.api_marks import Mark
 from truetape.api_reports import Corrected, Fact, FactPublished, Margin, Statement
 from truetape.client_clearing import ClearingClient
 from truetape.client_members import MembersClient

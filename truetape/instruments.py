@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from truetape.messages import ContractTerms, Instrument
+from truetape.messages import ContractTerms, Instrument, MarkTerms
 from truetape.money import from_e8, to_e8
 
 _MONEY: Final = ("tick", "lot", "min_quantity", "max_quantity", "min_notional", "max_notional")
@@ -42,7 +42,10 @@ def instrument_from(content: dict[str, Any]) -> Instrument:
     terms = content.get("contract")
     contract = None if terms is None else contract_terms(terms)
     listings = [_plain(listing, _LISTED) for listing in content.get("listings", ())]
-    return msgspec.convert({**_plain(content, _MONEY), "listings": listings, "contract": contract}, Instrument)
+    said: dict[str, Any] = {"listings": listings, "contract": contract}
+    if (marking := content.get("marking")) is not None:
+        said["marking"] = _plain({"outlier_rate": "0.05"} | marking, ("outlier_rate",))
+    return msgspec.convert({**_plain(content, _MONEY), **said}, Instrument)
 
 
 def contract_terms(content: dict[str, Any]) -> ContractTerms:
@@ -72,6 +75,11 @@ def contract_shown(terms: ContractTerms) -> dict[str, Any]:
     expires_at_us = shown.pop("expires_at_us")
     shown["expires_at"] = None if expires_at_us is None else text_of(expires_at_us)
     return shown
+
+
+def marking_shown(terms: MarkTerms) -> dict[str, Any]:
+    """How several venues make a mark, as people write it."""
+    return {"venues_least": terms.venues_least, "outlier_rate": from_e8(terms.outlier_rate_e8)}
 
 
 def without_schedule(instrument: Instrument) -> Instrument:

@@ -19,7 +19,7 @@ from services.gateway.redislink import LinkDown, RedisRefused
 from services.gateway.routing import Call, Routes, reply
 from services.gateway.trading import order_id_of, order_not_found
 from truetape import api as a
-from truetape import ids
+from truetape import api_marks, ids
 from truetape.messages import OrderStatus
 from truetape.orders import TERMINAL
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
@@ -170,11 +170,13 @@ async def list_instruments(call: Call) -> Response:
     return reply(a.Instruments([rendering.instrument(known[name]) for name in sorted(known)]))
 
 
-@routes.add("GET", "/v1/marks", "read", answers={200: a.Marks})
+@routes.add("GET", "/v1/marks", "read", answers={200: api_marks.Marks})
 async def list_marks(call: Call) -> Response:
-    """The newest mark of each instrument."""
+    """The newest mark of each instrument with the venues that it was made of, and which instruments have none now."""
     newest = call.gateway.bus.tables.marks.newest
-    return reply(a.Marks([rendering.mark(newest[name]) for name in sorted(newest)]))
+    without = call.gateway.bus.tables.marks.withheld
+    shown = [rendering.mark(newest[name]) for name in sorted(newest)]
+    return reply(api_marks.Marks(shown, [rendering.withheld(without[name]) for name in sorted(without)]))
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------

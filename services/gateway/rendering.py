@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, convert
 
 from services.gateway.known import Decided
 from services.gateway.problems import Problem
 from truetape import api as a
+from truetape import api_marks as marks
 from truetape import messages as m
-from truetape.instruments import contract_shown
+from truetape.instruments import contract_shown, marking_shown
 from truetape.messages import OrderTerms
 from truetape.money import ONE_E8, divide, from_e8
 from truetape.reference import EVERYBODY, Reference
@@ -196,15 +197,35 @@ def instrument(known: m.Instrument) -> a.Instrument:
         instrument_id=known.instrument_id, base=known.base, quote=known.quote, tradable=known.tradable,
         listings=listings, **_decimals(known),
         contract=None if known.contract is None else a.Contract(**contract_shown(known.contract)),
+        marking=None if known.marking is None else a.Marking(**marking_shown(known.marking)),
+        settlement_lag_days=known.settlement_lag_days,
     )  # fmt: skip
 
 
-def mark(known: m.MarkPublished) -> a.Mark:
+def mark(known: m.MarkPublished) -> marks.Mark:
     """The newest mark of an instrument."""
-    return a.Mark(
+    return marks.Mark(
         known.instrument_id, from_e8(known.price_e8), from_e8(known.bid_e8), from_e8(known.ask_e8), known.venue,
-        moment(known.observed_at_us), known.age_us // 1000,
+        moment(known.observed_at_us), known.age_us // 1000, list(map(_source, known.sources)),
     )  # fmt: skip
+
+
+def withheld(known: m.MarkWithheld) -> marks.MarkWithheld:
+    """Why an instrument has no mark now."""
+    return convert(
+        {
+            "instrument_id": known.instrument_id, "reason": known.reason, "venues_least": known.venues_least,
+            "outlier_rate": from_e8(known.outlier_rate_e8), "at": moment(known.meta.decided_at_us),
+            "sources": list(map(_source, known.sources)),
+        },
+        marks.MarkWithheld,
+    )  # fmt: skip
+
+
+def _source(one: m.MarkSource) -> marks.MarkSource:
+    said = {name: getattr(one, name) for name in ("venue", "status")}
+    money = {"bid": from_e8(one.bid_e8), "ask": from_e8(one.ask_e8), "observed_at": moment(one.observed_at_us)}
+    return convert(said | money, marks.MarkSource)
 
 
 def key(known: m.ApiKey) -> a.Key:

@@ -162,6 +162,15 @@ class ContractRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Of an AMERICAN option, who of those that are short is assigned: in proportion, or by lot from a recorded seed."""
 
 
+class MarkingRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an instrument's mark is made of several venues' books."""
+
+    venues_least: Annotated[int, Meta(ge=1, le=32)]
+    """Fewest venues whose books have to count; with fewer there is no mark."""
+    outlier_rate: Decimal = "0.05"
+    """A book further from the median than this part of it does not count."""
+
+
 class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What can be traded, and where."""
 
@@ -179,6 +188,10 @@ class InstrumentRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """At least one, but for contracts that are traded with the clearing house alone."""
     contract: ContractRequest | UnsetType = UNSET
     """Terms of a derivative; absent for spot."""
+    marking: MarkingRequest | UnsetType = UNSET
+    """Absent: one venue is enough, and 5 % from the median is too far."""
+    settlement_lag_days: Annotated[int, Meta(ge=0, le=30)] | None = None
+    """Business days from booking to value date of what a contract pays; absent: the settlement asset's."""
 
 
 class AccountRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,9 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from services.pricing import fixings, schedule
+from services.pricing.consensus import USUAL, Consensus, agree, median, mid_e8
 from services.pricing.schedule import Followed
+from services.pricing.tops import TopsSeen
 from truetape.codec import Message
 from truetape.fixing import Observation
 from truetape.messages import (
@@ -17,33 +19,12 @@ from truetape.messages import (
     FixingDue,
     FixingsDue,
     MarkPublished,
+    MarkSource,
+    MarkTerms,
+    MarkWithheld,
 )
-from truetape.money import divide
 from truetape.service import DUE, Input, Service, Tick
 from truetape.topics import MARKET_MARKS
-
-BOOK_MAX_AGE_US: Final = 3_000_000
-"""No mark is taken from a book that was last known right longer ago."""
-
-
-class Top(Struct, frozen=True, gc=False):
-    """The best prices of one venue's live book."""
-
-    venue: str
-    bid_e8: int
-    ask_e8: int
-    sequence: int
-    observed_at_us: int
-    """When the book was last known right, by our clock."""
-
-
-class TopsSeen(Struct, frozen=True, gc=False):
-    """The best prices of an instrument at every venue with a live book."""
-
-    instrument_id: str
-    tops: tuple[Top, ...]
-    interval_us: int
-    """Shortest time between two marks."""
 
 
 class FactDelivered(Struct, frozen=True):
@@ -53,10 +34,20 @@ class FactDelivered(Struct, frozen=True):
     fact_id: str
 
 
+class Withheld(Struct):
+    """What was said last of an instrument without a mark."""
+
+    why: str
+    """The reason, and each venue's status."""
+    at_us: int
+
+
 class State(Struct):
     """When each instrument was last marked, what was seen of late, and how far each contract's facts have been made."""
 
     marked_at_us: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, Withheld] = field(default_factory=dict)
+    """Instruments whose last word was that there is no mark."""
     seen: dict[str, list[Observation]] = field(default_factory=dict)
     """Recorded prices of the last hour by instrument, at most one a second."""
     contracts: dict[str, Followed] = field(default_factory=dict)
@@ -67,6 +58,7 @@ class State(Struct):
 
 
 SEEN_EVERY_US: Final = 1_000_000
+WITHHELD_EVERY_US: Final = 60_000_000
 SEEN_FOR_US: Final = 3_660_000_000
 """What is remembered of prices: longer than any fixing window or funding step (services/gateway/contracts.py)."""
 SEEN_MAX: Final = 3_800
@@ -106,31 +98,49 @@ def due(state: State) -> tuple[str, FixingDue] | None:
     return f"{fixings.fact_id(asked)}/{asked.effective_at_us}", asked
 
 
-def _mark(state: State, given: Input, seen: TopsSeen) -> MarkPublished | None:
-    """The mark that follows from the best prices; None when none is fresh, or the last mark is too recent."""
+def _mark(state: State, given: Input, seen: TopsSeen) -> MarkPublished | MarkWithheld | None:
+    """The mark that follows from the best prices, or that there is none; None when the last mark is too recent, or
+    nothing new is to be said."""
     pause_us = given.at_us - state.marked_at_us.get(seen.instrument_id, 0)
     if 0 <= pause_us < seen.interval_us:  # Less than nothing: the clock was set back, and nobody waits for it.
         return None
-    top = freshest(seen.tops)
-    if top is None or given.at_us - top.observed_at_us > BOOK_MAX_AGE_US:
-        return None
+    instrument = given.tables.reference.instruments.get(seen.instrument_id)
+    terms = (instrument.marking if instrument is not None else None) or USUAL
+    found = agree(seen.tops, seen.without, terms, given.at_us)
+    if found.reason is not None:
+        return _withheld(state, given, seen.instrument_id, terms, found)
+    oldest = min(found.counted, key=lambda top: (top.observed_at_us, top.venue))
     return MarkPublished(
         given.meta(seen.instrument_id),
         seen.instrument_id,
-        divide(top.bid_e8 + top.ask_e8, 2, "half_even")[0],
-        top.bid_e8,
-        top.ask_e8,
-        top.venue,
-        top.sequence,
-        top.observed_at_us,
-        max(given.at_us - top.observed_at_us, 0),
+        median([mid_e8(top) for top in found.counted]),
+        median([top.bid_e8 for top in found.counted]),
+        median([top.ask_e8 for top in found.counted]),
+        "+".join(top.venue for top in found.counted),
+        oldest.sequence,
+        oldest.observed_at_us,
+        max(given.at_us - oldest.observed_at_us, 0),
+        found.sources if len(found.sources) > 1 else (),
     )
 
 
-def freshest(tops: Iterable[Top]) -> Top | None:
-    """The uncrossed book that was known right last; of equals, the first by name."""
-    uncrossed = [top for top in tops if 0 < top.bid_e8 < top.ask_e8]
-    return min(uncrossed, key=lambda top: (-top.observed_at_us, top.venue), default=None)
+def _withheld(
+    state: State, given: Input, instrument_id: str, terms: MarkTerms, found: Consensus
+) -> MarkWithheld | None:
+    """Said when it begins, when what is wrong changes, and once a minute."""
+    assert found.reason is not None, "there is a mark"
+    told, at_us = state.withheld.get(instrument_id), given.at_us
+    if told is not None:
+        pause_us = WITHHELD_EVERY_US if told.why == _why(found.reason, found.sources) else SEEN_EVERY_US
+        if 0 <= at_us - told.at_us < pause_us:
+            return None
+    return MarkWithheld(
+        given.meta(instrument_id), instrument_id, found.reason, terms.venues_least, terms.outlier_rate_e8, found.sources
+    )
+
+
+def _why(reason: str, sources: Iterable[MarkSource]) -> str:
+    return " ".join([reason, *(f"{one.venue}={one.status}" for one in sources)])
 
 
 def evolve(state: State, event: Any) -> State:
@@ -138,7 +148,11 @@ def evolve(state: State, event: Any) -> State:
     match event:
         case MarkPublished():
             state.marked_at_us[event.instrument_id] = event.meta.decided_at_us
+            state.withheld.pop(event.instrument_id, None)
             _remember(state.seen.setdefault(event.instrument_id, []), event)
+        case MarkWithheld():
+            why = _why(event.reason, event.sources)
+            state.withheld[event.instrument_id] = Withheld(why, event.meta.decided_at_us)
         case FixingsDue():
             for name in event.followed:
                 state.contracts[name] = Followed(event.looked_at_us, event.looked_at_us)

@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from services.pricing.core import Top, TopsSeen
 from services.pricing.facts import MARKS_PARTITION, FactSender, Offer
+from services.pricing.tops import Top, TopsSeen
 from truetape import clock
 from truetape.codec import Message
 from truetape.messages import ContractFixed, Listing
@@ -19,6 +19,9 @@ REPUBLISH_SECONDS: Final = 0.8
 LOOKS_PER_INTERVAL: Final = 5
 PACE: Final = 1.1
 """Offers are this many intervals apart, so that none comes too early for the decision, which counts exactly."""
+
+Tops = tuple[tuple[Top, ...], tuple[str, ...]]
+"""Best prices of live books, and the venues without one."""
 
 
 class Session:
@@ -86,8 +89,8 @@ class Session:
         while True:
             await asyncio.sleep(self._pause())
             if self._owning:
-                for instrument_id, tops in self._tops().items():
-                    self._tell(instrument_id, tops)
+                for instrument_id, (tops, without) in self._tops().items():
+                    self._tell(instrument_id, tops, without)
             else:
                 self._told.clear()
 
@@ -100,17 +103,21 @@ class Session:
         told_at = min(told_at for told_at, _ in self._told.values())
         return max(soon, told_at + self._interval_seconds * PACE - clock.monotonic())
 
-    def _tops(self) -> dict[str, tuple[Top, ...]]:
-        """Best prices by instrument, of the venues whose book is live and has both sides."""
-        found: dict[str, tuple[Top, ...]] = {}
+    def _tops(self) -> dict[str, Tops]:
+        """Best prices by instrument, of the venues whose book is live and has both sides, and the other venues; an
+        instrument whose books were never there is left out."""
+        found: dict[str, Tops] = {}
         for instrument_id, listing in self._listings():
             view = self._views.get((listing.venue, listing.symbol))
+            tops, without = found.get(instrument_id, ((), ()))
             if view is not None and view.usable and view.bids and view.asks:
                 top = Top(view.venue, view.bids[0][0], view.asks[0][0], view.sequence, view.observed_at_us)
-                found[instrument_id] = (*found.get(instrument_id, ()), top)
-        return found
+                found[instrument_id] = (*tops, top), without
+            else:
+                found[instrument_id] = tops, (*without, listing.venue)
+        return {name: seen for name, seen in found.items() if seen[0] or name in self._told}
 
-    def _tell(self, instrument_id: str, tops: tuple[Top, ...]) -> None:
+    def _tell(self, instrument_id: str, tops: tuple[Top, ...], without: tuple[str, ...]) -> None:
         now, prices = clock.monotonic(), tuple((top.bid_e8, top.ask_e8) for top in tops)
         told_at, told = self._told.get(instrument_id, (0.0, ()))
         pause = self._interval_seconds * PACE if prices != told else REPUBLISH_SECONDS
@@ -118,4 +125,5 @@ class Session:
             return
         self._told[instrument_id] = (now, prices)
         interval_us = round(self._interval_seconds * 1_000_000)
-        self._offer(MARKS_PARTITION, "books", str(next(self._numbers)), TopsSeen(instrument_id, tops, interval_us))
+        seen = TopsSeen(instrument_id, tops, interval_us, without)
+        self._offer(MARKS_PARTITION, "books", str(next(self._numbers)), seen)

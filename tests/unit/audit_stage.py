@@ -11,7 +11,7 @@ from services.clearing.core import SERVICE as CLEARING
 from services.gateway.core import SERVICE as GATEWAY
 from services.notary.core import SERVICE as NOTARY
 from services.pricing.core import SERVICE as PRICING
-from services.pricing.core import Top, TopsSeen
+from services.pricing.tops import Top, TopsSeen
 from services.reconciler.core import SERVICE as RECONCILER
 from services.risk.core import SERVICE as RISK
 from services.router.core import SERVICE as ROUTER

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from services.clearing.session import Session
-from services.pricing.core import Top, TopsSeen
+from services.pricing.tops import Top, TopsSeen
 from tests.unit.audit_stage import TURN_US
 from tests.unit.contract_desk import E8, terms
 from tests.unit.desk import ANN

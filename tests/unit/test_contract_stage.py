@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.clearing.core import SERVICE as CLEARING
-from services.pricing.core import Top, TopsSeen
+from services.pricing.tops import Top, TopsSeen
 from tests.unit.audit_stage import ONE_VENUE, Stage, Tape
 from tests.unit.contract_desk import E8, HOUR_US, terms
 from tests.unit.desk import ANN, BOB

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from services.pricing.core import SERVICE as PRICING
-from services.pricing.core import Top, TopsSeen
 from services.pricing.facts import FactSender
 from services.pricing.session import Session
+from services.pricing.tops import Top, TopsSeen
 from tests.unit.audit_stage import SERVICES
 from tests.unit.contract_desk import E8, terms
 from tests.unit.desk import ANN, BOB

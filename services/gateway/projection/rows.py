@@ -279,6 +279,7 @@ def _account(batch: Batch, account_id: str, **columns: Any) -> None:
 def _mark(batch: Batch, event: m.MarkPublished) -> None:
     row = asdict(event)
     meta: m.Meta = row.pop("meta")
+    del row["sources"]  # They stand on the tape, and of the newest in the answers.
     row |= {"marked_at_us": meta.decided_at_us, "epoch": meta.epoch, "sequence": meta.sequence}
     batch.marks[event.instrument_id] = row
 
