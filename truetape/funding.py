@@ -76,6 +76,14 @@ def payment(quantity_e8: int, settled_e18: int, index_e18: int) -> int:
     return fits(divide(-quantity_e8 * (index_e18 - settled_e18), ONE_E18, "down")[0])
 
 
+def unpaid(quantity_e8: int, unpaid_e8: int, settled_e18: int, index_e18: int) -> int:
+    """Profit of a position not yet paid in cash, with the funding that has accrued since it was settled (1e-8).
+
+    What risk, clearing and reports count in margin. Raises MoneyError beyond 64 bits.
+    """
+    return fits(unpaid_e8 + payment(quantity_e8, settled_e18, index_e18))
+
+
 def sample(terms: FundingTerms, premium_e18: int, mark_age_us: int, index_age_us: int) -> int | None:
     """The premium, or None when what it was made of is older than allowed: then it is a missing sample."""
     late = max(mark_age_us, index_age_us) > terms.mark_max_age_us

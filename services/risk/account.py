@@ -71,7 +71,10 @@ class Account(Struct):
     balances: dict[str, int] = {}
     """By asset, as clearing booked them."""
     contracts: dict[str, Held] = {}
-    """Positions in contracts by instrument, but for those without quantity and unpaid profit."""
+    """Positions in contracts by instrument, but for those without quantity and unpaid profit; funding that has accrued
+    up to the newest index counts as unpaid."""
+    funded: dict[str, tuple[str, int]] = {}
+    """By instrument: the funding index up to which a position has paid, in 1e-18, and its profit not yet paid then."""
     sides: dict[str, tuple[int, int]] = {}
     """Contracts long and short (negative) by instrument, of an account that keeps both side by side."""
     reserved: dict[str, int] = {}
@@ -104,6 +107,8 @@ class State(Struct):
     """Every account of one partition, by id."""
 
     accounts: dict[str, Account] = {}
+    funding: dict[str, str] = {}
+    """Newest funding index by contract, in 1e-18 of the settlement asset per contract."""
 
     def account(self, account_id: str) -> Account:
         """The account, new when it was not known: for evolve alone."""

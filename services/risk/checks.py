@@ -255,9 +255,9 @@ def price_not_positive(one: Asked) -> Numbers | None:
 
 
 def number_too_large(one: Asked) -> Numbers | None:
-    """Price times quantity is beyond 64 bits."""
+    """Price times quantity is beyond 64 bits; of a contract its notional by its own terms."""
     price_e8, quantity_e8 = one.order.price_e8, one.order.quantity_e8
-    if price_e8 is None or abs(price_e8) * quantity_e8 <= MAX_E8 * ONE_E8:
+    if price_e8 is None or margin.notional_fits(one.instrument.contract, quantity_e8, price_e8):
         return None
     return {"price_e8": price_e8, "quantity_e8": quantity_e8}
 

@@ -8,7 +8,7 @@ which of them was heard first. One venue order makes an order today, so that its
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.risk import checks, credit, legs, porting, transfers
+from services.risk import checks, credit, holdings, legs, porting, transfers
 from services.risk.account import (
     NOBODY,
     Account,
@@ -25,7 +25,6 @@ from services.risk.refusal import Refusal
 from truetape import liquidation
 from truetape import messages as m
 from truetape.codec import Message
-from truetape.margin.account import Held
 from truetape.orders import advance
 from truetape.service import Input, Service
 from truetape.topics import CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS
@@ -199,7 +198,7 @@ def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated
         released_e8=released_e8,
         filled_e8=filled_e8,
         reopens_account=_reopens(account, entry.release),
-        contract=_held(entry),
+        contract=holdings.held(entry),
         quiet_for=quiet_for,
     )
 
@@ -255,28 +254,12 @@ def _reopens(account: Account, release: m.Release | None) -> bool:
     return release is not None and release.left == 0 and halted
 
 
-def _held(entry: m.EntryBooked) -> m.ContractHeld | None:
-    """The position that an entry about a contract leaves."""
-    after, booked = entry.position, entry.contract
-    if after is None or booked is None:
-        return None
-    unpaid_e8 = after.realised_e8 - booked.settled_e8
-    sides = booked.numbers if booked.ids.get("positions") == "HEDGING" else {}
-    return m.ContractHeld(
-        after.instrument_id, after.quantity_e8, after.cost_e8, unpaid_e8, sides.get("long_e8", 0),
-        sides.get("short_e8", 0),
-    )  # fmt: skip
-
-
 def _closed_out(state: State, given: Input, event: m.SidesClosedOut) -> m.CreditUpdated:
     """Both sides of a position are smaller; the position is as it was."""
-    held = state.accounts.get(event.account_id, NOBODY).contracts.get(event.instrument_id, Held(0, 0, 0))
     return m.CreditUpdated(
         meta=given.meta(event.command_id), account_id=event.account_id, entry_id=event.command_id, order_id=None,
         changes=(), released_asset="", released_e8=0, filled_e8=0,
-        contract=m.ContractHeld(
-            event.instrument_id, held.quantity_e8, held.cost_e8, held.unpaid_e8, event.long_e8, event.short_e8
-        ),
+        contract=holdings.closed_out(state.accounts.get(event.account_id, NOBODY), event),
     )  # fmt: skip
 
 
@@ -302,6 +285,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     m.OrderNotRouted: _not_routed,
     m.EntryBooked: _booked,
     m.SidesClosedOut: _closed_out,
+    m.ContractFactTaken: holdings.accrued,
     m.InputParked: _parked,
     m.ParkedDismissed: _dismissed,
     m.DefaultChanged: _defaulted,
@@ -375,13 +359,8 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
         legs.free(account, event.entry_id)
     if event.reopens_account:
         account.halted_by = ""
-    if (held := event.contract) is not None:
-        account.contracts.pop(held.instrument_id, None)
-        account.sides.pop(held.instrument_id, None)
-        if held.long_e8 or held.short_e8:
-            account.sides[held.instrument_id] = held.long_e8, held.short_e8
-        if held.quantity_e8 or held.unpaid_e8:
-            account.contracts[held.instrument_id] = Held(held.quantity_e8, held.cost_e8, held.unpaid_e8)
+    if event.contract is not None:
+        holdings.hold(state, account, event.contract)
 
 
 def _halted(state: State, event: m.AccountHalted) -> None:
@@ -417,6 +396,7 @@ _CHANGES: Final[dict[type, Callable[[State, Any], None]]] = {
     m.AccountReopened: _reopened,
     m.ReservationReleased: _released,
     m.TransferApproved: _approved,
+    m.FundingAccrued: holdings.move,
     m.LegAssessed: legs.assessed,
     m.LegReleased: lambda state, event: legs.free(state.account(event.account_id), event.leg_id),
 }

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from services.risk.account import Account
 from truetape import contracts
 from truetape.contracts import Contract as Payoff
+from truetape.errors import ContractError, MoneyError
 from truetape.margin import flat
 from truetape.margin.account import Parts, class_of, counted, divided, posted_for, shared, terms_of
 from truetape.margin.classed import Coin, Held, OpenOrder
@@ -23,7 +24,7 @@ from truetape.margin.published import Published
 from truetape.margin.quoted import payoff
 from truetape.margin.shelf import book_of
 from truetape.messages import ContractTerms, Instrument, OrderMargin, Side
-from truetape.money import ONE_E8, divide
+from truetape.money import MAX_E8, ONE_E8, divide
 
 NOTHING: Final = Held(0, 0, 0)
 NO_LESS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -299,6 +300,18 @@ def limit_notional_e8(terms: ContractTerms, quantity_e8: int, price_e8: int) -> 
     if terms.style == "INVERSE" and terms.kind != "OPTION":
         return divide(quantity_e8 * terms.multiplier_e8, ONE_E8, "up")[0]
     return flat.worth_e8(terms, quantity_e8, price_e8)
+
+
+def notional_fits(terms: ContractTerms | None, quantity_e8: int, price_e8: int) -> bool:
+    """Whether what an order is worth fits into 64 bits: of spot (no terms) in the quote asset, of a contract in the
+    settlement asset and as limits count it. An inverse contract at a price of zero or below is worth nothing known."""
+    if terms is None:
+        return abs(price_e8) * quantity_e8 <= MAX_E8 * ONE_E8
+    try:
+        contracts.notional(payoff(terms), quantity_e8, price_e8)
+        return limit_notional_e8(terms, quantity_e8, price_e8) <= MAX_E8
+    except (MoneyError, ContractError):
+        return False
 
 
 def reducible_e8(account: Account, name: str, side: Side) -> int:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.clearing.margining.margin import held_by
+from services.clearing.state import UNKNOWN
 from services.risk import margin
-from services.risk.account import State
+from services.risk.account import NOBODY, State
 from services.risk.core import SERVICE as RISK
 from tests.unit import contract_desk
 from tests.unit.contract_desk import E8, future, instrument, option
@@ -22,6 +24,7 @@ from truetape.audit.killswitch import KillSwitch
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
+from truetape.margin.account import assess
 from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.reference import Reference
@@ -197,6 +200,86 @@ def test_no_fill_of_accepted_orders_breaks_initial_margin(style: Any, deposit: i
     pair.clearing.check()
     assert pair.findings.kept == []
     assert not left or pair.findings.checked["margin is enough"] > 0
+
+
+MOVES = st.one_of(
+    st.tuples(st.just("trade"), st.sampled_from(["BUY", "SELL"]), st.integers(1, 5), st.integers(55_000, 65_000)),
+    st.tuples(st.just("funding"), st.integers(-(10**15), 10**15), st.integers(1, 28_800), st.integers(50_000, 70_000)),
+    st.tuples(st.just("settle"), st.just("BUY"), st.just(0), st.integers(55_000, 65_000)),
+)
+
+
+@pytest.mark.parametrize(
+    ("style", "asset", "multiplier_e8"),
+    [("LINEAR", "USDT", E8 // 100), ("QUANTO", "EUR", 100), ("INVERSE", "BTC", 100 * E8)],
+)
+@settings(max_examples=40, deadline=None)
+@given(moves=st.lists(MOVES, min_size=1, max_size=12))
+def test_risk_and_clearing_count_the_same_equity_with_funding_that_is_not_booked(
+    style: Any, asset: str, multiplier_e8: int, moves: list[Any]
+) -> None:
+    of = perpetual(style=style, settlement_asset=asset, multiplier_e8=multiplier_e8)
+    pair = Pair(instrument(PERP, of), deposit=0)
+    for kind, first, second, price in moves:
+        before = len(pair.clearing.events)
+        if kind == "trade":
+            pair.clearing.trade(ANN, first, second, price, PERP)
+        elif kind == "funding":
+            numbers = {"rate_e18": first, "elapsed_us": second * 1_000_000}
+            pair.clearing.fact("FUNDING", PERP, price * E8, numbers=numbers)
+        else:
+            pair.clearing.fact("SETTLEMENT_PRICE", PERP, price * E8)
+        for event in pair.clearing.events[before:]:
+            if isinstance(event, m.EntryBooked | m.ContractFactTaken):
+                pair.risk.give(event)
+        tables = pair.risk.tables
+        seen = Published(tables.marks, tables.reference, START_US, 10**12)
+        booked = pair.clearing.state
+        ours = assess(
+            booked.balances.get(f"client:{ANN}", {}), held_by(booked, booked.accounts.get(ANN, UNKNOWN)), seen
+        )
+        theirs = margin.standing(pair.risk.state.accounts.get(ANN, NOBODY), asset, seen)
+        assert theirs.equity_e8 == (ours[asset].equity_e8 if asset in ours else booked_cash(booked, asset))
+        assert theirs.required_e8 == (ours[asset].initial_e8 if asset in ours else 0)
+
+
+def booked_cash(of: Any, asset: str) -> int:
+    cash: int = of.balances.get(f"client:{ANN}", {}).get(asset, 0)
+    return cash
+
+
+def test_funding_that_is_owed_is_not_free() -> None:
+    """A rate of 1 % a period on 600 USDT: 6 USDT are owed as soon as the step is there, and nothing is booked."""
+    pair = Pair(instrument(PERP, perpetual()), deposit=100)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    free_e8 = pair.free_e8()
+    numbers = {"rate_e18": 10**16, "elapsed_us": 8 * contract_desk.HOUR_US}
+    (taken,) = pair.clearing.fact("FUNDING", PERP, 60_000 * E8, numbers=numbers)
+    answer = pair.risk.give(taken)
+    assert isinstance(answer, m.FundingAccrued)
+    assert pair.free_e8() == free_e8 - 6 * E8
+    assert pair.clearing.cash(f"client:{ANN}") == pair.risk.state.accounts[ANN].balances["USDT"]
+
+
+@pytest.mark.parametrize(
+    ("style", "multiplier_e8", "price", "contracts", "fits"),
+    [
+        #  notional in the settlement asset, and as limits count it
+        ("LINEAR", E8 // 100, 60_000, 10**8, True),  # 6e10 USDT; price times quantity alone is 6e12.
+        ("LINEAR", E8 // 100, 60_000, 2 * 10**8, False),  # 1.2e11
+        ("LINEAR", 100 * E8, 60_000, 10**4, True),  # 6e10
+        ("LINEAR", 100 * E8, 60_000, 2 * 10**4, False),  # 1.2e11, where price times quantity is 1.2e9.
+        ("QUANTO", 100, 60_000, 10**10, True),
+        ("INVERSE", 10 * E8, 60_000, 9 * 10**9, True),  # 9e10 USD, 1.5e6 BTC; price times quantity is 5.4e14.
+        ("INVERSE", 10 * E8, 60_000, 10**10, False),  # 1e11 USD
+        ("INVERSE", 10 * E8, 0, 1, False),
+    ],
+)
+def test_a_number_is_too_large_by_the_contracts_own_notional(
+    style: Any, multiplier_e8: int, price: int, contracts: int, fits: bool
+) -> None:
+    of = perpetual(style=style, multiplier_e8=multiplier_e8)
+    assert margin.notional_fits(of, contracts * E8, price * E8) == fits
 
 
 def test_futures_expire_and_free_their_margin() -> None:

@@ -235,6 +235,6 @@ def test_profit_that_is_not_paid_is_kept_with_the_position() -> None:
     booking = m.ContractBooking("TRADE", "P", "USDT", "house:clearing", "", 1, 1, 2, "0", {}, {})
     entry = msgspec.structs.replace(credited("1"), contract=booking, position=m.Position("P", 0, 0, 5))
     opened = desk()
-    assert opened.give(entry).contract == m.ContractHeld("P", 0, 0, 3, 0, 0)
+    assert opened.give(entry).contract == m.ContractHeld("P", 0, 0, 3, 0, 0, "0")
     held = opened.state.accounts[ANN].contracts["P"]
     assert (held.quantity_e8, held.unpaid_e8) == (0, 3), "nothing is held, and three are still due"

@@ -12,7 +12,7 @@ from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
-from truetape.messages import Began, InputParked, Meta
+from truetape.messages import Began, FundingAccrued, InputParked, Meta
 from truetape.topics import BY_NAME, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, PARTITIONS, key_of
 
 ACCOUNT_TOPICS = (ORDERS_DECISIONS, ORDERS_EXECUTIONS, CLEARING_ENTRIES)
@@ -53,7 +53,10 @@ class AnswerRules:
 
 
 def _of_anybody(message: Any) -> bool:
-    """Whether this sets a command aside: its key is whatever its writer put there, so nothing follows from it."""
+    """Whether this is no account's: a step of funding, whose key is the contract; or it sets a command aside, whose key
+    is whatever its writer put there, so nothing follows from it."""
+    if isinstance(message, FundingAccrued):
+        return True
     topic = BY_NAME.get(message.meta.cause.source)
     return isinstance(message, InputParked) and topic is not None and topic.owner is None
 

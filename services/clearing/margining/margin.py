@@ -30,10 +30,10 @@ def held_by(state: State, account: Account) -> dict[str, Held]:
     found: dict[str, Held] = {}
     for name, kept in account.contracts.items():
         position = account.positions[name]
-        unpaid_e8 = position.realised_e8 - kept.settled_e8
-        if position.quantity_e8:
-            index_e18 = trades.index_of(state, name)
-            unpaid_e8 += funding.payment(position.quantity_e8, int(kept.funding_index_e18), index_e18)
+        unpaid_e8 = funding.unpaid(
+            position.quantity_e8, position.realised_e8 - kept.settled_e8, int(kept.funding_index_e18),
+            trades.index_of(state, name),
+        )  # fmt: skip
         if position.quantity_e8 or unpaid_e8:
             found[name] = Held(position.quantity_e8, position.cost_e8, unpaid_e8)
     return found
