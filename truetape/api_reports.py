@@ -276,3 +276,19 @@ class CollateralAssets(Struct, frozen=True):
     """All that counts as collateral."""
 
     collateral: list[CollateralShown]
+
+
+class SettlementCalendarShown(Struct, frozen=True):
+    """On which days an asset is paid, and how long after booking."""
+
+    asset: str
+    version: int
+    lag_days: int
+    weekend: list[int]
+    holidays: list[str]
+
+
+class SettlementCalendars(Struct, frozen=True):
+    """All settlement calendars."""
+
+    calendars: list[SettlementCalendarShown]

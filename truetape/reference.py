@@ -28,6 +28,8 @@ from truetape.messages import (
     MemberLimitSet,
     MemberSet,
     ReferenceRejected,
+    SettlementCalendar,
+    SettlementCalendarSet,
     TradingState,
     TradingStateSet,
 )
@@ -48,6 +50,7 @@ ReferenceEvent = (
     | MemberLimitSet
     | MemberDefaulted
     | CollateralSet
+    | SettlementCalendarSet
     | ReferenceRejected
     | InputParked
     | Began
@@ -85,6 +88,8 @@ class Reference(msgspec.Struct):
 
     members: dict[str, str] = {}
     """Clearing member by account, where it was set."""
+    calendars: dict[str, SettlementCalendar] = {}
+    """Settlement calendar by asset, where one was set (truetape/calendars.py)."""
     member_limits: dict[str, dict[str, int]] = {}
     """By member and settlement asset: most initial need of its clients when it takes some over, in 1e-8."""
     defaulted: dict[str, str] = {}
@@ -156,6 +161,8 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.member_limits.setdefault(event.account_id, {})[event.asset] = event.initial_max_e8
         case MemberDefaulted():
             reference.defaulted[event.account_id] = event.default_id
+        case SettlementCalendarSet():
+            reference.calendars[event.calendar.asset] = event.calendar
         case ReferenceRejected() | InputParked() | Began():
             pass
     return reference

@@ -89,7 +89,9 @@ def decide(state: State, given: Input) -> Message | None:
     """
     rule = _RULES.get(type(given.message))
     found = rule(state, given, given.message) if rule is not None else None
-    return sides.told(state, given, found) if type(found) is EntryBooked else found
+    if type(found) is not EntryBooked:
+        return found
+    return payments.dated(state.payments, given, sides.told(state, given, found))
 
 
 def _fill(state: State, given: Input, fill: OrderFilled) -> EntryBooked:

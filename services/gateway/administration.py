@@ -38,6 +38,7 @@ Command = (
     | m.SetCollateral
     | m.SetMember
     | m.SetMemberLimit
+    | m.SetSettlementCalendar
 )
 
 
@@ -52,8 +53,14 @@ async def set_instrument(call: Call) -> Response:
     instrument = m.Instrument(
         instrument_id=asked.instrument_id, base=asked.base, quote=asked.quote, tradable=asked.tradable,
         listings=listings, contract=None if asked.contract is UNSET else _contract(asked.contract), **money,
+        marking=None if asked.marking is UNSET else _marking(asked.marking),
+        settlement_lag_days=asked.settlement_lag_days,
     )  # fmt: skip
     return await changed(call, m.SetInstrument(command_id_of(call), by(call), instrument))
+
+
+def _marking(asked: r.MarkingRequest) -> m.MarkTerms:
+    return m.MarkTerms(asked.venues_least, decimal("marking.outlier_rate", asked.outlier_rate))
 
 
 def _contract(asked: r.ContractRequest) -> m.ContractTerms:

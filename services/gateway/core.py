@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
-from services.gateway import contracts, margining
+from services.gateway import contracts, margining, settlement_days
 from truetape import cuts
 from truetape import messages as m
 from truetape.codec import Message
@@ -111,6 +111,7 @@ def _instrument(reference: Reference, command: m.SetInstrument, _: int) -> Itera
         yield "max_quantity is below min_quantity"
     if not 0 <= new.min_notional_e8 <= new.max_notional_e8:
         yield "min_notional must be from zero to max_notional"
+    yield from settlement_days.of_instrument(new)
     if not new.listings and new.contract is None:
         yield "at least one listing is needed"
     if len({listing.venue for listing in new.listings}) < len(new.listings):
@@ -270,6 +271,7 @@ CHECKS: Final[dict[type, Callable[[Reference, Any, int], Iterator[str]]]] = {
     m.SetMember: _member,
     m.SetMemberLimit: _member_limit,
     m.SetMemberDefaulted: _member_defaulted,
+    m.SetSettlementCalendar: settlement_days.calendar,
 }
 """What may be wrong with each command."""
 
@@ -288,6 +290,7 @@ EVENTS: Final[dict[type, Callable[..., Message]]] = {
     m.SetMember: m.MemberSet,
     m.SetMemberLimit: m.MemberLimitSet,
     m.SetMemberDefaulted: m.MemberDefaulted,
+    m.SetSettlementCalendar: m.SettlementCalendarSet,
 }
 """The event that each command leads to: its meta, then the command's fields."""
 

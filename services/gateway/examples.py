@@ -56,6 +56,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "CollateralRequest": {
         "asset": "BTC", "counts_for": "USDT", "version": 1, "index": "BTC-USDT", "haircut": "0.1", "cancels_risk": True,
     },
+    "SettlementCalendarRequest": {
+        "asset": "USD", "version": 1, "lag_days": 1, "weekend": [6, 7], "holidays": ["2026-12-25", "2027-01-01"],
+    },
     "TradingStateRequest": {"account_id": "*", "state": "HALTED", "reason": "venue outage"},
     "ReleaseRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID},
     "DismissRequest": {"account_id": "acme", "parked_event_id": _PARKED_ID, "reason": "told twice"},

@@ -1,4 +1,4 @@
-"""Bodies of requests about margin."""
+"""Bodies of requests about margin and settlement days."""
 
 from typing import Annotated, Any
 
@@ -43,3 +43,17 @@ class CollateralRequest(Struct, frozen=True, forbid_unknown_fields=True):
     mark_max_age_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 60_000
     cancels_risk: bool = False
     """Whether portfolio margin shocks it with the positions on it."""
+
+
+class SettlementCalendarRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """On which days an asset is paid, and how long after booking."""
+
+    asset: Asset
+    version: Annotated[int, Meta(ge=1, le=1_000_000)]
+    """One more than the version in force; 1 for the first."""
+    lag_days: Annotated[int, Meta(ge=0, le=30)] = 0
+    """Business days from booking to value date."""
+    weekend: Annotated[list[Annotated[int, Meta(ge=1, le=7)]], Meta(max_length=6)] = []
+    """Days of the week without payments; 1 is Monday."""
+    holidays: Annotated[list[Annotated[str, Meta(max_length=10, examples=["2026-12-25"])]], Meta(max_length=2_000)] = []
+    """Other days without payments."""

@@ -51,4 +51,4 @@ def test_a_tier_is_reached_at_its_volume(traded: int, taker: int) -> None:
     ("netted", "day"), [("", "1970-01-11"), ("1970-01-10", "1970-01-11"), ("1970-01-11", "1970-01-12")]
 )
 def test_what_is_booked_on_a_day_that_is_netted_is_due_the_day_after(netted: str, day: str) -> None:
-    assert value_date(Payments({}, netted), 10 * DAY_US + 1) == day
+    assert value_date(Payments({}, netted), "USDT", 10 * DAY_US + 1) == day

@@ -120,7 +120,23 @@ def test_a_circle_is_reduced_once_everybody_has_accepted() -> None:
     assert nets(after.values()) == {who: net for who, net in right.items() if net != (0, 0)}
     assert sum(paid.values()) == 0 and any(paid.values())
     assert all(one.origin == "COMPRESSION" and one.reference == done.run_id for one in done.left)
+    assert owed(stage) == {who: amount_e8 for who, amount_e8 in paid.items() if amount_e8}
     idle(stage)
+
+
+def owed(stage: Stage) -> dict[str, int]:
+    """What compressions make accounts get or pay on one value date, each in its own partition."""
+    found: dict[str, int] = {}
+    dates = set()
+    for at in stage.partitions:
+        for who, known in at.state.payments.items():
+            assert ids.partition_of(who, PARTITIONS) == at.number
+            [(day, dues)] = known.days.items()
+            due = dues["USDT"]["compression"]
+            dates.add(day)
+            found[who] = due.received_e8 - due.paid_e8
+    assert len(dates) == 1
+    return found
 
 
 @pytest.mark.parametrize("who", ["ann", "cat"])

@@ -176,7 +176,7 @@ def test_value_dates_follow_each_other_as_quantlibs_calendar_days_do(since_us: i
     at_us = START_US + since_us
     today = datetime.fromtimestamp(at_us // 10**6, UTC).date()
     netted = today + timedelta(days=netted_days)
-    found = date.fromisoformat(payments.value_date(Payments({}, netted.isoformat()), at_us))
+    found = date.fromisoformat(payments.value_date(Payments({}, netted.isoformat()), "USDT", at_us))
     calendar, last = QuantLib.NullCalendar(), QuantLib.Date(netted.day, netted.month, netted.year)
     after = calendar.advance(last, 1, QuantLib.Days)
     wanted = max(QuantLib.Date(today.day, today.month, today.year), after)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.clearing.booking import netting, payments
 from tests.unit.contract_desk import E8, START_US
@@ -135,8 +136,8 @@ def _given(made: OtcDesk, at_us: int = 0) -> Input:
 
 def test_what_is_booked_with_an_earlier_clock_falls_on_the_next_day() -> None:
     known = netting.Payments(netted="2023-11-30")
-    assert payments.value_date(known, START_US) == "2023-12-01"
-    assert payments.value_date(netting.Payments(), START_US) == FIRST
+    assert payments.value_date(known, "USDT", START_US) == "2023-12-01"
+    assert payments.value_date(netting.Payments(), "USDT", START_US) == FIRST
 
 
 TRADES = st.tuples(st.sampled_from(NAMES), st.integers(1, 9), st.integers(59_000, 61_000))
@@ -183,3 +184,71 @@ def test_what_a_venue_trades_is_owed_to_the_venue() -> None:
     over(made)
     [one] = net(made, "ann").instructions
     assert set(one.parts) == {"house_fee"}
+
+
+# -- calendars ---------------------------------------------------------------------------------------------------------
+
+WORKING = m.SettlementCalendar("USDT", 1, 2, (6, 7), ("2023-11-16",))
+"""START_US is a Tuesday; Thursday is a holiday."""
+
+
+def test_what_is_booked_is_due_by_the_assets_calendar_and_instructed_before() -> None:
+    made = desk()
+    made.reference.calendars["USDT"] = WORKING
+    lived(made)
+    due = {
+        one.contract.ids[payments.VALUE_DATE] for one in made.events if isinstance(one, m.EntryBooked) and one.contract
+    }
+    assert due == {"2023-11-17"}, "two days after Tuesday, of which Thursday is none"
+    assert net(made, "ann", "2023-11-17").reason == "TOO_OLD", "more may be booked today"
+    over(made)
+    [one] = net(made, "ann", "2023-11-17").instructions
+    assert one.amount_e8 == -197_044_100_000, "the same as without a calendar"
+    assert net(made, "ann", "2023-11-17").reason == "COMMAND_REPEATED"
+    made.now_us += payments.NET_AFTER_US
+    event = payments.tick(made.state.payments, _given(made))
+    assert event is not None and (event.account_id, event.value_date) == ("bob", "2023-11-17")
+    made.check()
+
+
+def test_a_contracts_own_lag_keeps_the_date_open_for_longer() -> None:
+    made = desk()
+    made.reference.calendars["USDT"] = WORKING
+    perp = made.reference.instruments[PERP]
+    made.reference.instruments[PERP] = replace(perp, settlement_lag_days=0)
+    lived(made)
+    days = made.state.payments["ann"].days
+    assert {day: sorted(dues["USDT"]) for day, dues in days.items()} == {
+        "2023-11-14": ["house_fee", "variation_margin"], "2023-11-17": ["house_fee", "premium"],
+    }  # fmt: skip
+    over(made)
+    assert net(made, "ann", "2023-11-17").reason == "TOO_OLD", "the perpetual may pay on that day too"
+    assert len(net(made, "ann").instructions) == 1
+    over(made, 4)
+    assert len(net(made, "ann", "2023-11-17").instructions) == 1
+
+
+def test_assets_are_netted_by_their_own_dates_and_nothing_falls_on_one_that_is_netted() -> None:
+    known = {"ann": netting.Payments()}
+    payments.owed(known, "ann", "USD", "2023-11-17", "compression", 5)
+    payments.owed(known, "ann", "USDT", "2023-11-14", "compression", -3)
+    made = desk()
+    made.reference.calendars["USD"] = replace(WORKING, asset="USD")
+    over(made)
+    for day in ("2023-11-17", "2023-11-14"):
+        answer = payments.net(known, _given(made), m.NetPayments(day, "ann", day, "desk"))
+        assert isinstance(answer, m.PaymentsNetted) and len(answer.instructions) == 1
+        payments.netted(known, answer)
+    assert known["ann"].last("USD") == "2023-11-17" and known["ann"].last("USDT") == "2023-11-14"
+    payments.owed(known, "ann", "USD", "2023-11-17", "compression", 7)
+    payments.owed(known, "ann", "USDT", "2023-11-15", "compression", 7)
+    assert sorted(known["ann"].days) == ["2023-11-15", "2023-11-18"]
+
+
+def test_a_compression_joins_what_is_owed_on_its_value_date() -> None:
+    made = desk()
+    lived(made)
+    payments.owed(made.state.payments, "ann", "USDT", FIRST, payments.COMPRESSION, 7 * E8)
+    over(made)
+    [one] = net(made, "ann").instructions
+    assert one.parts["compression"] == 7 * E8 and one.amount_e8 == -197_044_100_000 + 7 * E8

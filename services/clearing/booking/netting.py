@@ -103,4 +103,10 @@ class Payments(Struct):
     days: dict[str, Dues] = {}
     """By value date, those that are not netted."""
     netted: str = ""
-    """The newest day that is; what is booked with an earlier time falls on the day after it."""
+    """The newest day that is over and netted; what is booked with an earlier time falls on the day after it."""
+    until: dict[str, str] = {}
+    """By asset, the newest value date that is netted: it may lie ahead."""
+
+    def last(self, asset: str) -> str:
+        """The newest value date of an asset that is netted; what comes later falls after it."""
+        return max(self.netted, self.until.get(asset, ""))

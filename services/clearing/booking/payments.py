@@ -1,23 +1,35 @@
-"""Payment netting: what an account and the clearing house owe each other of a day, as one instruction per asset.
+"""Payment netting: what an account and the clearing house owe each other on a value date, as one instruction per asset.
 
-Obligations are the lines by which entries about contracts pay the account or charge it: variation margin, premiums,
-funding, exercise, fees. Their value date is the UTC day on which they were booked. When the day is over, by command
-or an hour later by themselves, they are netted into instructions that settlement reads from `clearing.entries`. The
-ledger's balances have moved already: an instruction says what has to move outside of it.
+Obligations are the lines by which entries about contracts pay the account or charge it (variation margin, premiums,
+funding, exercise, fees), and what a multilateral compression makes it pay or get. Their value date follows from the day
+of booking by the asset's calendar and lag (truetape/calendars.py); without either it is that day. Once nothing more can
+fall on a value date, it is netted into instructions that settlement reads from `clearing.entries`, by command or an
+hour later by itself. The ledger's balances have moved already: an instruction says what has to move outside of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Final
+
+from msgspec.structs import replace
 
 from services.clearing.booking import ledger, netting, trades
 from services.clearing.booking.contracts import HOUSE
 from services.clearing.booking.netting import Due, Dues, Obligation, Payments
+from truetape import calendars
 from truetape.errors import SetupError
-from truetape.messages import ClearingRefusal, ClearingRefused, EntryBooked, Instruction, NetPayments, PaymentsNetted
+from truetape.messages import (
+    ClearingRefusal,
+    ClearingRefused,
+    EntryBooked,
+    Instruction,
+    Line,
+    NetPayments,
+    PaymentsNetted,
+)
+from truetape.reference import Reference
 from truetape.service import Input
-from truetape.statement import DAY_US, span_of
+from truetape.statement import span_of
 
 PURPOSES: Final = frozenset(
     {
@@ -25,47 +37,90 @@ PURPOSES: Final = frozenset(
     }
 )  # fmt: skip
 """Purposes of lines that are payments between an account and the house. What a venue trades is owed to the venue."""
+COMPRESSION: Final = "compression"
+"""Purpose of what a multilateral compression pays: no entry has it, since those trades are outside of the ledger."""
+VALUE_DATE: Final = "value_date"
+"""Where an entry says its value date; one that does not is due on the day of its booking."""
 
 
 NET_AFTER_US: Final = 3_600_000_000
-"""How long after its end a day waits for a command; then it is netted by itself. So days never pile up."""
+"""How long a value date waits for a command once nothing more falls on it; then it is netted by itself."""
 CLOCK: Final = "clock"
-EPOCH: Final = date(1970, 1, 1)
 
 
-@lru_cache(maxsize=16)
-def _day(number: int) -> str:
-    return (EPOCH + timedelta(days=number)).isoformat()
+# -- value dates -------------------------------------------------------------------------------------------------------
 
 
-def value_date(known: Payments, at_us: int) -> str:
-    """The day on which something that is booked now is due: today, and never a day that is netted."""
-    today = _day(at_us // DAY_US)
-    if today > known.netted:
+def value_date(known: Payments, asset: str, at_us: int) -> str:
+    """The day on which something is due that is booked now and says nothing: today, and never a day that is netted."""
+    today, last = calendars.day_of(at_us), known.last(asset)
+    if today > last:
         return today
-    return (date.fromisoformat(known.netted) + timedelta(days=1)).isoformat()
+    return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
+
+
+def due_on(known: Payments, reference: Reference, instrument_id: str, asset: str, at_us: int) -> str:
+    """The value date of what a contract pays now: by its lag and the asset's calendar, and never one that is netted."""
+    calendar, last = calendars.calendar_of(reference, asset), known.last(asset)
+    lag_days = calendars.lag_of(reference, instrument_id, asset)
+    day = calendars.value_date(calendar, lag_days, calendars.day_of(at_us))
+    return day if day > last else calendars.next_business_day(calendar, last)
+
+
+def dated(payments: Mapping[str, Payments], given: Input, entry: EntryBooked) -> EntryBooked:
+    """An entry that pays an account, with its value date where a calendar or a lag says which."""
+    contract, reference = entry.contract, given.tables.reference
+    if contract is None or not contract.instrument_id or not _lines(entry):
+        return entry
+    asset, instrument = contract.settlement_asset, reference.instruments.get(contract.instrument_id)
+    own = instrument.settlement_lag_days if instrument is not None else None
+    if asset not in reference.calendars and own is None:
+        return entry
+    known = payments.get(entry.account_id, Payments())
+    day = due_on(known, reference, contract.instrument_id, asset, entry.meta.decided_at_us)
+    return replace(entry, contract=replace(contract, ids=contract.ids | {VALUE_DATE: day}))
+
+
+def _lines(entry: EntryBooked) -> list[Line]:
+    """What an entry pays its account, or charges it."""
+    contract, account = entry.contract, ledger.client(entry.account_id)
+    if contract is None or not entry.account_id:
+        return []
+    ours = PURPOSES if not contract.counterparty.startswith("venue:") else PURPOSES - {"premium", "exercise"}
+    return [line for line in entry.lines if line.account == account and line.purpose in ours]
 
 
 def booked(payments: dict[str, Payments], entry: EntryBooked) -> None:
     """An entry about a contract pays its account, or charges it."""
-    contract, account = entry.contract, ledger.client(entry.account_id)
-    if contract is None:
+    if not (lines := _lines(entry)):
         return
-    ours = PURPOSES if not contract.counterparty.startswith("venue:") else PURPOSES - {"premium", "exercise"}
-    lines = [line for line in entry.lines if line.account == account and line.purpose in ours]
-    if not lines:
-        return
+    assert entry.contract is not None, "it has lines"
+    said, at_us = entry.contract.ids.get(VALUE_DATE, ""), entry.meta.decided_at_us
     known = payments.setdefault(entry.account_id, Payments())
-    dues = known.days.setdefault(value_date(known, entry.meta.decided_at_us), {})
     for line in lines:
-        due = dues.setdefault(line.asset, {}).setdefault(line.purpose, Due())
-        due.received_e8 += max(line.amount_e8, 0)
-        due.paid_e8 += max(-line.amount_e8, 0)
-        due.lines += 1
+        _owe(known, said or value_date(known, line.asset, at_us), line.asset, line.purpose, line.amount_e8)
+
+
+def owed(payments: dict[str, Payments], account_id: str, asset: str, day: str, purpose: str, amount_e8: int) -> None:
+    """Something outside of the ledger is due: positive, the account gets it. After what is netted, as all is."""
+    known = payments.setdefault(account_id, Payments())
+    last = known.last(asset)
+    late = (date.fromisoformat(last) + timedelta(days=1)).isoformat() if last else ""
+    _owe(known, max(day, late), asset, purpose, amount_e8)
+
+
+def _owe(known: Payments, day: str, asset: str, purpose: str, amount_e8: int) -> None:
+    due = known.days.setdefault(day, {}).setdefault(asset, {}).setdefault(purpose, Due())
+    due.received_e8 += max(amount_e8, 0)
+    due.paid_e8 += max(-amount_e8, 0)
+    due.lines += 1
+
+
+# -- netting -----------------------------------------------------------------------------------------------------------
 
 
 def net(payments: dict[str, Payments], given: Input, command: NetPayments) -> PaymentsNetted | ClearingRefused:
-    """Instructions of a day that is over; the oldest day first."""
+    """Instructions of a value date on which nothing more can fall; of each asset the oldest first."""
 
     def no(reason: ClearingRefusal, detail: str) -> ClearingRefused:
         return trades.refused(given, command.command_id, command.account_id, command, reason, detail)
@@ -77,13 +132,29 @@ def net(payments: dict[str, Payments], given: Input, command: NetPayments) -> Pa
         return no("NUMBERS_WRONG", str(error))
     if command.account_id not in given.tables.reference.accounts:
         return no("ACCOUNT_UNKNOWN", "open the account first")
-    if day <= known.netted:
-        return no("COMMAND_REPEATED", f"{known.netted} is netted already, and what came later is due the day after")
-    if given.at_us < end_us:
+    dues = known.days.get(day, {})
+    if day <= known.netted or (not dues and day in known.until.values()):
+        return no("COMMAND_REPEATED", f"{day} is netted already, and what came later is due after it")
+    opens = Opens(given.tables.reference, given.at_us)
+    if any(day >= opens[asset] for asset in dues) or (not dues and given.at_us < end_us):
         return no("TOO_OLD", f"{day} is not over: more may come to be owed")
-    if (oldest := min(known.days, default=day)) < day:
-        return no("OUT_OF_ORDER", f"net {oldest} first")
+    older = [one for one, owes in known.days.items() if one < day and (not dues or not owes.keys().isdisjoint(dues))]
+    if older:
+        return no("OUT_OF_ORDER", f"net {min(older)} first")
     return _netted(given, known, command.account_id, day, command.command_id, command.requested_by)
+
+
+class Opens(dict[str, str]):
+    """By asset, the first value date on which something that is booked at a moment may still fall."""
+
+    def __init__(self, reference: Reference, at_us: int) -> None:
+        super().__init__()
+        self._reference, self._today = reference, calendars.day_of(at_us)
+
+    def __missing__(self, asset: str) -> str:
+        calendar, lag_days = calendars.calendar_of(self._reference, asset), calendars.least_lag(self._reference, asset)
+        self[asset] = found = calendars.value_date(calendar, lag_days, self._today)
+        return found
 
 
 def _netted(given: Input, known: Payments, account_id: str, day: str, command_id: str, by: str) -> PaymentsNetted:
@@ -92,11 +163,23 @@ def _netted(given: Input, known: Payments, account_id: str, day: str, command_id
 
 
 def tick(payments: dict[str, Payments], given: Input) -> PaymentsNetted | None:
-    """What nobody has netted an hour after the end of its day, one account and day at a time, the oldest day first."""
-    over = _day((given.at_us - NET_AFTER_US) // DAY_US)
-    waiting = [(min(known.days), account_id) for account_id, known in payments.items() if known.days]
-    day, account_id = min(waiting, default=(over, ""))
-    return _netted(given, payments[account_id], account_id, day, "", CLOCK) if day < over else None
+    """What nobody has netted an hour after nothing more could fall on it, one account and value date at a time, the
+    oldest first."""
+    opens = Opens(given.tables.reference, given.at_us - NET_AFTER_US)
+    over = ((day, account_id) for account_id, known in payments.items() if (day := _oldest_over(known, opens)))
+    day, account_id = min(over, default=("", ""))
+    return _netted(given, payments[account_id], account_id, day, "", CLOCK) if day else None
+
+
+def _oldest_over(known: Payments, opens: Opens) -> str:
+    """The oldest value date on which nothing more can fall; of assets whose older dates are not there yet none."""
+    waiting: set[str] = set()
+    for day in sorted(known.days):
+        assets = known.days[day].keys()
+        if waiting.isdisjoint(assets) and all(day < opens[asset] for asset in assets):
+            return day
+        waiting |= assets
+    return ""
 
 
 def _instructions(account_id: str, day: str, dues: Dues) -> Iterator[Instruction]:
@@ -123,7 +206,9 @@ def _obligations(account_id: str, day: str, dues: Dues) -> Iterator[Obligation]:
 
 
 def netted(payments: dict[str, Payments], event: PaymentsNetted) -> None:
-    """A day is netted: nothing of it is owed any more but the instructions."""
-    known = payments.setdefault(event.account_id, Payments())
-    known.days.pop(event.value_date, None)
-    known.netted = event.value_date
+    """A value date is netted: nothing of it is owed any more but the instructions."""
+    known, day = payments.setdefault(event.account_id, Payments()), event.value_date
+    known.days.pop(day, None)
+    known.until |= {one.asset: max(day, known.until.get(one.asset, "")) for one in event.instructions}
+    if day < calendars.day_of(event.meta.decided_at_us):
+        known.netted = max(day, known.netted)

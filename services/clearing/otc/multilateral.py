@@ -11,16 +11,18 @@ have one home. A partition applies what was decided by the one record that settl
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from services.clearing.across.kind import Consent, Decision, Kind, Stated, no_legs
-from services.clearing.booking import contracts, trades
+from services.clearing.booking import contracts, payments, trades
+from services.clearing.booking.netting import Payments
 from services.clearing.otc import compression, uncleared
 from services.clearing.otc.compression import Compression, Exposure
 from services.clearing.state import RUNS_KEPT, UNLISTED, State
-from truetape import ids
+from truetape import calendars, ids
 from truetape.contracts import price_of
 from truetape.errors import MoneyError, TruetapeError
 from truetape.messages import (
@@ -59,6 +61,10 @@ WITHIN_US: Final = (60_000_000, 7 * 86_400_000_000)
 """Shortest and longest time to accept."""
 PARTICIPANTS_MAX: Final = 500
 _PARTICIPANT: Final = "participant:"
+_PAID_IN: Final = "settlement_asset"
+_PAYMENT: Final = "payment:"
+_VALUE_DAY: Final = "value_day"
+"""Of what a decision pays: the value date, in days since 1970."""
 
 
 # -- at home: what is asked -------------------------------------------------------------------------------------------
@@ -167,6 +173,7 @@ def tick(state: State, given: Input) -> CompressionChanged | None:
 def round_of(known: CompressionChanged) -> RoundTerms:
     """The round that gathers a run's trades, and tells the partitions what became of them."""
     asked = {f"{_PARTICIPANT}{number}": name for number, name in enumerate(known.participants)}
+    asked[_PAID_IN] = known.settlement_asset
     return RoundTerms(known.run_id, KIND, HOME, known.instrument_id, {}, asked, known.requested_by)
 
 
@@ -288,7 +295,18 @@ def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
     """What ends and what is new, each where its home is."""
     found = proposal(given, terms, stated)
     legs = [_leg("COMPRESSED", one) for one in found.ended] + [_leg("OPEN", one) for one in found.left]
-    return Decision(legs, {"gross_before_e8": found.made.gross_before_e8, "gross_after_e8": found.made.gross_after_e8})
+    outcome = {"gross_before_e8": found.made.gross_before_e8, "gross_after_e8": found.made.gross_after_e8}
+    return Decision(legs, outcome | _payments(given, terms, found))
+
+
+def _payments(given: Input, terms: RoundTerms, found: Proposal) -> dict[str, int]:
+    """What each participant gets, and on which day: his own partition nets it with what else he is owed then."""
+    asset = terms.ids.get(_PAID_IN, "")
+    paid = {f"{_PAYMENT}{one.participant_id}": one.amount_e8 for one in found.made.payments}
+    if not asset or not paid:
+        return {}
+    day = payments.due_on(Payments(), given.tables.reference, terms.asset, asset, given.at_us)
+    return paid | {_VALUE_DAY: (date.fromisoformat(day) - calendars.EPOCH).days}
 
 
 def _leg(event: str, one: BilateralTrade) -> RoundLeg:
@@ -349,10 +367,21 @@ def settling(state: State, event: RoundSettling) -> None:
             book.leaving.pop(leg.leg_id, None)
         else:
             book.open[leg.leg_id] = one
+    _owed(state, event)
     for trade_id in [one for one, run in book.held.items() if run == event.round.round_id]:
         del book.held[trade_id]
     if state.contracts.get(name, UNLISTED).ended is not None:
         uncleared.drop(state, name)
+
+
+def _owed(state: State, event: RoundSettling) -> None:
+    """What the run pays accounts of this partition falls due."""
+    for name, amount_e8 in event.outcome.items():
+        account_id = name.removeprefix(_PAYMENT)
+        if name.startswith(_PAYMENT) and ids.partition_of(account_id, PARTITIONS) == event.partition:
+            day = (calendars.EPOCH + timedelta(days=event.outcome[_VALUE_DAY])).isoformat()
+            asset = event.round.ids[_PAID_IN]
+            payments.owed(state.payments, account_id, asset, day, payments.COMPRESSION, amount_e8)
 
 
 def shown(known: CompressionChanged) -> dict[str, object]:
