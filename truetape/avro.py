@@ -14,7 +14,7 @@ HEADER_BYTES: Final = 5
 _TOP: Final = '''"""Generated from schemas/ by `make schemas` (truetape/avro.py); do not edit."""
 
 # mypy: disable-error-code="arg-type"
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import i64
 
@@ -24,7 +24,12 @@ from . import primitives as p
 
 
 '''
-_SIMPLE: Final = {"string": "string", "int": "long", "long": "long", "boolean": "boolean", "bytes": "bytes"}
+_SIMPLE: Final = {"string": "string", "int": "long", "long": "long", "boolean": "boolean", "bytes": "bytes",
+                  "name": "name"}  # fmt: skip
+NAMES: Final = frozenset(
+    "account asset purpose rule source venue base quote fee_asset instrument_id settlement_asset".split()  # noqa: SIM905
+)
+"""Fields whose strings come again and again: `primitives.read_name` reads them."""
 
 
 def render(versions: Iterable[Version], types: dict[str, Schema]) -> str:
@@ -36,10 +41,16 @@ def render(versions: Iterable[Version], types: dict[str, Schema]) -> str:
     writers = [f"    m.{_short(name)}: {source.encoder(version)},\n" for name, version in newest.items()]
     return (
         _TOP
+        + "".join(f"new_{name}: Final = m.{name}\n" for name in sorted(source.read))
+        + "\n\n"
         + "\n\n".join(source.functions)
         + f"\n\nDECODERS: dict[int, Any] = {{\n{''.join(readers)}}}\n"
         + f"ENCODERS: dict[Any, Any] = {{\n{''.join(writers)}}}\n"
     )
+
+
+def _is_name(field: Schema) -> bool:
+    return field["type"] == "string" and field["name"] in NAMES
 
 
 def _short(name: str) -> str:
@@ -51,6 +62,9 @@ class _Source:
 
     def __init__(self, types: dict[str, Schema]) -> None:
         self.functions: list[str] = []
+        self.read: set[str] = set()
+        """Records that some reader makes. A constant of the compiled module is a C variable; `m.Line` would be two
+        look-ups for each line."""
         self._types = types
         self._names: dict[tuple[str, str], str] = {}
         self._shapes: dict[str, int] = {}
@@ -83,12 +97,16 @@ class _Source:
         name, fresh = self._name("read", record)
         if fresh:
             body = _Body()
-            values = {field["name"]: self._read(body, field["type"], 1) for field in record["fields"]}
+            values = {
+                field["name"]: self._read(body, "name" if _is_name(field) else field["type"], 1)
+                for field in record["fields"]
+            }
             arguments = _arguments(values, self._types[full_name(record)])
             self.functions.append(
                 f"def {name}(data: bytes, at: i64) -> tuple[Any, i64]:\n{body.text()}"
-                f"    return m.{record['name']}({arguments}), at\n"
+                f"    return new_{record['name']}({arguments}), at\n"
             )
+            self.read.add(record["name"])
         return name
 
     def _writer(self, record: Schema) -> str:

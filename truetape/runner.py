@@ -19,7 +19,7 @@ from truetape.errors import SchemaError, TapeError, TapeGap, TruetapeError
 from truetape.log import Assigned, Log, Offered, Part, Record, Report, Revoked
 from truetape.messages import Began, Cause, InputParked, Meta, ParkedRecord
 from truetape.restore import Restored, Restorer, accepted, typed
-from truetape.service import DUE, Effects, Input, NoEffects, Sent, Service, Tables, Tick
+from truetape.service import DUE, Effects, Input, NoEffects, Sent, Service, Tables, Tick, heeds_of
 from truetape.settings import Settings
 from truetape.tables import TableReader
 from truetape.tape import PASSING, Doubt, Ownership, Reader
@@ -82,6 +82,7 @@ class Runner(Generic[S]):
         self._assigned: set[int] = set()
         self._retake_at: float | None = None
         self._parts = [Part(self.service.owns.name, number) for number in range(self.service.owns.partitions)]
+        self._heeds = heeds_of(self.effects)
         self._readers: dict[tuple[str, int], Reader] = {}
         self._ready_at: dict[Part, int] = {}
         self._in_flight = 0
@@ -204,16 +205,17 @@ class Runner(Generic[S]):
 
     def _decide(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
         """This input, between what is due before it and what it makes due."""
-        self._settle(own)
+        if not own.settled:
+            self._settle(own)
         self._answer(own, message, cause, record)
         self._settle(own)
 
     def _settle(self, own: Ownership[S]) -> None:
         """Decide what the state itself asks for, until it asks for nothing."""
         while (asked := self.service.due(own.state)) is not None:
-            id, message = asked
-            self._answer(own, message, Cause(DUE, own.partition, -1, id), None)
+            self._answer(own, asked[1], Cause(DUE, own.partition, -1, asked[0]), None)
             assert self.service.due(own.state) != asked, "what is due is answered: booked, or set aside"
+        own.settled = True
 
     def _answer(self, own: Ownership[S], message: Any, cause: Cause, record: Record | None) -> None:
         self.counts["inputs"] += 1
@@ -268,7 +270,7 @@ class Runner(Generic[S]):
         clock = self._clocks[own.partition]
         if not own.pending:
             clock.waiting_since = self.log.monotonic()
-        own.pending.append((event, parked))
+        own.pending.append((event.meta.sequence, event if self._heeds(event) else None, parked))
         self._in_flight += 1
         self.counts["events"] += 1
         clock.records += 1
@@ -292,13 +294,16 @@ class Runner(Generic[S]):
             return
         if report.error:
             _log.warning("delivery failed", part=str(report.part), error=report.error)
-        event, parked = own.confirm(report.offset)
-        self._clocks[own.partition].waiting_since = self.log.monotonic()
+        sequence, event, parked = own.confirm(report.offset)
+        clock = self._clocks[own.partition]
+        clock.waiting_since = self.log.monotonic()
         self._in_flight -= 1
         if parked is not None:
             self.log.append(Part(PARKED.name, 0), parked.key, encode(parked), [], None)
-        self._keep(own, event)
-        self.effects.act(own.partition, event)
+        if clock.waiting is not None and clock.waiting.place.sequence == sequence:
+            self._publish(own, clock)
+        if event is not None:
+            self.effects.act(own.partition, event)
 
     # -- takeover --------------------------------------------------------------------------------------------
 
@@ -320,6 +325,7 @@ class Runner(Generic[S]):
         own = self._restorer.own(restored, offset)
         self._owned[own.partition] = own
         self._clocks[own.partition] = Clock(self.log.monotonic())
+        self._heeds = heeds_of(self.effects)
         self._follow(own)
         self.effects.resume(own.partition, own.state)
         _log.info("owner", service=self.service.name, partition=own.partition, epoch=own.place.epoch)
@@ -358,8 +364,7 @@ class Runner(Generic[S]):
             self._ready_at.pop(part, None)
         for partition in partitions:
             self._beginning.pop(partition, None)
-            own = self._owned.pop(partition, None)
-            if own is not None:
+            if (own := self._owned.pop(partition, None)) is not None:
                 self._in_flight -= len(own.pending)
                 del self._clocks[partition]
                 self.effects.release(partition)
@@ -409,11 +414,6 @@ class Runner(Generic[S]):
             clock.kept_at, clock.records = now, 0
             if not own.pending:
                 self._publish(own, clock)
-
-    def _keep(self, own: Ownership[S], event: Any) -> None:
-        clock = self._clocks[own.partition]
-        if clock.waiting is not None and clock.waiting.place.sequence == event.meta.sequence:
-            self._publish(own, clock)
 
     def _publish(self, own: Ownership[S], clock: Clock) -> None:
         assert clock.waiting is not None

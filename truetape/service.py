@@ -103,8 +103,26 @@ class Waits(Protocol):
         """What they wait for; empty when nothing."""
 
 
+@runtime_checkable
+class Selective(Protocol):
+    """Effects that follow from some events only."""
+
+    def heeds(self, event: Message) -> bool:
+        """Whether anything follows from an event. The loop does not keep the others until their report: what held
+        them serves the next ones, while the processor's caches still have it."""
+
+
+def heeds_of(effects: Effects) -> Callable[[Message], bool]:
+    """Which events must be kept for these effects; all, unless they say."""
+    return effects.heeds if isinstance(effects, Selective) else lambda _: True
+
+
 class NoEffects:
     """Effects of a service that has none."""
+
+    def heeds(self, event: Message) -> bool:
+        """Nothing follows."""
+        return False
 
     def act(self, partition: int, event: Message) -> None:
         """Nothing."""

@@ -126,6 +126,8 @@ class Ownership(Generic[S]):
     positions: dict[str, int]
     """Next offset of each input, by "topic/partition": one past the highest cause."""
     pending: deque[Any] = field(default_factory=deque)
+    settled: bool = False
+    """Whether the state was asked for what is due since it was restored: whatever changes it asks again itself."""
 
     def advance(self, meta: Meta) -> None:
         """An own record was written: the next sequence, and its cause is answered."""

@@ -340,22 +340,24 @@ _FOLDS: Final[dict[type, Callable[[State, Any], None]]] = {
 
 
 def _book(state: State, entry: EntryBooked) -> None:
-    ledger.assert_balanced(entry.lines)
-    ledger.post(state.balances, entry.lines)
+    ledger.book(state.balances, entry.lines)
     state.entries += 1
     if entry.account_id:
         _remember(state, entry)
     if entry.release is not None:
         _resolve(state, entry)
-    fund.booked(state, entry)
+    if entry.contract is not None:
+        fund.booked(state, entry)
 
 
 def _remember(state: State, entry: EntryBooked) -> None:
-    """What an entry leaves in its account beside balances."""
+    """What an entry leaves in its account beside balances. Most entries are of spot, and nobody is in liquidation:
+    who has nothing to say then is not asked, since a rebuild comes by here for every fill there ever was."""
     account = state.accounts.get(entry.account_id)
     if account is None:
         account = state.accounts[entry.account_id] = Account()
-    sides.follow(account, entry)
+    if entry.contract is not None:
+        sides.follow(account, entry)
     if entry.position is not None:
         account.positions[entry.position.instrument_id] = entry.position
     if entry.contract is not None and entry.contract.instrument_id:
@@ -372,10 +374,12 @@ def _remember(state: State, entry: EntryBooked) -> None:
         account.fills.add(entry.entry_id, FILLS_KEPT)
     elif entry.kind != "TRANSFER":
         account.transfers.add(entry.entry_id, TRANSFERS_KEPT)
-    seizure.booked(state, entry)
-    liquidations.booked(state, entry)
+    if state.watch.liquidations:
+        seizure.booked(state, entry)
+        liquidations.booked(state, entry)
     margincalls.booked(state, entry)
-    margin.booked(state, entry)
+    if entry.contract is not None or state.watch.owing:
+        margin.booked(state, entry)
 
 
 def _resolve(state: State, event: EntryBooked | ParkedDismissed) -> None:

@@ -55,6 +55,10 @@ class Session:
         self._append = append
         self._waiting: dict[int, State] = {}
 
+    def heeds(self, event: Message) -> bool:
+        """Entries of spot concern nobody else."""
+        return type(event) is not EntryBooked or event.contract is not None
+
     def act(self, partition: int, event: Message) -> None:
         """The event is on the tape, in place: tell the other partitions."""
         match event:

@@ -73,9 +73,13 @@ class Session:
         self._thread.start()
         return self
 
+    def heeds(self, event: Message) -> bool:
+        """What the venues must hear of."""
+        return type(event) in _EFFECTFUL
+
     def act(self, partition: int, event: Message) -> None:
         """The event is on the tape, in place: send, cancel, or forget what has ended."""
-        if type(event) in _EFFECTFUL:
+        if self.heeds(event):
             self._tell((partition, event))
 
     def resume(self, partition: int, state: State) -> None:

@@ -1,5 +1,6 @@
 """What is generated reads and writes exactly the bytes that fastavro does, for every record type and any values."""
 
+import importlib
 import json
 import sys
 from io import BytesIO
@@ -48,6 +49,7 @@ def values(node: Any) -> st.SearchStrategy[Any]:
             raise AssertionError(other)
 
 
+META = messages.Meta(1, 2, messages.Cause("x", 0, 1, ""), 3, "e", "c")
 COPIES = [records] + ([compiled.load()] if compiled.load() is not records else [])
 """The plain modules and, where there is a C compiler, the compiled ones: both are held to the same."""
 
@@ -120,6 +122,28 @@ def test_an_older_version_is_read_as_todays_message() -> None:
     out = BytesIO()
     schemaless_writer(out, parse_schema(schema.bare(older, logical=False), named_schemas={}), fields)
     assert scope["DECODERS"][7](b"\0\0\0\0\7" + out.getvalue()) == entry
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_names_are_one_object_and_a_bounded_number_of_them_is_remembered(copy: Any) -> None:
+    """An asset is read once and then found; a flood of new names only costs the memory of them."""
+    reads = importlib.import_module(f"{copy.__name__.rpartition('.')[0]}.primitives")
+
+    def read(text: str) -> str:
+        data = b"??" + copy.ENCODERS[messages.Began](messages.Began(META, text))[-len(text.encode()) - 1 :] + b"!"
+        found: tuple[str, int] = reads.read_name(data, 2)
+        assert found == (text, len(data) - 1)
+        return found[0]
+
+    assert read("a contract of 2026") is read("a contract of 2026") and read("") == ""
+    assert read("é" * 20) is read("é" * 20)
+    for number in range(10_000):
+        read(f"flood-{number}")
+    assert read("a contract of 2026") is read("a contract of 2026")
+    assert len(reads.NAMES) <= 8_192
+    for wrong in (b"\x06ab", b"\x05ab", b"", b"\x02\xff"):
+        with pytest.raises((ValueError, IndexError)):
+            reads.read_name(wrong, 0)
 
 
 def test_what_cannot_be_compiled_stays_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

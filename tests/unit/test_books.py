@@ -16,6 +16,7 @@ from truetape import messages as m
 from truetape.books import BooksReport, audit_books, claims, judge
 from truetape.books.judge import Holding
 from truetape.books.rule import Rule
+from truetape.books.sums import Positions
 from truetape.books.trades import moves
 from truetape.books.wide import is_ceiling, is_floor, is_half_even, product
 from truetape.codec import decode, encode
@@ -103,6 +104,21 @@ def test_positions_move_as_clearing_moves_them_and_not_otherwise(
             column([paid]),
         )  # fmt: skip
         assert bool(found[0]) == (off == (0, 0, 0))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 9)), max_size=6), max_size=6))
+def test_positions_stand_by_their_keys_in_whatever_order_those_come(batches: list[list[tuple[int, int]]]) -> None:
+    kept, known = Positions(), dict[int, Holding]()
+    for batch in batches:
+        for key, quantity in batch:
+            kept.set(key, Holding(quantity, -quantity, 1))
+            known[key] = Holding(quantity, -quantity, 1)
+        several = column(sorted({key + shift for key, _ in batch for shift in (0, 1)}))
+        places = kept._places(several).tolist()  # Several at once, some of them new.
+        known |= {key: Holding(0, 0, 0) for key in several.tolist() if key not in known}
+        assert dict(kept.items()) == known
+        assert [list(kept.items())[place][0] for place in places] == several.tolist()
+        assert all(kept.get(key) == held for key, held in known.items())
 
 
 # -- whole tapes -------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,3 +143,26 @@ def test_positions_are_the_sum_of_fills_and_their_profit_is_in_the_entries(day: 
         assert sum(position.quantity_e8 for position in held) == sum(signed)
         assert sum(position.realised_e8 for position in held) == realised
         assert sum(position.cost_e8 for position in held) - realised == -sum(moved(e, "principal") for _, e in mine)
+
+
+LINES = st.lists(
+    st.builds(m.Line, st.sampled_from(["client:ann", "venue:a", "house:fees"]), st.sampled_from(["BTC", "USDT"]),
+              st.integers(-2, 2), st.just("principal")), max_size=6,
+)  # fmt: skip
+
+
+@given(LINES, st.booleans())
+def test_lines_are_posted_as_one_by_one_and_only_when_they_sum_to_zero(lines: list[m.Line], even: bool) -> None:
+    mirrored = [m.Line("venue:a", one.asset, -one.amount_e8, one.purpose) for one in lines] if even else []
+    plain: ledger.Balances = {"client:ann": {"BTC": 7}}
+    both: ledger.Balances = {"client:ann": {"BTC": 7}}
+    sums = Counter[str]()
+    for one in (*lines, *mirrored):
+        sums[one.asset] += one.amount_e8
+    if any(sums.values()):
+        with pytest.raises(AssertionError, match="does not sum to zero"):
+            ledger.book(both, (*lines, *mirrored))
+    else:
+        ledger.post(plain, (*lines, *mirrored))
+        ledger.book(both, (*lines, *mirrored))
+        assert both == plain

@@ -179,6 +179,44 @@ def test_a_broker_that_is_away_for_long_ends_no_process() -> None:
     assert world.runners["risk"].counts["step_downs"] > 1
 
 
+class Choosing:
+    """Effects that follow from transfers alone."""
+
+    def __init__(self) -> None:
+        self.acted: list[Any] = []
+
+    def heeds(self, event: Any) -> bool:
+        return isinstance(event, m.TransferApproved)
+
+    def act(self, partition: int, event: Any) -> None:
+        self.acted.append(event)
+
+    def resume(self, partition: int, state: Any) -> None:
+        """Nothing to take up."""
+
+    def release(self, partition: int) -> None:
+        """Nothing to leave."""
+
+
+def test_what_nothing_follows_from_is_not_kept_until_its_report() -> None:
+    world = World(7)
+    chosen = world.runners["risk"].effects = Choosing()
+    world.run(5)
+    world.send(ANN, request(transfer("1000000", "USDT", "u", ANN)))
+    world.run(2)
+    world.send(ANN, submit(terms("BUY", "1", "60000", "1", ANN), world.broker.wall_us()))
+    world.send(ANN, request(transfer("1", "USDT", "v", ANN)))
+    kept: list[Any] = []
+    while len(world.told(ORDERS_DECISIONS, ANN, m.TransferApproved)) < 2:
+        world.run(0.02)
+        pending = world.runners["risk"]._owned[ids.partition_of(ANN, PARTITIONS)].pending
+        kept += [event for _, event, _ in pending]
+    world.run(3)
+    assert None in kept and not any(isinstance(event, m.OrderAccepted) for event in kept)
+    assert chosen.acted == world.told(ORDERS_DECISIONS, ANN, m.TransferApproved)
+    assert world.told(ORDERS_DECISIONS, ANN, m.OrderAccepted)
+
+
 def fold(world: World, service: Service[Any], part: Part) -> str:
     """Digest of the whole tape of a partition, folded from nothing."""
     reader, state = Reader(*part), service.initial()

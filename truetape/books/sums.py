@@ -100,13 +100,15 @@ class Positions:
         self._held[:, place] = np.array([holding], np.int64).T
 
     def _places(self, keys: Ints) -> Ints:
-        """Where these keys (ascending) stand; new ones are flat."""
-        new = np.setdiff1d(keys, self._keys, assume_unique=True)
-        if len(new):
-            at = np.searchsorted(self._keys, new)
-            self._keys = np.insert(self._keys, at, new)
-            self._held = np.insert(self._held, at, 0, axis=1)
-        return np.searchsorted(self._keys, keys)
+        """Where these keys (ascending, each once) stand; new ones are flat."""
+        at = np.searchsorted(self._keys, keys)
+        new = np.ones(len(keys), np.bool_)
+        if len(self._keys):
+            new = self._keys[np.minimum(at, len(self._keys) - 1)] != keys
+        if new.any():
+            self._keys = np.insert(self._keys, at[new], keys[new])
+            self._held = np.insert(self._held, at[new], 0, axis=1)
+        return at + np.cumsum(new) - new  # Each stands behind the new ones before it too.
 
     def items(self) -> Iterator[tuple[int, Holding]]:
         """(key, position)."""

@@ -1,5 +1,6 @@
 """Fills and the entries that book them, compared column by column: which entries need to be judged by themselves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,20 @@ class Vocabulary:
         self.accounts, self.venues, self.instruments = Names(), Names(), Names()
         self.assets, self.purposes, self.rules, self.sources = Names(), Names(), Names(), Names()
         self.ledger = Names()
-        self._clients: list[int] = []
-        self._mirrors: list[int] = []
+        self._clients: Ints = np.zeros(0, np.int64)
+        self._mirrors: Ints = np.zeros(0, np.int64)
         self.rule_rates: list[tuple[int, int]] = []
         """(liquidity or NULL, rate) of each rule."""
 
     def clients(self) -> Ints:
         """Ledger account of each account."""
-        return _grown(self._clients, self.accounts, lambda text: self.ledger.number(f"client:{text}"))
+        self._clients = _grown(self._clients, self.accounts, lambda text: self.ledger.number(f"client:{text}"))
+        return self._clients
 
     def mirrors(self) -> Ints:
         """Ledger account of each venue."""
-        return _grown(self._mirrors, self.venues, lambda text: self.ledger.number(f"venue:{text}"))
+        self._mirrors = _grown(self._mirrors, self.venues, lambda text: self.ledger.number(f"venue:{text}"))
+        return self._mirrors
 
     def rated(self) -> tuple[Ints, Ints]:
         """(liquidity, rate) of each rule; liquidity NULL for what is no rule of a trade."""
@@ -67,9 +70,10 @@ class Vocabulary:
         return pairs[:, 0], pairs[:, 1]
 
 
-def _grown(known: list[int], names: Names, number: Any) -> Ints:
-    known.extend(number(text) for text in names.texts[len(known) :])
-    return np.array(known or [0], np.int64)
+def _grown(known: Ints, names: Names, number: Callable[[str], int]) -> Ints:
+    """With numbers of the names that are new: what is known of the others is not touched again."""
+    new = names.texts[len(known) :]
+    return np.concatenate([known, np.fromiter(map(number, new), np.int64, len(new))]) if new else known
 
 
 class Fills:

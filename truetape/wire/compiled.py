@@ -16,8 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from truetape.wire import records
-
 HERE: Final = Path(__file__).parent
 SOURCES: Final = ("primitives.py", "records.py")
 
@@ -29,11 +27,11 @@ def name() -> str:
 
 
 def load() -> ModuleType:
-    """The compiled records, or the plain ones where nobody has compiled this text."""
+    """The compiled records, or the plain ones where nobody has compiled this text; the other are not even read."""
     try:
         return importlib.import_module(f"{name()}.records")
     except ImportError:
-        return records
+        return importlib.import_module("truetape.wire.records")
 
 
 def build(site: Path) -> bool:

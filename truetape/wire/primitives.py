@@ -13,6 +13,7 @@ _BITS: Final = 14
 _LOW: Final = (1 << _BITS) - 1
 _CACHED_CHARACTERS: Final = 24
 _CACHE_MAX: Final = 8_192
+_NAME_BYTES_MAX: Final = 64
 
 
 def _last(number: int) -> bytes:
@@ -24,6 +25,7 @@ LAST: Final[list[bytes]] = [_last(number) for number in range(_LOW + 1)]
 MORE: Final[list[bytes]] = [bytes((number & 127 | 128, number >> 7 | 128)) for number in range(_LOW + 1)]
 """The same fourteen bits where more follow."""
 STRINGS: Final[dict[str, bytes]] = {}
+NAMES: Final[dict[bytes, str]] = {}
 
 
 def read_long(data: bytes, at: i64) -> tuple[i64, i64]:
@@ -77,6 +79,21 @@ def read_string(data: bytes, at: i64) -> tuple[str, i64]:
     """Length and UTF-8 bytes."""
     found, end = read_bytes(data, at)
     return found.decode("utf-8"), end
+
+
+def read_name(data: bytes, at: i64) -> tuple[str, i64]:
+    """A string of which there are few (an asset, a venue, a ledger account): one object for all that are equal, a
+    bounded number of them. Whoever looks it up need not hash it again, and a state holds it once."""
+    found, end = read_bytes(data, at)
+    known = NAMES.get(found)
+    if known is not None:
+        return known, end
+    text = found.decode("utf-8")
+    if len(found) <= _NAME_BYTES_MAX:
+        if len(NAMES) >= _CACHE_MAX:
+            NAMES.clear()
+        NAMES[found] = text
+    return text, end
 
 
 def write_string(out: list[bytes], value: str) -> None:

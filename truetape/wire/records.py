@@ -1,7 +1,7 @@
 """Generated from schemas/ by `make schemas` (truetape/avro.py); do not edit."""
 
 # mypy: disable-error-code="arg-type"
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import i64
 
@@ -10,12 +10,213 @@ from truetape import messages as m
 from . import primitives as p
 
 
+new_AccountHalted: Final = m.AccountHalted
+new_AccountOpened: Final = m.AccountOpened
+new_AccountReopened: Final = m.AccountReopened
+new_AccountTerms: Final = m.AccountTerms
+new_AccountTermsSet: Final = m.AccountTermsSet
+new_ActOnCall: Final = m.ActOnCall
+new_ActOnPorting: Final = m.ActOnPorting
+new_AgreeMoves: Final = m.AgreeMoves
+new_AnswerCompression: Final = m.AnswerCompression
+new_AnswerLeg: Final = m.AnswerLeg
+new_ApiKey: Final = m.ApiKey
+new_ApiKeyCreated: Final = m.ApiKeyCreated
+new_ApiKeyRevoked: Final = m.ApiKeyRevoked
+new_ApplyContractFact: Final = m.ApplyContractFact
+new_AskLeg: Final = m.AskLeg
+new_AskRound: Final = m.AskRound
+new_AssetChange: Final = m.AssetChange
+new_AuctionBid: Final = m.AuctionBid
+new_AuctionChanged: Final = m.AuctionChanged
+new_Began: Final = m.Began
+new_BidAuction: Final = m.BidAuction
+new_BilateralChanged: Final = m.BilateralChanged
+new_BilateralTrade: Final = m.BilateralTrade
+new_BookLeg: Final = m.BookLeg
+new_BookSeen: Final = m.BookSeen
+new_BookTrade: Final = m.BookTrade
+new_Break: Final = m.Break
+new_BreakClosed: Final = m.BreakClosed
+new_CallTerms: Final = m.CallTerms
+new_CallTermsSet: Final = m.CallTermsSet
+new_CancelAllOrders: Final = m.CancelAllOrders
+new_CancelLeg: Final = m.CancelLeg
+new_CancelOrder: Final = m.CancelOrder
+new_CancelRefused: Final = m.CancelRefused
+new_CancelRejectedByVenue: Final = m.CancelRejectedByVenue
+new_CancelRequested: Final = m.CancelRequested
+new_CancelRouted: Final = m.CancelRouted
+new_Cause: Final = m.Cause
+new_CheckpointSigned: Final = m.CheckpointSigned
+new_ClearingRefused: Final = m.ClearingRefused
+new_CloseOut: Final = m.CloseOut
+new_CollateralAsset: Final = m.CollateralAsset
+new_CollateralSet: Final = m.CollateralSet
+new_CompressLegs: Final = m.CompressLegs
+new_CompressionChanged: Final = m.CompressionChanged
+new_CompressionPayment: Final = m.CompressionPayment
+new_ConfirmLeg: Final = m.ConfirmLeg
+new_ConfirmRound: Final = m.ConfirmRound
+new_ContractBooking: Final = m.ContractBooking
+new_ContractFact: Final = m.ContractFact
+new_ContractFactTaken: Final = m.ContractFactTaken
+new_ContractFixed: Final = m.ContractFixed
+new_ContractHeld: Final = m.ContractHeld
+new_ContractTerms: Final = m.ContractTerms
+new_CorrectEntry: Final = m.CorrectEntry
+new_CreateApiKey: Final = m.CreateApiKey
+new_CreditUpdated: Final = m.CreditUpdated
+new_DecisionRepeated: Final = m.DecisionRepeated
+new_DeclareDefault: Final = m.DeclareDefault
+new_DefaultChanged: Final = m.DefaultChanged
+new_DefaultStep: Final = m.DefaultStep
+new_DeleveragingChanged: Final = m.DeleveragingChanged
+new_DeleveragingPart: Final = m.DeleveragingPart
+new_DismissParked: Final = m.DismissParked
+new_EndAuction: Final = m.EndAuction
+new_EndBilateral: Final = m.EndBilateral
+new_EndMove: Final = m.EndMove
+new_EndTrade: Final = m.EndTrade
+new_EntryBooked: Final = m.EntryBooked
+new_FactSent: Final = m.FactSent
+new_FeeTier: Final = m.FeeTier
+new_Fees: Final = m.Fees
+new_FeesSet: Final = m.FeesSet
+new_FixingDue: Final = m.FixingDue
+new_FixingMissing: Final = m.FixingMissing
+new_FixingsDue: Final = m.FixingsDue
+new_FundingAccrued: Final = m.FundingAccrued
+new_InputParked: Final = m.InputParked
+new_Instruction: Final = m.Instruction
+new_Instrument: Final = m.Instrument
+new_InstrumentSet: Final = m.InstrumentSet
+new_LegAnswered: Final = m.LegAnswered
+new_LegAssessed: Final = m.LegAssessed
+new_LegChanged: Final = m.LegChanged
+new_LegConfirmed: Final = m.LegConfirmed
+new_LegReleased: Final = m.LegReleased
+new_LegShare: Final = m.LegShare
+new_LegsAskedAgain: Final = m.LegsAskedAgain
+new_LegsCompressed: Final = m.LegsCompressed
+new_Limits: Final = m.Limits
+new_LimitsSet: Final = m.LimitsSet
+new_Line: Final = m.Line
+new_LiquidationChanged: Final = m.LiquidationChanged
+new_LiquidationEnded: Final = m.LiquidationEnded
+new_Listing: Final = m.Listing
+new_MarginCallChanged: Final = m.MarginCallChanged
+new_MarginClass: Final = m.MarginClass
+new_MarginClassSet: Final = m.MarginClassSet
+new_MarginListed: Final = m.MarginListed
+new_MarginReviewed: Final = m.MarginReviewed
+new_MarginRun: Final = m.MarginRun
+new_MarginSeen: Final = m.MarginSeen
+new_MarkPublished: Final = m.MarkPublished
+new_MarkSeen: Final = m.MarkSeen
+new_MarkSource: Final = m.MarkSource
+new_MarkTerms: Final = m.MarkTerms
+new_MarkWithheld: Final = m.MarkWithheld
+new_MemberDefaulted: Final = m.MemberDefaulted
+new_MemberLimitSet: Final = m.MemberLimitSet
+new_MemberSet: Final = m.MemberSet
+new_Meta: Final = m.Meta
+new_MoveChanged: Final = m.MoveChanged
+new_MoveFund: Final = m.MoveFund
+new_MoveLeg: Final = m.MoveLeg
+new_MovesAgreed: Final = m.MovesAgreed
+new_NetPayments: Final = m.NetPayments
+new_OpenAccount: Final = m.OpenAccount
+new_OpenRound: Final = m.OpenRound
+new_OrderAccepted: Final = m.OrderAccepted
+new_OrderAcknowledged: Final = m.OrderAcknowledged
+new_OrderCancelled: Final = m.OrderCancelled
+new_OrderExpired: Final = m.OrderExpired
+new_OrderFilled: Final = m.OrderFilled
+new_OrderMargin: Final = m.OrderMargin
+new_OrderNotRouted: Final = m.OrderNotRouted
+new_OrderRejected: Final = m.OrderRejected
+new_OrderRejectedByVenue: Final = m.OrderRejectedByVenue
+new_OrderRouted: Final = m.OrderRouted
+new_OrderTerms: Final = m.OrderTerms
+new_OutcomeUnknown: Final = m.OutcomeUnknown
+new_Parcel: Final = m.Parcel
+new_ParcelAnswered: Final = m.ParcelAnswered
+new_ParcelLeg: Final = m.ParcelLeg
+new_ParcelsAskedAgain: Final = m.ParcelsAskedAgain
+new_ParkedDismissed: Final = m.ParkedDismissed
+new_ParkedRecord: Final = m.ParkedRecord
+new_PaymentsNetted: Final = m.PaymentsNetted
+new_PortingChanged: Final = m.PortingChanged
+new_Position: Final = m.Position
+new_ReconciliationCompleted: Final = m.ReconciliationCompleted
+new_ReferenceRejected: Final = m.ReferenceRejected
+new_Release: Final = m.Release
+new_ReleaseLeg: Final = m.ReleaseLeg
+new_ReleaseParked: Final = m.ReleaseParked
+new_ReleaseRefused: Final = m.ReleaseRefused
+new_RequestTransfer: Final = m.RequestTransfer
+new_ReservationReleased: Final = m.ReservationReleased
+new_RestrictionEnded: Final = m.RestrictionEnded
+new_ReviewMargin: Final = m.ReviewMargin
+new_RevokeApiKey: Final = m.RevokeApiKey
+new_RoundAnswered: Final = m.RoundAnswered
+new_RoundAskedAgain: Final = m.RoundAskedAgain
+new_RoundConfirmed: Final = m.RoundConfirmed
+new_RoundDecided: Final = m.RoundDecided
+new_RoundGathered: Final = m.RoundGathered
+new_RoundHolding: Final = m.RoundHolding
+new_RoundLeg: Final = m.RoundLeg
+new_RoundOpened: Final = m.RoundOpened
+new_RoundRepeated: Final = m.RoundRepeated
+new_RoundRequested: Final = m.RoundRequested
+new_RoundSettled: Final = m.RoundSettled
+new_RoundSettling: Final = m.RoundSettling
+new_RoundTerms: Final = m.RoundTerms
+new_RoutedLeg: Final = m.RoutedLeg
+new_RunRound: Final = m.RunRound
+new_SetAccountTerms: Final = m.SetAccountTerms
+new_SetCallTerms: Final = m.SetCallTerms
+new_SetCollateral: Final = m.SetCollateral
+new_SetFees: Final = m.SetFees
+new_SetInstrument: Final = m.SetInstrument
+new_SetLimits: Final = m.SetLimits
+new_SetMarginClass: Final = m.SetMarginClass
+new_SetMember: Final = m.SetMember
+new_SetMemberDefaulted: Final = m.SetMemberDefaulted
+new_SetMemberLimit: Final = m.SetMemberLimit
+new_SetSettlementCalendar: Final = m.SetSettlementCalendar
+new_SetTradingState: Final = m.SetTradingState
+new_SettleRound: Final = m.SettleRound
+new_SettlementCalendar: Final = m.SettlementCalendar
+new_SettlementCalendarSet: Final = m.SettlementCalendarSet
+new_SidesClosedOut: Final = m.SidesClosedOut
+new_Snapshot: Final = m.Snapshot
+new_StartAuction: Final = m.StartAuction
+new_StartCompression: Final = m.StartCompression
+new_SubmitOrder: Final = m.SubmitOrder
+new_TakeContractFact: Final = m.TakeContractFact
+new_TakeParcel: Final = m.TakeParcel
+new_TellLeg: Final = m.TellLeg
+new_TellParcel: Final = m.TellParcel
+new_TellRound: Final = m.TellRound
+new_TellTrade: Final = m.TellTrade
+new_TradeChanged: Final = m.TradeChanged
+new_TradeDifference: Final = m.TradeDifference
+new_TradeLeg: Final = m.TradeLeg
+new_TradeTerms: Final = m.TradeTerms
+new_TradingStateSet: Final = m.TradingStateSet
+new_TransferApproved: Final = m.TransferApproved
+new_TransferRejected: Final = m.TransferRejected
+new_TransferTerms: Final = m.TransferTerms
+
+
 def read_Cause(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_string(data, at)
-    return m.Cause(v1, v2, v3, v4), at
+    return new_Cause(v1, v2, v3, v4), at
 
 
 def read_Meta(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -25,13 +226,13 @@ def read_Meta(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_long(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.Meta(v1, v2, v3, v4, v5, v6), at
+    return new_Meta(v1, v2, v3, v4, v5, v6), at
 
 
 def read_Began(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
-    return m.Began(v1, v2), at
+    return new_Began(v1, v2), at
 
 
 def decode_1(data: bytes) -> Any:
@@ -51,7 +252,7 @@ def read_InputParked(data: bytes, at: i64) -> tuple[Any, i64]:
     if v6:
         v7, at = p.read_bytes(data, at)
         v5 = v7
-    return m.InputParked(v1, v2, v3, v4, v5), at
+    return new_InputParked(v1, v2, v3, v4, v5), at
 
 
 def decode_2(data: bytes) -> Any:
@@ -72,19 +273,19 @@ symbols_EntryKind_written: dict[str, bytes] = {
 
 
 def read_Line(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
-    v4, at = p.read_string(data, at)
-    return m.Line(v1, v2, v3, v4), at
+    v4, at = p.read_name(data, at)
+    return new_Line(v1, v2, v3, v4), at
 
 
 def read_Position(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.Position(v1, v2, v3, v4), at
+    return new_Position(v1, v2, v3, v4), at
 
 
 def read_EntryBooked(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -92,7 +293,7 @@ def read_EntryBooked(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_EntryKind)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6: Any = None
     v7, at = p.read_branch(data, at)
     if v7:
@@ -130,7 +331,7 @@ def read_EntryBooked(data: bytes, at: i64) -> tuple[Any, i64]:
     v25, at = p.read_long(data, at)
     v26, at = p.read_long(data, at)
     v27, at = p.read_long(data, at)
-    return m.EntryBooked(
+    return new_EntryBooked(
         meta=v1,
         entry_id=v2,
         account_id=v3,
@@ -157,15 +358,15 @@ def decode_3(data: bytes) -> Any:
 
 def read_MarkPublished(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    v6, at = p.read_string(data, at)
+    v6, at = p.read_name(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_long(data, at)
-    return m.MarkPublished(
+    return new_MarkPublished(
         meta=v1,
         instrument_id=v2,
         price_e8=v3,
@@ -201,7 +402,7 @@ def read_OrderTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_symbol(data, at, symbols_Side)
     v6, at = p.read_symbol(data, at, symbols_OrderType)
     v7, at = p.read_symbol(data, at, symbols_TimeInForce)
@@ -212,7 +413,7 @@ def read_OrderTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     if v11:
         v12, at = p.read_long(data, at)
         v10 = v12
-    return m.OrderTerms(
+    return new_OrderTerms(
         order_id=v1,
         account_id=v2,
         client_order_id=v3,
@@ -230,7 +431,7 @@ def read_SubmitOrder(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_OrderTerms(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
-    return m.SubmitOrder(v1, v2, v3), at
+    return new_SubmitOrder(v1, v2, v3), at
 
 
 def decode_5(data: bytes) -> Any:
@@ -246,7 +447,7 @@ def read_CancelOrder(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
-    return m.CancelOrder(v1, v2, v3, v4, v5), at
+    return new_CancelOrder(v1, v2, v3, v4, v5), at
 
 
 def decode_6(data: bytes) -> Any:
@@ -266,7 +467,7 @@ def read_CancelAllOrders(data: bytes, at: i64) -> tuple[Any, i64]:
         v3 = v5
     v6, at = p.read_string(data, at)
     v7, at = p.read_long(data, at)
-    return m.CancelAllOrders(command_id=v1, account_id=v2, instrument_id=v3, key_id=v6, received_at_us=v7), at
+    return new_CancelAllOrders(command_id=v1, account_id=v2, instrument_id=v3, key_id=v6, received_at_us=v7), at
 
 
 def decode_7(data: bytes) -> Any:
@@ -279,18 +480,18 @@ def decode_7(data: bytes) -> Any:
 def read_TransferTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.TransferTerms(v1, v2, v3, v4, v5, v6), at
+    return new_TransferTerms(v1, v2, v3, v4, v5, v6), at
 
 
 def read_RequestTransfer(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_TransferTerms(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
-    return m.RequestTransfer(v1, v2, v3), at
+    return new_RequestTransfer(v1, v2, v3), at
 
 
 def decode_8(data: bytes) -> Any:
@@ -305,7 +506,7 @@ def read_MarkSeen(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.MarkSeen(v1, v2, v3, v4), at
+    return new_MarkSeen(v1, v2, v3, v4), at
 
 
 def read_OrderAccepted(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -322,7 +523,7 @@ def read_OrderAccepted(data: bytes, at: i64) -> tuple[Any, i64]:
         v7 = v9
     v10, at = p.read_long(data, at)
     v11, at = p.read_long(data, at)
-    return m.OrderAccepted(
+    return new_OrderAccepted(
         meta=v1,
         order=v2,
         limit_price_e8=v3,
@@ -418,7 +619,7 @@ def read_OrderRejected(data: bytes, at: i64) -> tuple[Any, i64]:
         v11, at = read_MarkSeen(data, at)
         v9 = v11
     v12, at = p.read_long(data, at)
-    return m.OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
+    return new_OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
 
 
 def decode_10(data: bytes) -> Any:
@@ -459,7 +660,7 @@ def read_DecisionRepeated(data: bytes, at: i64) -> tuple[Any, i64]:
         if v16 == 0:
             v16, at = p.read_count(data, at)
     v15 = tuple(v17)
-    return m.DecisionRepeated(
+    return new_DecisionRepeated(
         meta=v1,
         order_id=v2,
         account_id=v3,
@@ -492,7 +693,7 @@ def read_CancelRequested(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4), at
+    return new_CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4), at
 
 
 def decode_12(data: bytes) -> Any:
@@ -508,7 +709,7 @@ def read_CancelRefused(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.CancelRefused(v1, v2, v3, v4, v5), at
+    return new_CancelRefused(v1, v2, v3, v4, v5), at
 
 
 def decode_13(data: bytes) -> Any:
@@ -519,9 +720,9 @@ def decode_13(data: bytes) -> Any:
 
 
 def read_AssetChange(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
-    return m.AssetChange(v1, v2), at
+    return new_AssetChange(v1, v2), at
 
 
 def read_CreditUpdated(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -545,7 +746,7 @@ def read_CreditUpdated(data: bytes, at: i64) -> tuple[Any, i64]:
     v11, at = p.read_string(data, at)
     v12, at = p.read_long(data, at)
     v13, at = p.read_long(data, at)
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1, account_id=v2, entry_id=v3, order_id=v4, changes=v7, released_asset=v11, released_e8=v12, filled_e8=v13
     ), at
 
@@ -586,11 +787,11 @@ def read_ReservationReleased(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_OrderStatus)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
-    return m.ReservationReleased(
+    return new_ReservationReleased(
         meta=v1,
         account_id=v2,
         order_id=v3,
@@ -612,7 +813,7 @@ def decode_15(data: bytes) -> Any:
 def read_TransferApproved(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = read_TransferTerms(data, at)
-    return m.TransferApproved(v1, v2), at
+    return new_TransferApproved(v1, v2), at
 
 
 def decode_16(data: bytes) -> Any:
@@ -636,7 +837,7 @@ def read_TransferRejected(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = v6
-    return m.TransferRejected(v1, v2, v3, v4), at
+    return new_TransferRejected(v1, v2, v3, v4), at
 
 
 def decode_17(data: bytes) -> Any:
@@ -648,17 +849,17 @@ def decode_17(data: bytes) -> Any:
 
 def read_RoutedLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_long(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
-    return m.RoutedLeg(v1, v2, v3, v4, v5, v6, v7), at
+    return new_RoutedLeg(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def read_BookSeen(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4: Any = None
@@ -677,7 +878,7 @@ def read_BookSeen(data: bytes, at: i64) -> tuple[Any, i64]:
     if v12:
         v13, at = p.read_long(data, at)
         v11 = v13
-    return m.BookSeen(
+    return new_BookSeen(
         venue=v1, sequence=v2, age_us=v3, best_bid_e8=v4, best_ask_e8=v7, fillable_e8=v10, cost_e8=v11
     ), at
 
@@ -703,7 +904,7 @@ def read_OrderRouted(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
-    return m.OrderRouted(v1, v2, v3, v7), at
+    return new_OrderRouted(v1, v2, v3, v7), at
 
 
 def decode_18(data: bytes) -> Any:
@@ -727,7 +928,7 @@ def read_OrderNotRouted(data: bytes, at: i64) -> tuple[Any, i64]:
         if v6 == 0:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
-    return m.OrderNotRouted(v1, v2, v3, v4, v5), at
+    return new_OrderNotRouted(v1, v2, v3, v4, v5), at
 
 
 def decode_19(data: bytes) -> Any:
@@ -742,10 +943,10 @@ def read_OrderAcknowledged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_long(data, at)
-    return m.OrderAcknowledged(v1, v2, v3, v4, v5, v6, v7), at
+    return new_OrderAcknowledged(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_20(data: bytes) -> Any:
@@ -764,10 +965,10 @@ def read_OrderFilled(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
-    v7, at = p.read_string(data, at)
-    v8, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_name(data, at)
+    v7, at = p.read_name(data, at)
+    v8, at = p.read_name(data, at)
     v9, at = p.read_symbol(data, at, symbols_Side)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
@@ -776,13 +977,13 @@ def read_OrderFilled(data: bytes, at: i64) -> tuple[Any, i64]:
     v14, at = p.read_long(data, at)
     v15, at = p.read_long(data, at)
     v16, at = p.read_long(data, at)
-    v17, at = p.read_string(data, at)
+    v17, at = p.read_name(data, at)
     v18, at = p.read_long(data, at)
     v19, at = p.read_symbol(data, at, symbols_Liquidity)
     v20, at = p.read_symbol(data, at, symbols_OrderStatus)
     v21, at = p.read_long(data, at)
-    v22, at = p.read_string(data, at)
-    return m.OrderFilled(
+    v22, at = p.read_name(data, at)
+    return new_OrderFilled(
         meta=v1,
         order_id=v2,
         account_id=v3,
@@ -820,10 +1021,10 @@ def read_OrderCancelled(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
-    return m.OrderCancelled(v1, v2, v3, v4, v5, v6, v7), at
+    return new_OrderCancelled(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_22(data: bytes) -> Any:
@@ -838,10 +1039,10 @@ def read_OrderExpired(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
-    return m.OrderExpired(v1, v2, v3, v4, v5, v6, v7), at
+    return new_OrderExpired(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_23(data: bytes) -> Any:
@@ -856,11 +1057,11 @@ def read_OrderRejectedByVenue(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.OrderRejectedByVenue(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_OrderRejectedByVenue(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_24(data: bytes) -> Any:
@@ -875,9 +1076,9 @@ def read_OutcomeUnknown(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
-    return m.OutcomeUnknown(v1, v2, v3, v4, v5, v6), at
+    return new_OutcomeUnknown(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_25(data: bytes) -> Any:
@@ -890,10 +1091,10 @@ def decode_25(data: bytes) -> Any:
 def read_CancelLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_long(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.CancelLeg(v1, v2, v3, v4, v5), at
+    return new_CancelLeg(v1, v2, v3, v4, v5), at
 
 
 def read_CancelRouted(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -909,7 +1110,7 @@ def read_CancelRouted(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.CancelRouted(v1, v2, v3, v4), at
+    return new_CancelRouted(v1, v2, v3, v4), at
 
 
 def decode_26(data: bytes) -> Any:
@@ -924,10 +1125,10 @@ def read_CancelRejectedByVenue(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.CancelRejectedByVenue(v1, v2, v3, v4, v5, v6, v7), at
+    return new_CancelRejectedByVenue(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_27(data: bytes) -> Any:
@@ -954,7 +1155,9 @@ def read_ParkedRecord(data: bytes, at: i64) -> tuple[Any, i64]:
         v11, at = p.read_bytes(data, at)
         v9 = v11
     v12, at = p.read_string(data, at)
-    return m.ParkedRecord(service=v1, event_id=v2, topic=v3, partition=v4, offset=v5, key=v6, value=v9, reason=v12), at
+    return new_ParkedRecord(
+        service=v1, event_id=v2, topic=v3, partition=v4, offset=v5, key=v6, value=v9, reason=v12
+    ), at
 
 
 def decode_28(data: bytes) -> Any:
@@ -997,7 +1200,7 @@ symbols_BreakClass_written: dict[str, bytes] = {
 def read_Break(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_symbol(data, at, symbols_BreakClass)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
@@ -1006,18 +1209,18 @@ def read_Break(data: bytes, at: i64) -> tuple[Any, i64]:
     v9, at = p.read_string(data, at)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
-    return m.Break(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+    return new_Break(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
 
 
 def read_BreakClosed(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    return m.BreakClosed(v1, v2), at
+    return new_BreakClosed(v1, v2), at
 
 
 def read_ReconciliationCompleted(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
@@ -1040,7 +1243,7 @@ def read_ReconciliationCompleted(data: bytes, at: i64) -> tuple[Any, i64]:
         if v12 == 0:
             v12, at = p.read_count(data, at)
     v11 = tuple(v13)
-    return m.ReconciliationCompleted(v1, v2, v3, v4, v5, v6, v7, v11), at
+    return new_ReconciliationCompleted(v1, v2, v3, v4, v5, v6, v7, v11), at
 
 
 def decode_29(data: bytes) -> Any:
@@ -1051,7 +1254,7 @@ def decode_29(data: bytes) -> Any:
 
 
 def read_Listing(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
@@ -1059,13 +1262,13 @@ def read_Listing(data: bytes, at: i64) -> tuple[Any, i64]:
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
-    return m.Listing(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_Listing(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def read_Instrument(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -1082,7 +1285,7 @@ def read_Instrument(data: bytes, at: i64) -> tuple[Any, i64]:
         if v12 == 0:
             v12, at = p.read_count(data, at)
     v11 = tuple(v13)
-    return m.Instrument(
+    return new_Instrument(
         instrument_id=v1,
         base=v2,
         quote=v3,
@@ -1101,7 +1304,7 @@ def read_SetInstrument(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Instrument(data, at)
-    return m.SetInstrument(v1, v2, v3), at
+    return new_SetInstrument(v1, v2, v3), at
 
 
 def decode_30(data: bytes) -> Any:
@@ -1116,7 +1319,7 @@ def read_OpenAccount(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.OpenAccount(v1, v2, v3, v4), at
+    return new_OpenAccount(v1, v2, v3, v4), at
 
 
 def decode_31(data: bytes) -> Any:
@@ -1132,7 +1335,7 @@ def read_Limits(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    return m.Limits(v1, v2, v3, v4, v5), at
+    return new_Limits(v1, v2, v3, v4, v5), at
 
 
 def read_SetLimits(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -1140,7 +1343,7 @@ def read_SetLimits(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Limits(data, at)
-    return m.SetLimits(v1, v2, v3, v4), at
+    return new_SetLimits(v1, v2, v3, v4), at
 
 
 def decode_32(data: bytes) -> Any:
@@ -1153,7 +1356,7 @@ def decode_32(data: bytes) -> Any:
 def read_Fees(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_long(data, at)
     v2, at = p.read_long(data, at)
-    return m.Fees(maker_rate_e8=v1, taker_rate_e8=v2), at
+    return new_Fees(maker_rate_e8=v1, taker_rate_e8=v2), at
 
 
 def read_SetFees(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -1161,7 +1364,7 @@ def read_SetFees(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Fees(data, at)
-    return m.SetFees(v1, v2, v3, v4), at
+    return new_SetFees(v1, v2, v3, v4), at
 
 
 def decode_33(data: bytes) -> Any:
@@ -1181,7 +1384,7 @@ def read_SetTradingState(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_TradingState)
     v5, at = p.read_string(data, at)
-    return m.SetTradingState(v1, v2, v3, v4, v5), at
+    return new_SetTradingState(v1, v2, v3, v4, v5), at
 
 
 def decode_34(data: bytes) -> Any:
@@ -1211,7 +1414,7 @@ def read_ApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
         v11, at = p.read_long(data, at)
         v9 = v11
     v12, at = p.read_boolean(data, at)
-    return m.ApiKey(
+    return new_ApiKey(
         key_id=v1, secret_sha256=v2, account_id=v3, scopes=v4, requests_per_second=v8, expires_at_us=v9, revoked=v12
     ), at
 
@@ -1220,7 +1423,7 @@ def read_CreateApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_ApiKey(data, at)
-    return m.CreateApiKey(v1, v2, v3), at
+    return new_CreateApiKey(v1, v2, v3), at
 
 
 def decode_35(data: bytes) -> Any:
@@ -1234,7 +1437,7 @@ def read_RevokeApiKey(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    return m.RevokeApiKey(v1, v2, v3), at
+    return new_RevokeApiKey(v1, v2, v3), at
 
 
 def decode_36(data: bytes) -> Any:
@@ -1249,7 +1452,7 @@ def read_InstrumentSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Instrument(data, at)
-    return m.InstrumentSet(v1, v2, v3, v4), at
+    return new_InstrumentSet(v1, v2, v3, v4), at
 
 
 def decode_37(data: bytes) -> Any:
@@ -1265,7 +1468,7 @@ def read_AccountOpened(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.AccountOpened(v1, v2, v3, v4, v5), at
+    return new_AccountOpened(v1, v2, v3, v4, v5), at
 
 
 def decode_38(data: bytes) -> Any:
@@ -1281,7 +1484,7 @@ def read_LimitsSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = read_Limits(data, at)
-    return m.LimitsSet(v1, v2, v3, v4, v5), at
+    return new_LimitsSet(v1, v2, v3, v4, v5), at
 
 
 def decode_39(data: bytes) -> Any:
@@ -1297,7 +1500,7 @@ def read_FeesSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = read_Fees(data, at)
-    return m.FeesSet(v1, v2, v3, v4, v5), at
+    return new_FeesSet(v1, v2, v3, v4, v5), at
 
 
 def decode_40(data: bytes) -> Any:
@@ -1314,7 +1517,7 @@ def read_TradingStateSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_symbol(data, at, symbols_TradingState)
     v6, at = p.read_string(data, at)
-    return m.TradingStateSet(v1, v2, v3, v4, v5, v6), at
+    return new_TradingStateSet(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_41(data: bytes) -> Any:
@@ -1329,7 +1532,7 @@ def read_ApiKeyCreated(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_ApiKey(data, at)
-    return m.ApiKeyCreated(v1, v2, v3, v4), at
+    return new_ApiKeyCreated(v1, v2, v3, v4), at
 
 
 def decode_42(data: bytes) -> Any:
@@ -1344,7 +1547,7 @@ def read_ApiKeyRevoked(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.ApiKeyRevoked(v1, v2, v3, v4), at
+    return new_ApiKeyRevoked(v1, v2, v3, v4), at
 
 
 def decode_43(data: bytes) -> Any:
@@ -1359,7 +1562,7 @@ def read_ReferenceRejected(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.ReferenceRejected(v1, v2, v3, v4), at
+    return new_ReferenceRejected(v1, v2, v3, v4), at
 
 
 def decode_44(data: bytes) -> Any:
@@ -1390,7 +1593,7 @@ def read_Snapshot(data: bytes, at: i64) -> tuple[Any, i64]:
             v11, at = p.read_count(data, at)
     v10 = v12
     v15, at = p.read_bytes(data, at)
-    return m.Snapshot(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
+    return new_Snapshot(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
 
 
 def decode_45(data: bytes) -> Any:
@@ -1407,7 +1610,7 @@ def read_CheckpointSigned(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.CheckpointSigned(v1, v2, v3, v4, v5, v6), at
+    return new_CheckpointSigned(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_46(data: bytes) -> Any:
@@ -1422,7 +1625,7 @@ def read_ReleaseParked(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.ReleaseParked(v1, v2, v3, v4), at
+    return new_ReleaseParked(v1, v2, v3, v4), at
 
 
 def decode_47(data: bytes) -> Any:
@@ -1438,7 +1641,7 @@ def read_DismissParked(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.DismissParked(v1, v2, v3, v4, v5), at
+    return new_DismissParked(v1, v2, v3, v4, v5), at
 
 
 def decode_48(data: bytes) -> Any:
@@ -1453,7 +1656,7 @@ def read_Release(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    return m.Release(v1, v2, v3, v4), at
+    return new_Release(v1, v2, v3, v4), at
 
 
 def read_EntryBooked_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -1461,7 +1664,7 @@ def read_EntryBooked_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_EntryKind)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6: Any = None
     v7, at = p.read_branch(data, at)
     if v7:
@@ -1504,7 +1707,7 @@ def read_EntryBooked_2(data: bytes, at: i64) -> tuple[Any, i64]:
     if v29:
         v30, at = read_Release(data, at)
         v28 = v30
-    return m.EntryBooked(
+    return new_EntryBooked(
         meta=v1,
         entry_id=v2,
         account_id=v3,
@@ -1535,7 +1738,7 @@ def read_ParkedDismissed(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Release(data, at)
-    return m.ParkedDismissed(v1, v2, v3, v4), at
+    return new_ParkedDismissed(v1, v2, v3, v4), at
 
 
 def decode_50(data: bytes) -> Any:
@@ -1578,7 +1781,7 @@ def read_ReleaseRefused(data: bytes, at: i64) -> tuple[Any, i64]:
     if v9:
         v10, at = p.read_string(data, at)
         v8 = v10
-    return m.ReleaseRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_ReleaseRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_51(data: bytes) -> Any:
@@ -1610,7 +1813,7 @@ def read_CreditUpdated_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v12, at = p.read_long(data, at)
     v13, at = p.read_long(data, at)
     v14, at = p.read_boolean(data, at)
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1,
         account_id=v2,
         entry_id=v3,
@@ -1634,7 +1837,7 @@ def read_AccountHalted(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    return m.AccountHalted(v1, v2, v3), at
+    return new_AccountHalted(v1, v2, v3), at
 
 
 def decode_53(data: bytes) -> Any:
@@ -1647,7 +1850,7 @@ def decode_53(data: bytes) -> Any:
 def read_AccountReopened(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
-    return m.AccountReopened(v1, v2), at
+    return new_AccountReopened(v1, v2), at
 
 
 def decode_54(data: bytes) -> Any:
@@ -1686,7 +1889,7 @@ symbols_ContractFactKind_written: dict[str, bytes] = {
 def read_ContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_symbol(data, at, symbols_ContractFactKind)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
@@ -1715,12 +1918,12 @@ def read_ContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
         if v16 == 0:
             v16, at = p.read_count(data, at)
     v15 = v17
-    return m.ContractFact(v1, v2, v3, v4, v5, v6, v7, v10, v15), at
+    return new_ContractFact(v1, v2, v3, v4, v5, v6, v7, v10, v15), at
 
 
 def read_TakeContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_ContractFact(data, at)
-    return m.TakeContractFact(v1), at
+    return new_TakeContractFact(v1), at
 
 
 def decode_55(data: bytes) -> Any:
@@ -1732,10 +1935,10 @@ def decode_55(data: bytes) -> Any:
 
 def read_ApplyContractFact(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = read_ContractFact(data, at)
     v4, at = p.read_string(data, at)
-    return m.ApplyContractFact(v1, v2, v3, v4), at
+    return new_ApplyContractFact(v1, v2, v3, v4), at
 
 
 def decode_56(data: bytes) -> Any:
@@ -1749,7 +1952,7 @@ def read_BookTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_symbol(data, at, symbols_Side)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
@@ -1757,7 +1960,7 @@ def read_BookTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v9, at = p.read_long(data, at)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
-    return m.BookTrade(
+    return new_BookTrade(
         command_id=v1,
         account_id=v2,
         trade_id=v3,
@@ -1787,7 +1990,7 @@ def read_CorrectEntry(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_boolean(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.CorrectEntry(v1, v2, v3, v4, v5, v6, v7), at
+    return new_CorrectEntry(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_58(data: bytes) -> Any:
@@ -1907,8 +2110,8 @@ symbols_ContractEvent_written: dict[str, bytes] = {
 
 def read_ContractBooking(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_symbol(data, at, symbols_ContractEvent)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
@@ -1935,7 +2138,7 @@ def read_ContractBooking(data: bytes, at: i64) -> tuple[Any, i64]:
         if v16 == 0:
             v16, at = p.read_count(data, at)
     v15 = v17
-    return m.ContractBooking(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
+    return new_ContractBooking(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v15), at
 
 
 def read_EntryBooked_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -1943,7 +2146,7 @@ def read_EntryBooked_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_EntryKind)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6: Any = None
     v7, at = p.read_branch(data, at)
     if v7:
@@ -1991,7 +2194,7 @@ def read_EntryBooked_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v32:
         v33, at = read_ContractBooking(data, at)
         v31 = v33
-    return m.EntryBooked(
+    return new_EntryBooked(
         meta=v1,
         entry_id=v2,
         account_id=v3,
@@ -2032,7 +2235,7 @@ def read_ContractFactTaken(data: bytes, at: i64) -> tuple[Any, i64]:
         if v6 == 0:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
-    return m.ContractFactTaken(v1, v2, v3, v4, v5), at
+    return new_ContractFactTaken(v1, v2, v3, v4, v5), at
 
 
 def decode_60(data: bytes) -> Any:
@@ -2118,7 +2321,7 @@ def read_ClearingRefused(data: bytes, at: i64) -> tuple[Any, i64]:
         if v9 == 0:
             v9, at = p.read_count(data, at)
     v8 = v10
-    return m.ClearingRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_ClearingRefused(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_61(data: bytes) -> Any:
@@ -2148,7 +2351,7 @@ def read_ContractTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_symbol(data, at, symbols_ContractKind)
     v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
     v3, at = p.read_long(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_symbol(data, at, symbols_Delivery)
     v7, at = p.read_string(data, at)
@@ -2175,7 +2378,7 @@ def read_ContractTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     if v23:
         v24, at = p.read_symbol(data, at, symbols_OptionType)
         v22 = v24
-    return m.ContractTerms(
+    return new_ContractTerms(
         kind=v1,
         style=v2,
         multiplier_e8=v3,
@@ -2198,9 +2401,9 @@ def read_ContractTerms(data: bytes, at: i64) -> tuple[Any, i64]:
 
 
 def read_Instrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -2222,7 +2425,7 @@ def read_Instrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms(data, at)
         v15 = v17
-    return m.Instrument(
+    return new_Instrument(
         instrument_id=v1,
         base=v2,
         quote=v3,
@@ -2242,7 +2445,7 @@ def read_SetInstrument_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Instrument_2(data, at)
-    return m.SetInstrument(v1, v2, v3), at
+    return new_SetInstrument(v1, v2, v3), at
 
 
 def decode_62(data: bytes) -> Any:
@@ -2257,7 +2460,7 @@ def read_InstrumentSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Instrument_2(data, at)
-    return m.InstrumentSet(v1, v2, v3, v4), at
+    return new_InstrumentSet(v1, v2, v3, v4), at
 
 
 def decode_63(data: bytes) -> Any:
@@ -2273,7 +2476,7 @@ def read_OrderMargin(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    return m.OrderMargin(unit_cost_e8=v1, adds_e8=v2, required_e8=v3, equity_e8=v4, reserved_e8=v5), at
+    return new_OrderMargin(unit_cost_e8=v1, adds_e8=v2, required_e8=v3, equity_e8=v4, reserved_e8=v5), at
 
 
 def read_OrderAccepted_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2295,7 +2498,7 @@ def read_OrderAccepted_2(data: bytes, at: i64) -> tuple[Any, i64]:
     if v13:
         v14, at = read_OrderMargin(data, at)
         v12 = v14
-    return m.OrderAccepted(
+    return new_OrderAccepted(
         meta=v1,
         order=v2,
         limit_price_e8=v3,
@@ -2317,11 +2520,11 @@ def decode_64(data: bytes) -> Any:
 
 
 def read_ContractHeld(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4), at
+    return new_ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4), at
 
 
 def read_CreditUpdated_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2351,7 +2554,7 @@ def read_CreditUpdated_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractHeld(data, at)
         v15 = v17
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1,
         account_id=v2,
         entry_id=v3,
@@ -2376,11 +2579,11 @@ def read_TradeTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
-    return m.TradeTerms(
+    return new_TradeTerms(
         reference=v1, buyer_id=v2, seller_id=v3, instrument_id=v4, quantity_e8=v5, price_e8=v6, traded_on=v7
     ), at
 
@@ -2391,7 +2594,7 @@ def read_TellTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = read_TradeTerms(data, at)
     v5, at = p.read_string(data, at)
-    return m.TellTrade(v1, v2, v3, v4, v5), at
+    return new_TellTrade(v1, v2, v3, v4, v5), at
 
 
 def decode_66(data: bytes) -> Any:
@@ -2413,7 +2616,7 @@ def read_EndTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_symbol(data, at, symbols_TradeAction)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.EndTrade(v1, v2, v3, v4, v5, v6, v7), at
+    return new_EndTrade(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_67(data: bytes) -> Any:
@@ -2428,7 +2631,7 @@ def read_ConfirmLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.ConfirmLeg(v1, v2, v3, v4), at
+    return new_ConfirmLeg(v1, v2, v3, v4), at
 
 
 def decode_68(data: bytes) -> Any:
@@ -2464,17 +2667,17 @@ def read_TradeDifference(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    return m.TradeDifference(v1, v2, v3), at
+    return new_TradeDifference(v1, v2, v3), at
 
 
 def read_TradeLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_symbol(data, at, symbols_Side)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
-    return m.TradeLeg(leg_id=v1, account_id=v2, instrument_id=v3, side=v4, quantity_e8=v5, price_e8=v6), at
+    return new_TradeLeg(leg_id=v1, account_id=v2, instrument_id=v3, side=v4, quantity_e8=v5, price_e8=v6), at
 
 
 def read_TradeChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2516,7 +2719,7 @@ def read_TradeChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v18 = tuple(v20)
     v22, at = p.read_string(data, at)
     v23, at = p.read_string(data, at)
-    return m.TradeChanged(
+    return new_TradeChanged(
         meta=v1,
         command_id=v2,
         account_id=v3,
@@ -2546,7 +2749,7 @@ def read_LegConfirmed(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
-    return m.LegConfirmed(v1, v2, v3, v4, v5), at
+    return new_LegConfirmed(v1, v2, v3, v4, v5), at
 
 
 def decode_70(data: bytes) -> Any:
@@ -2561,7 +2764,7 @@ def read_LegsAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    return m.LegsAskedAgain(v1, v2, v3, v4), at
+    return new_LegsAskedAgain(v1, v2, v3, v4), at
 
 
 def decode_71(data: bytes) -> Any:
@@ -2578,7 +2781,7 @@ def read_OrderMargin_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
-    return m.OrderMargin(v1, v2, v3, v4, v5, v6), at
+    return new_OrderMargin(v1, v2, v3, v4, v5, v6), at
 
 
 def read_OrderAccepted_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2600,7 +2803,7 @@ def read_OrderAccepted_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v13:
         v14, at = read_OrderMargin_2(data, at)
         v12 = v14
-    return m.OrderAccepted(
+    return new_OrderAccepted(
         meta=v1,
         order=v2,
         limit_price_e8=v3,
@@ -2628,14 +2831,14 @@ def read_MarginClass(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
-    return m.MarginClass(v1, v2, v3, v4, v5, v6), at
+    return new_MarginClass(v1, v2, v3, v4, v5, v6), at
 
 
 def read_SetMarginClass(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_MarginClass(data, at)
-    return m.SetMarginClass(v1, v2, v3), at
+    return new_SetMarginClass(v1, v2, v3), at
 
 
 def decode_73(data: bytes) -> Any:
@@ -2646,7 +2849,7 @@ def decode_73(data: bytes) -> Any:
 
 
 def read_CollateralAsset(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_string(data, at)
@@ -2656,14 +2859,14 @@ def read_CollateralAsset(data: bytes, at: i64) -> tuple[Any, i64]:
     v8, at = p.read_long(data, at)
     v9, at = p.read_long(data, at)
     v10, at = p.read_boolean(data, at)
-    return m.CollateralAsset(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+    return new_CollateralAsset(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
 
 
 def read_SetCollateral(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_CollateralAsset(data, at)
-    return m.SetCollateral(v1, v2, v3), at
+    return new_SetCollateral(v1, v2, v3), at
 
 
 def decode_74(data: bytes) -> Any:
@@ -2678,7 +2881,7 @@ def read_MarginClassSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_MarginClass(data, at)
-    return m.MarginClassSet(v1, v2, v3, v4), at
+    return new_MarginClassSet(v1, v2, v3, v4), at
 
 
 def decode_75(data: bytes) -> Any:
@@ -2693,7 +2896,7 @@ def read_CollateralSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_CollateralAsset(data, at)
-    return m.CollateralSet(v1, v2, v3, v4), at
+    return new_CollateralSet(v1, v2, v3, v4), at
 
 
 def decode_76(data: bytes) -> Any:
@@ -2704,11 +2907,11 @@ def decode_76(data: bytes) -> Any:
 
 
 def read_FixingDue(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_symbol(data, at, symbols_ContractFactKind)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.FixingDue(v1, v2, v3, v4), at
+    return new_FixingDue(v1, v2, v3, v4), at
 
 
 def read_FixingsDue(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2732,7 +2935,7 @@ def read_FixingsDue(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
-    return m.FixingsDue(v1, v2, v3, v7), at
+    return new_FixingsDue(v1, v2, v3, v7), at
 
 
 def decode_77(data: bytes) -> Any:
@@ -2744,9 +2947,9 @@ def decode_77(data: bytes) -> Any:
 
 def read_ContractFixed(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = read_ContractFact(data, at)
-    return m.ContractFixed(v1, v2, v3), at
+    return new_ContractFixed(v1, v2, v3), at
 
 
 def decode_78(data: bytes) -> Any:
@@ -2758,7 +2961,7 @@ def decode_78(data: bytes) -> Any:
 
 def read_FixingMissing(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_symbol(data, at, symbols_ContractFactKind)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
@@ -2773,7 +2976,7 @@ def read_FixingMissing(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = v9
-    return m.FixingMissing(v1, v2, v3, v4, v5, v6, v7), at
+    return new_FixingMissing(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_79(data: bytes) -> Any:
@@ -2785,9 +2988,9 @@ def decode_79(data: bytes) -> Any:
 
 def read_FactSent(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
-    return m.FactSent(v1, v2, v3), at
+    return new_FactSent(v1, v2, v3), at
 
 
 def decode_80(data: bytes) -> Any:
@@ -2801,7 +3004,7 @@ def read_ContractTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_symbol(data, at, symbols_ContractKind)
     v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
     v3, at = p.read_long(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_symbol(data, at, symbols_Delivery)
     v7, at = p.read_string(data, at)
@@ -2838,7 +3041,7 @@ def read_ContractTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v32, at = p.read_string(data, at)
     v33, at = p.read_long(data, at)
     v34, at = p.read_long(data, at)
-    return m.ContractTerms(
+    return new_ContractTerms(
         kind=v1,
         style=v2,
         multiplier_e8=v3,
@@ -2871,9 +3074,9 @@ def read_ContractTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
 
 
 def read_Instrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -2895,7 +3098,7 @@ def read_Instrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms_2(data, at)
         v15 = v17
-    return m.Instrument(
+    return new_Instrument(
         instrument_id=v1,
         base=v2,
         quote=v3,
@@ -2915,7 +3118,7 @@ def read_SetInstrument_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Instrument_3(data, at)
-    return m.SetInstrument(v1, v2, v3), at
+    return new_SetInstrument(v1, v2, v3), at
 
 
 def decode_81(data: bytes) -> Any:
@@ -2926,11 +3129,11 @@ def decode_81(data: bytes) -> Any:
 
 
 def read_FeeTier(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.FeeTier(v1, v2, v3, v4), at
+    return new_FeeTier(v1, v2, v3, v4), at
 
 
 def read_Fees_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2945,7 +3148,7 @@ def read_Fees_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v4 == 0:
             v4, at = p.read_count(data, at)
     v3 = tuple(v5)
-    return m.Fees(v1, v2, v3), at
+    return new_Fees(v1, v2, v3), at
 
 
 def read_SetFees_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -2953,7 +3156,7 @@ def read_SetFees_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Fees_2(data, at)
-    return m.SetFees(v1, v2, v3, v4), at
+    return new_SetFees(v1, v2, v3, v4), at
 
 
 def decode_82(data: bytes) -> Any:
@@ -2968,7 +3171,7 @@ def read_InstrumentSet_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Instrument_3(data, at)
-    return m.InstrumentSet(v1, v2, v3, v4), at
+    return new_InstrumentSet(v1, v2, v3, v4), at
 
 
 def decode_83(data: bytes) -> Any:
@@ -2984,7 +3187,7 @@ def read_FeesSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = read_Fees_2(data, at)
-    return m.FeesSet(v1, v2, v3, v4, v5), at
+    return new_FeesSet(v1, v2, v3, v4, v5), at
 
 
 def decode_84(data: bytes) -> Any:
@@ -2998,7 +3201,7 @@ def read_BookTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_symbol(data, at, symbols_Side)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
@@ -3013,7 +3216,7 @@ def read_BookTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
         v12 = v14
     v15, at = p.read_string(data, at)
     v16, at = p.read_string(data, at)
-    return m.BookTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v15, v16), at
+    return new_BookTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v15, v16), at
 
 
 def decode_85(data: bytes) -> Any:
@@ -3026,7 +3229,7 @@ def decode_85(data: bytes) -> Any:
 def read_TradeLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_symbol(data, at, symbols_Side)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -3036,7 +3239,7 @@ def read_TradeLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
         v9, at = p.read_long(data, at)
         v7 = v9
     v10, at = p.read_string(data, at)
-    return m.TradeLeg(v1, v2, v3, v4, v5, v6, v7, v10), at
+    return new_TradeLeg(v1, v2, v3, v4, v5, v6, v7, v10), at
 
 
 def read_AskLeg(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3050,7 +3253,7 @@ def read_AskLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v8, at = p.read_boolean(data, at)
     v9, at = p.read_long(data, at)
     v10, at = p.read_string(data, at)
-    return m.AskLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+    return new_AskLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
 
 
 def decode_86(data: bytes) -> Any:
@@ -3067,7 +3270,7 @@ def read_AnswerLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_boolean(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.AnswerLeg(v1, v2, v3, v4, v5, v6), at
+    return new_AnswerLeg(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_87(data: bytes) -> Any:
@@ -3086,7 +3289,7 @@ def read_TellLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.TellLeg(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_TellLeg(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_88(data: bytes) -> Any:
@@ -3103,7 +3306,7 @@ def read_ReleaseLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = read_TradeLeg_2(data, at)
-    return m.ReleaseLeg(v1, v2, v3, v4, v5, v6), at
+    return new_ReleaseLeg(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_89(data: bytes) -> Any:
@@ -3116,7 +3319,7 @@ def decode_89(data: bytes) -> Any:
 def read_LegShare(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_long(data, at)
-    return m.LegShare(v1, v2), at
+    return new_LegShare(v1, v2), at
 
 
 def read_MoveLeg(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3135,7 +3338,7 @@ def read_MoveLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v5 = tuple(v7)
     v9, at = p.read_string(data, at)
     v10, at = p.read_string(data, at)
-    return m.MoveLeg(v1, v2, v3, v4, v5, v9, v10), at
+    return new_MoveLeg(v1, v2, v3, v4, v5, v9, v10), at
 
 
 def decode_90(data: bytes) -> Any:
@@ -3151,7 +3354,7 @@ def read_EndMove(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.EndMove(v1, v2, v3, v4, v5), at
+    return new_EndMove(v1, v2, v3, v4, v5), at
 
 
 def decode_91(data: bytes) -> Any:
@@ -3167,7 +3370,7 @@ def read_AgreeMoves(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_boolean(data, at)
     v5, at = p.read_string(data, at)
-    return m.AgreeMoves(v1, v2, v3, v4, v5), at
+    return new_AgreeMoves(v1, v2, v3, v4, v5), at
 
 
 def decode_92(data: bytes) -> Any:
@@ -3180,9 +3383,9 @@ def decode_92(data: bytes) -> Any:
 def read_CompressLegs(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
-    return m.CompressLegs(v1, v2, v3, v4), at
+    return new_CompressLegs(v1, v2, v3, v4), at
 
 
 def decode_93(data: bytes) -> Any:
@@ -3197,7 +3400,7 @@ def read_NetPayments(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.NetPayments(v1, v2, v3, v4), at
+    return new_NetPayments(v1, v2, v3, v4), at
 
 
 def decode_94(data: bytes) -> Any:
@@ -3247,7 +3450,7 @@ def read_TradeChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v22, at = p.read_string(data, at)
     v23, at = p.read_string(data, at)
     v24, at = p.read_string(data, at)
-    return m.TradeChanged(
+    return new_TradeChanged(
         meta=v1,
         command_id=v2,
         account_id=v3,
@@ -3287,7 +3490,7 @@ def read_LegChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v12, at = p.read_long(data, at)
     v13, at = p.read_string(data, at)
     v14, at = p.read_string(data, at)
-    return m.LegChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14), at
+    return new_LegChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14), at
 
 
 def decode_96(data: bytes) -> Any:
@@ -3304,7 +3507,7 @@ def read_LegAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
-    return m.LegAnswered(v1, v2, v3, v4, v5, v6), at
+    return new_LegAnswered(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_97(data: bytes) -> Any:
@@ -3337,7 +3540,7 @@ def read_MoveChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v15, at = p.read_long(data, at)
     v16, at = p.read_string(data, at)
     v17, at = p.read_string(data, at)
-    return m.MoveChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v13, v14, v15, v16, v17), at
+    return new_MoveChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v13, v14, v15, v16, v17), at
 
 
 def decode_98(data: bytes) -> Any:
@@ -3354,7 +3557,7 @@ def read_MovesAgreed(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_boolean(data, at)
     v6, at = p.read_string(data, at)
-    return m.MovesAgreed(v1, v2, v3, v4, v5, v6), at
+    return new_MovesAgreed(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_99(data: bytes) -> Any:
@@ -3368,7 +3571,7 @@ def read_LegsCompressed(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v7: list[Any] = []
     v6, at = p.read_count(data, at)
     while v6 > 0:
@@ -3393,7 +3596,7 @@ def read_LegsCompressed(data: bytes, at: i64) -> tuple[Any, i64]:
     v16, at = p.read_long(data, at)
     v17, at = p.read_long(data, at)
     v18, at = p.read_string(data, at)
-    return m.LegsCompressed(v1, v2, v3, v4, v5, v9, v13, v14, v15, v16, v17, v18), at
+    return new_LegsCompressed(v1, v2, v3, v4, v5, v9, v13, v14, v15, v16, v17, v18), at
 
 
 def decode_100(data: bytes) -> Any:
@@ -3405,7 +3608,7 @@ def decode_100(data: bytes) -> Any:
 
 def read_Instruction(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
@@ -3420,7 +3623,7 @@ def read_Instruction(data: bytes, at: i64) -> tuple[Any, i64]:
             v7, at = p.read_count(data, at)
     v6 = v8
     v11, at = p.read_long(data, at)
-    return m.Instruction(v1, v2, v3, v4, v5, v6, v11), at
+    return new_Instruction(v1, v2, v3, v4, v5, v6, v11), at
 
 
 def read_PaymentsNetted(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3438,7 +3641,7 @@ def read_PaymentsNetted(data: bytes, at: i64) -> tuple[Any, i64]:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
     v9, at = p.read_string(data, at)
-    return m.PaymentsNetted(v1, v2, v3, v4, v5, v9), at
+    return new_PaymentsNetted(v1, v2, v3, v4, v5, v9), at
 
 
 def decode_101(data: bytes) -> Any:
@@ -3465,7 +3668,7 @@ def read_LegAssessed(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = v9
-    v12, at = p.read_string(data, at)
+    v12, at = p.read_name(data, at)
     v13, at = p.read_symbol(data, at, symbols_Side)
     v14, at = p.read_long(data, at)
     v15, at = p.read_long(data, at)
@@ -3483,7 +3686,7 @@ def read_LegAssessed(data: bytes, at: i64) -> tuple[Any, i64]:
     if v24:
         v25, at = read_OrderMargin_2(data, at)
         v23 = v25
-    return m.LegAssessed(v1, v2, v3, v4, v5, v6, v7, v12, v13, v14, v15, v16, v17, v18, v19, v20, v23), at
+    return new_LegAssessed(v1, v2, v3, v4, v5, v6, v7, v12, v13, v14, v15, v16, v17, v18, v19, v20, v23), at
 
 
 def decode_102(data: bytes) -> Any:
@@ -3497,9 +3700,9 @@ def read_LegReleased(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
-    return m.LegReleased(v1, v2, v3, v4, v5), at
+    return new_LegReleased(v1, v2, v3, v4, v5), at
 
 
 def decode_103(data: bytes) -> Any:
@@ -3511,12 +3714,12 @@ def decode_103(data: bytes) -> Any:
 
 def read_ReviewMargin(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
-    return m.ReviewMargin(v1, v2, v3, v4, v5, v6), at
+    return new_ReviewMargin(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_104(data: bytes) -> Any:
@@ -3534,7 +3737,7 @@ def read_ActOnCall(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.ActOnCall(v1, v2, v3, v4, v5, v6, v7), at
+    return new_ActOnCall(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_105(data: bytes) -> Any:
@@ -3546,13 +3749,13 @@ def decode_105(data: bytes) -> Any:
 
 def read_MarginListed(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
-    return m.MarginListed(v1, v2, v3, v4, v5, v6, v7), at
+    return new_MarginListed(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def read_MarginRun(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3567,7 +3770,7 @@ def read_MarginRun(data: bytes, at: i64) -> tuple[Any, i64]:
         if v4 == 0:
             v4, at = p.read_count(data, at)
     v3 = tuple(v5)
-    return m.MarginRun(v1, v2, v3), at
+    return new_MarginRun(v1, v2, v3), at
 
 
 def decode_106(data: bytes) -> Any:
@@ -3580,10 +3783,10 @@ def decode_106(data: bytes) -> Any:
 def read_MarginReviewed(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.MarginReviewed(v1, v2, v3, v4, v5), at
+    return new_MarginReviewed(v1, v2, v3, v4, v5), at
 
 
 def decode_107(data: bytes) -> Any:
@@ -3594,7 +3797,7 @@ def decode_107(data: bytes) -> Any:
 
 
 def read_MarginSeen(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
@@ -3629,7 +3832,7 @@ def read_MarginSeen(data: bytes, at: i64) -> tuple[Any, i64]:
         if v17 == 0:
             v17, at = p.read_count(data, at)
     v16 = v18
-    return m.MarginSeen(v1, v2, v3, v4, v5, v6, v7, v11, v16), at
+    return new_MarginSeen(v1, v2, v3, v4, v5, v6, v7, v11, v16), at
 
 
 def read_MarginCallChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3637,7 +3840,7 @@ def read_MarginCallChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
@@ -3654,7 +3857,7 @@ def read_MarginCallChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     if v18:
         v19, at = read_MarginSeen(data, at)
         v17 = v19
-    return m.MarginCallChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17), at
+    return new_MarginCallChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17), at
 
 
 def decode_108(data: bytes) -> Any:
@@ -3668,7 +3871,7 @@ def read_LiquidationChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
@@ -3686,7 +3889,7 @@ def read_LiquidationChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_MarginSeen(data, at)
         v15 = v17
-    return m.LiquidationChanged(
+    return new_LiquidationChanged(
         meta=v1,
         account_id=v2,
         liquidation_id=v3,
@@ -3714,7 +3917,7 @@ def read_LiquidationEnded(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
@@ -3726,7 +3929,7 @@ def read_LiquidationEnded(data: bytes, at: i64) -> tuple[Any, i64]:
     if v12:
         v13, at = read_MarginSeen(data, at)
         v11 = v13
-    return m.LiquidationEnded(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
+    return new_LiquidationEnded(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11), at
 
 
 def decode_110(data: bytes) -> Any:
@@ -3751,7 +3954,7 @@ def read_CancelRequested_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v4 = tuple(v6)
     v8, at = p.read_string(data, at)
     v9, at = p.read_string(data, at)
-    return m.CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4, liquidation_id=v8, quiet_for=v9), at
+    return new_CancelRequested(meta=v1, command_id=v2, account_id=v3, order_ids=v4, liquidation_id=v8, quiet_for=v9), at
 
 
 def decode_111(data: bytes) -> Any:
@@ -3789,7 +3992,7 @@ def read_CreditUpdated_4(data: bytes, at: i64) -> tuple[Any, i64]:
         v17, at = read_ContractHeld(data, at)
         v15 = v17
     v18, at = p.read_string(data, at)
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1,
         account_id=v2,
         entry_id=v3,
@@ -3816,12 +4019,12 @@ def read_ReservationReleased_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_symbol(data, at, symbols_OrderStatus)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_string(data, at)
-    return m.ReservationReleased(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+    return new_ReservationReleased(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
 
 
 def decode_113(data: bytes) -> Any:
@@ -3835,7 +4038,7 @@ def read_RestrictionEnded(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    return m.RestrictionEnded(meta=v1, account_id=v2, liquidation_id=v3), at
+    return new_RestrictionEnded(meta=v1, account_id=v2, liquidation_id=v3), at
 
 
 def decode_114(data: bytes) -> Any:
@@ -3850,7 +4053,7 @@ def read_CallTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
-    return m.CallTerms(v1, v2, v3, v4), at
+    return new_CallTerms(v1, v2, v3, v4), at
 
 
 def read_SetCallTerms(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3858,7 +4061,7 @@ def read_SetCallTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_CallTerms(data, at)
-    return m.SetCallTerms(v1, v2, v3, v4), at
+    return new_SetCallTerms(v1, v2, v3, v4), at
 
 
 def decode_115(data: bytes) -> Any:
@@ -3874,7 +4077,7 @@ def read_CallTermsSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = read_CallTerms(data, at)
-    return m.CallTermsSet(v1, v2, v3, v4, v5), at
+    return new_CallTermsSet(v1, v2, v3, v4, v5), at
 
 
 def decode_116(data: bytes) -> Any:
@@ -3887,10 +4090,10 @@ def decode_116(data: bytes) -> Any:
 def read_CloseOut(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_string(data, at)
-    return m.CloseOut(v1, v2, v3, v4, v5), at
+    return new_CloseOut(v1, v2, v3, v4, v5), at
 
 
 def decode_117(data: bytes) -> Any:
@@ -3904,13 +4107,13 @@ def read_SidesClosedOut(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_long(data, at)
-    return m.SidesClosedOut(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+    return new_SidesClosedOut(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
 
 
 def decode_118(data: bytes) -> Any:
@@ -3923,7 +4126,7 @@ def decode_118(data: bytes) -> Any:
 def read_AccountTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    return m.AccountTerms(v1, v2), at
+    return new_AccountTerms(v1, v2), at
 
 
 def read_SetAccountTerms(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -3931,7 +4134,7 @@ def read_SetAccountTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_AccountTerms(data, at)
-    return m.SetAccountTerms(v1, v2, v3, v4), at
+    return new_SetAccountTerms(v1, v2, v3, v4), at
 
 
 def decode_119(data: bytes) -> Any:
@@ -3947,7 +4150,7 @@ def read_AccountTermsSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = read_AccountTerms(data, at)
-    return m.AccountTermsSet(v1, v2, v3, v4, v5), at
+    return new_AccountTermsSet(v1, v2, v3, v4, v5), at
 
 
 def decode_120(data: bytes) -> Any:
@@ -3961,7 +4164,7 @@ def read_RoundTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v7: dict[str, Any] = {}
     v6, at = p.read_count(data, at)
     while v6 > 0:
@@ -3983,13 +4186,13 @@ def read_RoundTerms(data: bytes, at: i64) -> tuple[Any, i64]:
             v11, at = p.read_count(data, at)
     v10 = v12
     v15, at = p.read_string(data, at)
-    return m.RoundTerms(v1, v2, v3, v4, v5, v10, v15), at
+    return new_RoundTerms(v1, v2, v3, v4, v5, v10, v15), at
 
 
 def read_OpenRound(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = read_RoundTerms(data, at)
-    return m.OpenRound(v1, v2), at
+    return new_OpenRound(v1, v2), at
 
 
 def decode_121(data: bytes) -> Any:
@@ -4002,7 +4205,7 @@ def decode_121(data: bytes) -> Any:
 def read_AskRound(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_RoundTerms(data, at)
     v2, at = p.read_long(data, at)
-    return m.AskRound(v1, v2), at
+    return new_AskRound(v1, v2), at
 
 
 def decode_122(data: bytes) -> Any:
@@ -4014,7 +4217,7 @@ def decode_122(data: bytes) -> Any:
 
 def read_RoundHolding(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v5: dict[str, Any] = {}
     v4, at = p.read_count(data, at)
     while v4 > 0:
@@ -4025,7 +4228,7 @@ def read_RoundHolding(data: bytes, at: i64) -> tuple[Any, i64]:
         if v4 == 0:
             v4, at = p.read_count(data, at)
     v3 = v5
-    return m.RoundHolding(account_id=v1, asset=v2, numbers=v3), at
+    return new_RoundHolding(account_id=v1, asset=v2, numbers=v3), at
 
 
 def read_TellRound(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4042,7 +4245,7 @@ def read_TellRound(data: bytes, at: i64) -> tuple[Any, i64]:
         if v6 == 0:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
-    return m.TellRound(v1, v2, v3, v4, v5), at
+    return new_TellRound(v1, v2, v3, v4, v5), at
 
 
 def decode_123(data: bytes) -> Any:
@@ -4056,7 +4259,7 @@ def read_RoundLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
     v8: dict[str, Any] = {}
     v7, at = p.read_count(data, at)
@@ -4069,7 +4272,7 @@ def read_RoundLeg(data: bytes, at: i64) -> tuple[Any, i64]:
             v7, at = p.read_count(data, at)
     v6 = v8
     v11, at = p.read_long(data, at)
-    return m.RoundLeg(leg_id=v1, account_id=v2, event=v3, asset=v4, amount_e8=v5, numbers=v6, partition=v11), at
+    return new_RoundLeg(leg_id=v1, account_id=v2, event=v3, asset=v4, amount_e8=v5, numbers=v6, partition=v11), at
 
 
 def read_SettleRound(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4094,7 +4297,7 @@ def read_SettleRound(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = v9
-    return m.SettleRound(v1, v2, v3, v7), at
+    return new_SettleRound(v1, v2, v3, v7), at
 
 
 def decode_124(data: bytes) -> Any:
@@ -4109,7 +4312,7 @@ def read_ConfirmRound(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    return m.ConfirmRound(v1, v2, v3, v4), at
+    return new_ConfirmRound(v1, v2, v3, v4), at
 
 
 def decode_125(data: bytes) -> Any:
@@ -4132,7 +4335,7 @@ def read_RunRound(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.RunRound(v1, v2, v3, v4), at
+    return new_RunRound(v1, v2, v3, v4), at
 
 
 def decode_126(data: bytes) -> Any:
@@ -4145,13 +4348,13 @@ def decode_126(data: bytes) -> Any:
 def read_MoveFund(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
+    v6, at = p.read_name(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.MoveFund(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_MoveFund(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_127(data: bytes) -> Any:
@@ -4164,10 +4367,10 @@ def decode_127(data: bytes) -> Any:
 def read_DeclareDefault(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.DeclareDefault(v1, v2, v3, v4, v5), at
+    return new_DeclareDefault(v1, v2, v3, v4, v5), at
 
 
 def decode_128(data: bytes) -> Any:
@@ -4181,7 +4384,7 @@ def read_RoundOpened(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_RoundTerms(data, at)
-    return m.RoundOpened(v1, v2, v3), at
+    return new_RoundOpened(v1, v2, v3), at
 
 
 def decode_129(data: bytes) -> Any:
@@ -4204,7 +4407,7 @@ def read_RoundAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.RoundAnswered(v1, v2, v3, v4), at
+    return new_RoundAnswered(v1, v2, v3, v4), at
 
 
 def decode_130(data: bytes) -> Any:
@@ -4229,7 +4432,7 @@ def read_RoundGathered(data: bytes, at: i64) -> tuple[Any, i64]:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
     v9, at = p.read_long(data, at)
-    return m.RoundGathered(v1, v2, v3, v4, v5, v9), at
+    return new_RoundGathered(v1, v2, v3, v4, v5, v9), at
 
 
 def decode_131(data: bytes) -> Any:
@@ -4263,7 +4466,7 @@ def read_RoundDecided(data: bytes, at: i64) -> tuple[Any, i64]:
             v9, at = p.read_count(data, at)
     v8 = v10
     v13, at = p.read_string(data, at)
-    return m.RoundDecided(v1, v2, v3, v4, v8, v13), at
+    return new_RoundDecided(v1, v2, v3, v4, v8, v13), at
 
 
 def decode_132(data: bytes) -> Any:
@@ -4296,7 +4499,7 @@ def read_RoundSettling(data: bytes, at: i64) -> tuple[Any, i64]:
         if v9 == 0:
             v9, at = p.read_count(data, at)
     v8 = v10
-    return m.RoundSettling(v1, v2, v3, v4, v8), at
+    return new_RoundSettling(v1, v2, v3, v4, v8), at
 
 
 def decode_133(data: bytes) -> Any:
@@ -4313,7 +4516,7 @@ def read_RoundSettled(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
-    return m.RoundSettled(v1, v2, v3, v4, v5, v6), at
+    return new_RoundSettled(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_134(data: bytes) -> Any:
@@ -4329,7 +4532,7 @@ def read_RoundConfirmed(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    return m.RoundConfirmed(v1, v2, v3, v4, v5), at
+    return new_RoundConfirmed(v1, v2, v3, v4, v5), at
 
 
 def decode_135(data: bytes) -> Any:
@@ -4345,7 +4548,7 @@ def read_RoundAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_long(data, at)
-    return m.RoundAskedAgain(v1, v2, v3, v4, v5), at
+    return new_RoundAskedAgain(v1, v2, v3, v4, v5), at
 
 
 def decode_136(data: bytes) -> Any:
@@ -4361,7 +4564,7 @@ def read_RoundRepeated(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_boolean(data, at)
-    return m.RoundRepeated(v1, v2, v3, v4, v5), at
+    return new_RoundRepeated(v1, v2, v3, v4, v5), at
 
 
 def decode_137(data: bytes) -> Any:
@@ -4375,7 +4578,7 @@ def read_DefaultStep(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
-    return m.DefaultStep(v1, v2, v3), at
+    return new_DefaultStep(v1, v2, v3), at
 
 
 def read_DefaultChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4383,7 +4586,7 @@ def read_DefaultChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
@@ -4402,7 +4605,7 @@ def read_DefaultChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v16, at = p.read_long(data, at)
     v17, at = p.read_string(data, at)
     v18, at = p.read_string(data, at)
-    return m.DefaultChanged(
+    return new_DefaultChanged(
         meta=v1,
         command_id=v2,
         account_id=v3,
@@ -4429,15 +4632,15 @@ def decode_138(data: bytes) -> Any:
 
 
 def read_ParcelLeg(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.ParcelLeg(
+    return new_ParcelLeg(
         instrument_id=v1, asset=v2, quantity_e8=v3, price_e8=v4, amount_e8=v5, ledger=v6, other=v7, event=v8
     ), at
 
@@ -4458,14 +4661,14 @@ def read_Parcel(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
-    return m.Parcel(v1, v2, v3, v4, v5, v6, v7), at
+    return new_Parcel(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def read_TakeParcel(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Parcel(data, at)
-    return m.TakeParcel(v1, v2, v3), at
+    return new_TakeParcel(v1, v2, v3), at
 
 
 def decode_139(data: bytes) -> Any:
@@ -4492,7 +4695,7 @@ def read_TellParcel(data: bytes, at: i64) -> tuple[Any, i64]:
     v6 = tuple(v8)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
-    return m.TellParcel(v1, v2, v3, v4, v5, v6, v10, v11), at
+    return new_TellParcel(v1, v2, v3, v4, v5, v6, v10, v11), at
 
 
 def decode_140(data: bytes) -> Any:
@@ -4510,7 +4713,7 @@ def read_BookLeg(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_long(data, at)
     v6, at = read_ParcelLeg(data, at)
     v7, at = p.read_long(data, at)
-    return m.BookLeg(v1, v2, v3, v4, v5, v6, v7), at
+    return new_BookLeg(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_141(data: bytes) -> Any:
@@ -4523,12 +4726,12 @@ def decode_141(data: bytes) -> Any:
 def read_StartAuction(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_boolean(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.StartAuction(v1, v2, v3, v4, v5, v6, v7), at
+    return new_StartAuction(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_142(data: bytes) -> Any:
@@ -4550,7 +4753,7 @@ def read_BidAuction(data: bytes, at: i64) -> tuple[Any, i64]:
     if v8:
         v9, at = p.read_long(data, at)
         v7 = v9
-    return m.BidAuction(v1, v2, v3, v4, v5, v6, v7), at
+    return new_BidAuction(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_143(data: bytes) -> Any:
@@ -4566,7 +4769,7 @@ def read_EndAuction(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.EndAuction(v1, v2, v3, v4, v5), at
+    return new_EndAuction(v1, v2, v3, v4, v5), at
 
 
 def decode_144(data: bytes) -> Any:
@@ -4605,7 +4808,7 @@ def read_ParcelAnswered(data: bytes, at: i64) -> tuple[Any, i64]:
         if v15 == 0:
             v15, at = p.read_count(data, at)
     v14 = v16
-    return m.ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
+    return new_ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
 
 
 def decode_145(data: bytes) -> Any:
@@ -4620,7 +4823,7 @@ def read_ParcelsAskedAgain(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    return m.ParcelsAskedAgain(v1, v2, v3, v4), at
+    return new_ParcelsAskedAgain(v1, v2, v3, v4), at
 
 
 def decode_146(data: bytes) -> Any:
@@ -4647,7 +4850,7 @@ def read_AuctionBid(data: bytes, at: i64) -> tuple[Any, i64]:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
     v11, at = p.read_string(data, at)
-    return m.AuctionBid(v1, v2, v3, v4, v5, v6, v7, v11), at
+    return new_AuctionBid(v1, v2, v3, v4, v5, v6, v7, v11), at
 
 
 def read_AuctionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4655,7 +4858,7 @@ def read_AuctionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
@@ -4703,7 +4906,7 @@ def read_AuctionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
             v31, at = p.read_count(data, at)
     v30 = v32
     v35, at = p.read_string(data, at)
-    return m.AuctionChanged(
+    return new_AuctionChanged(
         meta=v1,
         command_id=v2,
         account_id=v3,
@@ -4741,7 +4944,7 @@ def read_SetMember(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.SetMember(command_id=v1, requested_by=v2, account_id=v3, member_id=v4), at
+    return new_SetMember(command_id=v1, requested_by=v2, account_id=v3, member_id=v4), at
 
 
 def decode_148(data: bytes) -> Any:
@@ -4757,7 +4960,7 @@ def read_MemberSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.MemberSet(meta=v1, command_id=v2, requested_by=v3, account_id=v4, member_id=v5), at
+    return new_MemberSet(meta=v1, command_id=v2, requested_by=v3, account_id=v4, member_id=v5), at
 
 
 def decode_149(data: bytes) -> Any:
@@ -4771,12 +4974,12 @@ def read_TradeTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.TradeTerms(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_TradeTerms(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def read_TellTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4785,7 +4988,7 @@ def read_TellTrade_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = read_TradeTerms_2(data, at)
     v5, at = p.read_string(data, at)
-    return m.TellTrade(v1, v2, v3, v4, v5), at
+    return new_TellTrade(v1, v2, v3, v4, v5), at
 
 
 def decode_150(data: bytes) -> Any:
@@ -4802,7 +5005,7 @@ def read_EndBilateral(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.EndBilateral(v1, v2, v3, v4, v5, v6), at
+    return new_EndBilateral(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_151(data: bytes) -> Any:
@@ -4815,7 +5018,7 @@ def decode_151(data: bytes) -> Any:
 def read_StartCompression(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v3, at = p.read_name(data, at)
     v6: list[Any] = []
     v5, at = p.read_count(data, at)
     while v5 > 0:
@@ -4827,7 +5030,7 @@ def read_StartCompression(data: bytes, at: i64) -> tuple[Any, i64]:
     v4 = tuple(v6)
     v8, at = p.read_long(data, at)
     v9, at = p.read_string(data, at)
-    return m.StartCompression(v1, v2, v3, v4, v8, v9), at
+    return new_StartCompression(v1, v2, v3, v4, v8, v9), at
 
 
 def decode_152(data: bytes) -> Any:
@@ -4845,7 +5048,7 @@ def read_AnswerCompression(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_boolean(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.AnswerCompression(v1, v2, v3, v4, v5, v6, v7), at
+    return new_AnswerCompression(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_153(data: bytes) -> Any:
@@ -4857,7 +5060,7 @@ def decode_153(data: bytes) -> Any:
 
 def read_RoundHolding_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v5: dict[str, Any] = {}
     v4, at = p.read_count(data, at)
     while v4 > 0:
@@ -4878,7 +5081,7 @@ def read_RoundHolding_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v9 == 0:
             v9, at = p.read_count(data, at)
     v8 = v10
-    return m.RoundHolding(v1, v2, v3, v8), at
+    return new_RoundHolding(v1, v2, v3, v8), at
 
 
 def read_TellRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4895,7 +5098,7 @@ def read_TellRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v6 == 0:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
-    return m.TellRound(v1, v2, v3, v4, v5), at
+    return new_TellRound(v1, v2, v3, v4, v5), at
 
 
 def decode_154(data: bytes) -> Any:
@@ -4909,7 +5112,7 @@ def read_RoundLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
     v8: dict[str, Any] = {}
     v7, at = p.read_count(data, at)
@@ -4932,7 +5135,7 @@ def read_RoundLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v13 == 0:
             v13, at = p.read_count(data, at)
     v12 = v14
-    return m.RoundLeg(v1, v2, v3, v4, v5, v6, v11, v12), at
+    return new_RoundLeg(v1, v2, v3, v4, v5, v6, v11, v12), at
 
 
 def read_SettleRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -4957,7 +5160,7 @@ def read_SettleRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = v9
-    return m.SettleRound(v1, v2, v3, v7), at
+    return new_SettleRound(v1, v2, v3, v7), at
 
 
 def decode_155(data: bytes) -> Any:
@@ -4980,7 +5183,7 @@ def read_RunRound_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.RunRound(v1, v2, v3, v4), at
+    return new_RunRound(v1, v2, v3, v4), at
 
 
 def decode_156(data: bytes) -> Any:
@@ -4995,13 +5198,13 @@ def read_BilateralTrade(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_string(data, at)
     v10, at = p.read_string(data, at)
-    return m.BilateralTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+    return new_BilateralTrade(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
 
 
 def read_TradeChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5049,7 +5252,7 @@ def read_TradeChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
     if v26:
         v27, at = read_BilateralTrade(data, at)
         v25 = v27
-    return m.TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23, v24, v25), at
+    return new_TradeChanged(v1, v2, v3, v4, v5, v6, v7, v8, v13, v17, v18, v22, v23, v24, v25), at
 
 
 def decode_157(data: bytes) -> Any:
@@ -5068,7 +5271,7 @@ def read_BilateralChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
-    return m.BilateralChanged(v1, v2, v3, v4, v5, v6, v7, v8), at
+    return new_BilateralChanged(v1, v2, v3, v4, v5, v6, v7, v8), at
 
 
 def decode_158(data: bytes) -> Any:
@@ -5082,7 +5285,7 @@ def read_CompressionPayment(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_string(data, at)
-    return m.CompressionPayment(v1, v2, v3), at
+    return new_CompressionPayment(v1, v2, v3), at
 
 
 def read_CompressionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5090,8 +5293,8 @@ def read_CompressionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_name(data, at)
     v7, at = p.read_string(data, at)
     v10: list[Any] = []
     v9, at = p.read_count(data, at)
@@ -5144,7 +5347,7 @@ def read_CompressionChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v31, at = p.read_string(data, at)
     v32, at = p.read_string(data, at)
     v33, at = p.read_string(data, at)
-    return m.CompressionChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v16, v20, v24, v28, v29, v30, v31, v32, v33), at
+    return new_CompressionChanged(v1, v2, v3, v4, v5, v6, v7, v8, v12, v16, v20, v24, v28, v29, v30, v31, v32, v33), at
 
 
 def decode_159(data: bytes) -> Any:
@@ -5158,7 +5361,7 @@ def read_OrderTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_symbol(data, at, symbols_Side)
     v6, at = p.read_symbol(data, at, symbols_OrderType)
     v7, at = p.read_symbol(data, at, symbols_TimeInForce)
@@ -5170,14 +5373,14 @@ def read_OrderTerms_2(data: bytes, at: i64) -> tuple[Any, i64]:
         v12, at = p.read_long(data, at)
         v10 = v12
     v13, at = p.read_string(data, at)
-    return m.OrderTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v13), at
+    return new_OrderTerms(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v13), at
 
 
 def read_LiquidationChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_long(data, at)
@@ -5195,7 +5398,7 @@ def read_LiquidationChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_MarginSeen(data, at)
         v15 = v17
-    return m.LiquidationChanged(
+    return new_LiquidationChanged(
         meta=v1,
         account_id=v2,
         liquidation_id=v3,
@@ -5232,7 +5435,7 @@ def read_RoundAnswered_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v5 == 0:
             v5, at = p.read_count(data, at)
     v4 = tuple(v6)
-    return m.RoundAnswered(v1, v2, v3, v4), at
+    return new_RoundAnswered(v1, v2, v3, v4), at
 
 
 def decode_161(data: bytes) -> Any:
@@ -5257,7 +5460,7 @@ def read_RoundGathered_2(data: bytes, at: i64) -> tuple[Any, i64]:
             v6, at = p.read_count(data, at)
     v5 = tuple(v7)
     v9, at = p.read_long(data, at)
-    return m.RoundGathered(v1, v2, v3, v4, v5, v9), at
+    return new_RoundGathered(v1, v2, v3, v4, v5, v9), at
 
 
 def decode_162(data: bytes) -> Any:
@@ -5291,7 +5494,7 @@ def read_RoundDecided_2(data: bytes, at: i64) -> tuple[Any, i64]:
             v9, at = p.read_count(data, at)
     v8 = v10
     v13, at = p.read_string(data, at)
-    return m.RoundDecided(v1, v2, v3, v4, v8, v13), at
+    return new_RoundDecided(v1, v2, v3, v4, v8, v13), at
 
 
 def decode_163(data: bytes) -> Any:
@@ -5324,7 +5527,7 @@ def read_RoundSettling_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v9 == 0:
             v9, at = p.read_count(data, at)
     v8 = v10
-    return m.RoundSettling(v1, v2, v3, v4, v8), at
+    return new_RoundSettling(v1, v2, v3, v4, v8), at
 
 
 def decode_164(data: bytes) -> Any:
@@ -5338,7 +5541,7 @@ def read_SubmitOrder_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_OrderTerms_2(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_long(data, at)
-    return m.SubmitOrder(v1, v2, v3), at
+    return new_SubmitOrder(v1, v2, v3), at
 
 
 def decode_165(data: bytes) -> Any:
@@ -5367,7 +5570,7 @@ def read_OrderAccepted_4(data: bytes, at: i64) -> tuple[Any, i64]:
     if v13:
         v14, at = read_OrderMargin_2(data, at)
         v12 = v14
-    return m.OrderAccepted(
+    return new_OrderAccepted(
         meta=v1,
         order=v2,
         limit_price_e8=v3,
@@ -5408,7 +5611,7 @@ def read_OrderRejected_2(data: bytes, at: i64) -> tuple[Any, i64]:
         v11, at = read_MarkSeen(data, at)
         v9 = v11
     v12, at = p.read_long(data, at)
-    return m.OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
+    return new_OrderRejected(meta=v1, order=v2, reason=v3, numbers=v4, mark=v9, reference_offset=v12), at
 
 
 def decode_167(data: bytes) -> Any:
@@ -5419,13 +5622,13 @@ def decode_167(data: bytes) -> Any:
 
 
 def read_ContractHeld_2(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
-    return m.ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4, long_e8=v5, short_e8=v6), at
+    return new_ContractHeld(instrument_id=v1, quantity_e8=v2, cost_e8=v3, unpaid_e8=v4, long_e8=v5, short_e8=v6), at
 
 
 def read_CreditUpdated_5(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5456,7 +5659,7 @@ def read_CreditUpdated_5(data: bytes, at: i64) -> tuple[Any, i64]:
         v17, at = read_ContractHeld_2(data, at)
         v15 = v17
     v18, at = p.read_string(data, at)
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1,
         account_id=v2,
         entry_id=v3,
@@ -5499,7 +5702,7 @@ def read_OrderRouted_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
-    return m.OrderRouted(v1, v2, v3, v7), at
+    return new_OrderRouted(v1, v2, v3, v7), at
 
 
 def decode_169(data: bytes) -> Any:
@@ -5514,10 +5717,10 @@ def read_OrderFilled_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
-    v7, at = p.read_string(data, at)
-    v8, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_name(data, at)
+    v7, at = p.read_name(data, at)
+    v8, at = p.read_name(data, at)
     v9, at = p.read_symbol(data, at, symbols_Side)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
@@ -5526,14 +5729,14 @@ def read_OrderFilled_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v14, at = p.read_long(data, at)
     v15, at = p.read_long(data, at)
     v16, at = p.read_long(data, at)
-    v17, at = p.read_string(data, at)
+    v17, at = p.read_name(data, at)
     v18, at = p.read_long(data, at)
     v19, at = p.read_symbol(data, at, symbols_Liquidity)
     v20, at = p.read_symbol(data, at, symbols_OrderStatus)
     v21, at = p.read_long(data, at)
-    v22, at = p.read_string(data, at)
+    v22, at = p.read_name(data, at)
     v23, at = p.read_string(data, at)
-    return m.OrderFilled(
+    return new_OrderFilled(
         v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v18, v19, v20, v21, v22, v23
     ), at
 
@@ -5546,8 +5749,8 @@ def decode_170(data: bytes) -> Any:
 
 
 def read_ParcelLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
@@ -5564,7 +5767,7 @@ def read_ParcelLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v10 == 0:
             v10, at = p.read_count(data, at)
     v9 = v11
-    return m.ParcelLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
+    return new_ParcelLeg(v1, v2, v3, v4, v5, v6, v7, v8, v9), at
 
 
 def read_Parcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5583,14 +5786,14 @@ def read_Parcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v8 == 0:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
-    return m.Parcel(v1, v2, v3, v4, v5, v6, v7), at
+    return new_Parcel(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def read_TakeParcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Parcel_2(data, at)
-    return m.TakeParcel(v1, v2, v3), at
+    return new_TakeParcel(v1, v2, v3), at
 
 
 def decode_171(data: bytes) -> Any:
@@ -5617,7 +5820,7 @@ def read_TellParcel_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v6 = tuple(v8)
     v10, at = p.read_string(data, at)
     v11, at = p.read_string(data, at)
-    return m.TellParcel(v1, v2, v3, v4, v5, v6, v10, v11), at
+    return new_TellParcel(v1, v2, v3, v4, v5, v6, v10, v11), at
 
 
 def decode_172(data: bytes) -> Any:
@@ -5635,7 +5838,7 @@ def read_BookLeg_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_long(data, at)
     v6, at = read_ParcelLeg_2(data, at)
     v7, at = p.read_long(data, at)
-    return m.BookLeg(v1, v2, v3, v4, v5, v6, v7), at
+    return new_BookLeg(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_173(data: bytes) -> Any:
@@ -5674,7 +5877,7 @@ def read_ParcelAnswered_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v15 == 0:
             v15, at = p.read_count(data, at)
     v14 = v16
-    return m.ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
+    return new_ParcelAnswered(v1, v2, v3, v4, v5, v6, v7, v8, v9, v14), at
 
 
 def decode_174(data: bytes) -> Any:
@@ -5701,7 +5904,7 @@ def read_AuctionBid_2(data: bytes, at: i64) -> tuple[Any, i64]:
             v8, at = p.read_count(data, at)
     v7 = tuple(v9)
     v11, at = p.read_string(data, at)
-    return m.AuctionBid(v1, v2, v3, v4, v5, v6, v7, v11), at
+    return new_AuctionBid(v1, v2, v3, v4, v5, v6, v7, v11), at
 
 
 def read_AuctionChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5709,7 +5912,7 @@ def read_AuctionChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
@@ -5757,7 +5960,7 @@ def read_AuctionChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
             v31, at = p.read_count(data, at)
     v30 = v32
     v35, at = p.read_string(data, at)
-    return m.AuctionChanged(
+    return new_AuctionChanged(
         meta=v1,
         command_id=v2,
         account_id=v3,
@@ -5806,7 +6009,7 @@ def read_DeleveragingPart(data: bytes, at: i64) -> tuple[Any, i64]:
         if v7 == 0:
             v7, at = p.read_count(data, at)
     v6 = v8
-    return m.DeleveragingPart(v1, v2, v3, v4, v5, v6), at
+    return new_DeleveragingPart(v1, v2, v3, v4, v5, v6), at
 
 
 def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -5814,8 +6017,8 @@ def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
-    v6, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_name(data, at)
     v7, at = p.read_string(data, at)
     v8, at = p.read_string(data, at)
     v9, at = p.read_string(data, at)
@@ -5865,7 +6068,7 @@ def read_DeleveragingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
         if v32 == 0:
             v32, at = p.read_count(data, at)
     v31 = v33
-    return m.DeleveragingChanged(
+    return new_DeleveragingChanged(
         v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v21, v25, v26, v31
     ), at
 
@@ -5885,7 +6088,7 @@ def read_ActOnPorting(data: bytes, at: i64) -> tuple[Any, i64]:
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_string(data, at)
-    return m.ActOnPorting(v1, v2, v3, v4, v5, v6, v7), at
+    return new_ActOnPorting(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def decode_177(data: bytes) -> Any:
@@ -5900,7 +6103,7 @@ def read_DefaultChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_string(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
@@ -5920,7 +6123,7 @@ def read_DefaultChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v17, at = p.read_string(data, at)
     v18, at = p.read_string(data, at)
     v19, at = p.read_string(data, at)
-    return m.DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19), at
+    return new_DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19), at
 
 
 def decode_178(data: bytes) -> Any:
@@ -5936,7 +6139,7 @@ def read_RoundRequested(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = read_RoundTerms(data, at)
     v5, at = p.read_long(data, at)
-    return m.RoundRequested(v1, v2, v3, v4, v5), at
+    return new_RoundRequested(v1, v2, v3, v4, v5), at
 
 
 def decode_179(data: bytes) -> Any:
@@ -5981,7 +6184,7 @@ def read_PortingChanged(data: bytes, at: i64) -> tuple[Any, i64]:
     v18 = v20
     v23, at = p.read_string(data, at)
     v24, at = p.read_string(data, at)
-    return m.PortingChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v18, v23, v24), at
+    return new_PortingChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v18, v23, v24), at
 
 
 def decode_180(data: bytes) -> Any:
@@ -5997,7 +6200,7 @@ def read_SetMember_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.SetMember(v1, v2, v3, v4, v5), at
+    return new_SetMember(v1, v2, v3, v4, v5), at
 
 
 def decode_181(data: bytes) -> Any:
@@ -6011,9 +6214,9 @@ def read_SetMemberLimit(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_long(data, at)
-    return m.SetMemberLimit(v1, v2, v3, v4, v5), at
+    return new_SetMemberLimit(v1, v2, v3, v4, v5), at
 
 
 def decode_182(data: bytes) -> Any:
@@ -6030,7 +6233,7 @@ def read_MemberSet_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_string(data, at)
-    return m.MemberSet(v1, v2, v3, v4, v5, v6), at
+    return new_MemberSet(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_183(data: bytes) -> Any:
@@ -6045,9 +6248,9 @@ def read_MemberLimitSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    v5, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
     v6, at = p.read_long(data, at)
-    return m.MemberLimitSet(v1, v2, v3, v4, v5, v6), at
+    return new_MemberLimitSet(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_184(data: bytes) -> Any:
@@ -6061,7 +6264,7 @@ def read_ContractTerms_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_symbol(data, at, symbols_ContractKind)
     v2, at = p.read_symbol(data, at, symbols_SettlementStyle)
     v3, at = p.read_long(data, at)
-    v4, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
     v5, at = p.read_string(data, at)
     v6, at = p.read_symbol(data, at, symbols_Delivery)
     v7, at = p.read_string(data, at)
@@ -6100,7 +6303,7 @@ def read_ContractTerms_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v34, at = p.read_long(data, at)
     v35, at = p.read_string(data, at)
     v36, at = p.read_string(data, at)
-    return m.ContractTerms(
+    return new_ContractTerms(
         v1,
         v2,
         v3,
@@ -6135,9 +6338,9 @@ def read_ContractTerms_3(data: bytes, at: i64) -> tuple[Any, i64]:
 
 
 def read_Instrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -6159,7 +6362,7 @@ def read_Instrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
     if v16:
         v17, at = read_ContractTerms_3(data, at)
         v15 = v17
-    return m.Instrument(
+    return new_Instrument(
         instrument_id=v1,
         base=v2,
         quote=v3,
@@ -6179,7 +6382,7 @@ def read_SetInstrument_4(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Instrument_4(data, at)
-    return m.SetInstrument(v1, v2, v3), at
+    return new_SetInstrument(v1, v2, v3), at
 
 
 def decode_185(data: bytes) -> Any:
@@ -6194,7 +6397,7 @@ def read_InstrumentSet_4(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Instrument_4(data, at)
-    return m.InstrumentSet(v1, v2, v3, v4), at
+    return new_InstrumentSet(v1, v2, v3, v4), at
 
 
 def decode_186(data: bytes) -> Any:
@@ -6220,7 +6423,7 @@ def read_CancelRequested_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v8, at = p.read_string(data, at)
     v9, at = p.read_string(data, at)
     v10, at = p.read_string(data, at)
-    return m.CancelRequested(v1, v2, v3, v4, v8, v9, v10), at
+    return new_CancelRequested(v1, v2, v3, v4, v8, v9, v10), at
 
 
 def decode_187(data: bytes) -> Any:
@@ -6235,7 +6438,7 @@ def read_RestrictionEnded_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.RestrictionEnded(v1, v2, v3, v4), at
+    return new_RestrictionEnded(v1, v2, v3, v4), at
 
 
 def decode_188(data: bytes) -> Any:
@@ -6250,7 +6453,7 @@ def read_SetMemberDefaulted(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.SetMemberDefaulted(v1, v2, v3, v4), at
+    return new_SetMemberDefaulted(v1, v2, v3, v4), at
 
 
 def decode_189(data: bytes) -> Any:
@@ -6266,7 +6469,7 @@ def read_MemberDefaulted(data: bytes, at: i64) -> tuple[Any, i64]:
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
     v5, at = p.read_string(data, at)
-    return m.MemberDefaulted(v1, v2, v3, v4, v5), at
+    return new_MemberDefaulted(v1, v2, v3, v4, v5), at
 
 
 def decode_190(data: bytes) -> Any:
@@ -6277,22 +6480,22 @@ def decode_190(data: bytes) -> Any:
 
 
 def read_MarkSource(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_string(data, at)
-    return m.MarkSource(v1, v2, v3, v4, v5, v6), at
+    return new_MarkSource(v1, v2, v3, v4, v5, v6), at
 
 
 def read_MarkPublished_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
-    v6, at = p.read_string(data, at)
+    v6, at = p.read_name(data, at)
     v7, at = p.read_long(data, at)
     v8, at = p.read_long(data, at)
     v9, at = p.read_long(data, at)
@@ -6305,7 +6508,7 @@ def read_MarkPublished_2(data: bytes, at: i64) -> tuple[Any, i64]:
         if v11 == 0:
             v11, at = p.read_count(data, at)
     v10 = tuple(v12)
-    return m.MarkPublished(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
+    return new_MarkPublished(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10), at
 
 
 def decode_191(data: bytes) -> Any:
@@ -6317,7 +6520,7 @@ def decode_191(data: bytes) -> Any:
 
 def read_MarkWithheld(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
@@ -6330,7 +6533,7 @@ def read_MarkWithheld(data: bytes, at: i64) -> tuple[Any, i64]:
         if v7 == 0:
             v7, at = p.read_count(data, at)
     v6 = tuple(v8)
-    return m.MarkWithheld(v1, v2, v3, v4, v5, v6), at
+    return new_MarkWithheld(v1, v2, v3, v4, v5, v6), at
 
 
 def decode_192(data: bytes) -> Any:
@@ -6341,14 +6544,14 @@ def decode_192(data: bytes) -> Any:
 
 
 def read_ContractHeld_3(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
     v7, at = p.read_string(data, at)
-    return m.ContractHeld(v1, v2, v3, v4, v5, v6, v7), at
+    return new_ContractHeld(v1, v2, v3, v4, v5, v6, v7), at
 
 
 def read_CreditUpdated_6(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -6379,7 +6582,7 @@ def read_CreditUpdated_6(data: bytes, at: i64) -> tuple[Any, i64]:
         v17, at = read_ContractHeld_3(data, at)
         v15 = v17
     v18, at = p.read_string(data, at)
-    return m.CreditUpdated(
+    return new_CreditUpdated(
         meta=v1,
         account_id=v2,
         entry_id=v3,
@@ -6403,10 +6606,10 @@ def decode_193(data: bytes) -> Any:
 
 def read_FundingAccrued(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = read_Meta(data, at)
-    v2, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
     v3, at = p.read_string(data, at)
     v4, at = p.read_string(data, at)
-    return m.FundingAccrued(v1, v2, v3, v4), at
+    return new_FundingAccrued(v1, v2, v3, v4), at
 
 
 def decode_194(data: bytes) -> Any:
@@ -6419,13 +6622,13 @@ def decode_194(data: bytes) -> Any:
 def read_MarkTerms(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_long(data, at)
     v2, at = p.read_long(data, at)
-    return m.MarkTerms(v1, v2), at
+    return new_MarkTerms(v1, v2), at
 
 
 def read_Instrument_5(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
-    v2, at = p.read_string(data, at)
-    v3, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_name(data, at)
     v4, at = p.read_long(data, at)
     v5, at = p.read_long(data, at)
     v6, at = p.read_long(data, at)
@@ -6457,14 +6660,14 @@ def read_Instrument_5(data: bytes, at: i64) -> tuple[Any, i64]:
     if v22:
         v23, at = p.read_long(data, at)
         v21 = v23
-    return m.Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15, v18, v21), at
+    return new_Instrument(v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v15, v18, v21), at
 
 
 def read_SetInstrument_5(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_Instrument_5(data, at)
-    return m.SetInstrument(v1, v2, v3), at
+    return new_SetInstrument(v1, v2, v3), at
 
 
 def decode_195(data: bytes) -> Any:
@@ -6475,7 +6678,7 @@ def decode_195(data: bytes) -> Any:
 
 
 def read_SettlementCalendar(data: bytes, at: i64) -> tuple[Any, i64]:
-    v1, at = p.read_string(data, at)
+    v1, at = p.read_name(data, at)
     v2, at = p.read_long(data, at)
     v3, at = p.read_long(data, at)
     v6: list[Any] = []
@@ -6496,14 +6699,14 @@ def read_SettlementCalendar(data: bytes, at: i64) -> tuple[Any, i64]:
         if v9 == 0:
             v9, at = p.read_count(data, at)
     v8 = tuple(v10)
-    return m.SettlementCalendar(v1, v2, v3, v4, v8), at
+    return new_SettlementCalendar(v1, v2, v3, v4, v8), at
 
 
 def read_SetSettlementCalendar(data: bytes, at: i64) -> tuple[Any, i64]:
     v1, at = p.read_string(data, at)
     v2, at = p.read_string(data, at)
     v3, at = read_SettlementCalendar(data, at)
-    return m.SetSettlementCalendar(v1, v2, v3), at
+    return new_SetSettlementCalendar(v1, v2, v3), at
 
 
 def decode_196(data: bytes) -> Any:
@@ -6518,7 +6721,7 @@ def read_InstrumentSet_5(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_Instrument_5(data, at)
-    return m.InstrumentSet(v1, v2, v3, v4), at
+    return new_InstrumentSet(v1, v2, v3, v4), at
 
 
 def decode_197(data: bytes) -> Any:
@@ -6533,7 +6736,7 @@ def read_SettlementCalendarSet(data: bytes, at: i64) -> tuple[Any, i64]:
     v2, at = p.read_string(data, at)
     v3, at = p.read_string(data, at)
     v4, at = read_SettlementCalendar(data, at)
-    return m.SettlementCalendarSet(v1, v2, v3, v4), at
+    return new_SettlementCalendarSet(v1, v2, v3, v4), at
 
 
 def decode_198(data: bytes) -> Any:

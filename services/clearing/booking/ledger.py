@@ -137,6 +137,20 @@ def post(balances: Balances, lines: Iterable[Line]) -> None:
         assets[line.asset] = assets.get(line.asset, 0) + line.amount_e8
 
 
+def book(balances: Balances, lines: Iterable[Line]) -> None:
+    """Move balances by an entry's lines, asserting in the same walk that they sum to zero per asset. Whoever hears
+    that they do not must forget these balances: they are moved already."""
+    sums: dict[str, int] = {}
+    for line in lines:
+        account, asset, amount_e8 = line.account, line.asset, line.amount_e8
+        assets = balances.get(account)
+        if assets is None:
+            assets = balances[account] = {}
+        assets[asset] = assets.get(asset, 0) + amount_e8
+        sums[asset] = sums.get(asset, 0) + amount_e8
+    assert not any(sums.values()), f"entry does not sum to zero: {sums}"
+
+
 def trial_balance(balances: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """The sum of all ledger accounts per asset: zero for each, else the ledger is broken."""
     sums: dict[str, int] = {}

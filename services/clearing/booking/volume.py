@@ -22,7 +22,11 @@ def add(volumes: Volumes, entry: EntryBooked) -> None:
     asset, notional_e8 = _traded(entry)
     if not notional_e8:
         return
-    day, known = entry.meta.decided_at_us // DAY_US, dict(volumes.get(asset, ()))
+    day, days = entry.meta.decided_at_us // DAY_US, volumes.get(asset)
+    if days and days[-1][0] == day:
+        days[-1] = (day, min(days[-1][1] + notional_e8, MAX_E8))
+        return
+    known = dict(days or ())
     known[day] = min(known.get(day, 0) + notional_e8, MAX_E8)
     volumes[asset] = sorted(known.items())[-DAYS - 1 :]
 
