@@ -1,6 +1,5 @@
 """Fills and the entries that book them, compared column by column: which entries need to be judged by themselves."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,12 +51,12 @@ class Vocabulary:
 
     def clients(self) -> Ints:
         """Ledger account of each account."""
-        self._clients = _grown(self._clients, self.accounts, lambda text: self.ledger.number(f"client:{text}"))
+        self._clients = _grown(self._clients, self.accounts, "client:", self.ledger)
         return self._clients
 
     def mirrors(self) -> Ints:
         """Ledger account of each venue."""
-        self._mirrors = _grown(self._mirrors, self.venues, lambda text: self.ledger.number(f"venue:{text}"))
+        self._mirrors = _grown(self._mirrors, self.venues, "venue:", self.ledger)
         return self._mirrors
 
     def rated(self) -> tuple[Ints, Ints]:
@@ -70,10 +69,11 @@ class Vocabulary:
         return pairs[:, 0], pairs[:, 1]
 
 
-def _grown(known: Ints, names: Names, number: Callable[[str], int]) -> Ints:
-    """With numbers of the names that are new: what is known of the others is not touched again."""
-    new = names.texts[len(known) :]
-    return np.concatenate([known, np.fromiter(map(number, new), np.int64, len(new))]) if new else known
+def _grown(known: Ints, names: Names, kind: str, ledger: Names) -> Ints:
+    """With ledger accounts of the names that are new: what is known of the others is not touched again."""
+    if not (new := names.texts[len(known) :]):
+        return known
+    return np.concatenate([known, np.fromiter(map(ledger.number, map(kind.__add__, new)), np.int64, len(new))])
 
 
 class Fills:
@@ -272,11 +272,15 @@ class Entries:
         mirrored: Ints = np.where(fill["side"] == 0, fill["quote_amount_e8"], -fill["quote_amount_e8"])
         remainder = self.paid_e8 - mirrored
         wrong: Bools = np.zeros(len(rows), np.bool_)
+        columns = (self.accounts, self.assets, self.amounts, self.purposes)
 
         def line(at: Any, account: Any, asset: Any, amount: Any, why: str, where: Any = True) -> None:
-            cell = at if isinstance(at, int) else (np.minimum(at, len(self.amounts) - 1), rows)
-            same = (self.accounts[cell] == account) & (self.assets[cell] == asset)
-            same &= (self.amounts[cell] == amount) & (self.purposes[cell] == purpose[why])
+            if isinstance(at, int):
+                found = [column[at] for column in columns]
+            else:
+                cells = np.minimum(at, len(self.amounts) - 1) * len(rows) + rows
+                found = [column.reshape(-1).take(cells) for column in columns]
+            same = (found[0] == account) & (found[1] == asset) & (found[2] == amount) & (found[3] == purpose[why])
             wrong[...] |= ~same & where
 
         line(0, client, fill["base"], self.moved_e8, "principal")
