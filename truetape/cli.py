@@ -14,6 +14,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 from typer.core import TyperCommand
 from typer.main import get_command_name
@@ -30,7 +31,14 @@ _HELP = "Trade execution and clearing on one replayable log."
 
 
 class Command(TyperCommand):
-    """A command that takes `-5` for an argument, not for an option: its own check then says what is wrong with it."""
+    """A command that takes `-5` for an argument, not for an option: its own check then says what is wrong with it. What
+    stands in brackets in a help is text, such as a default: rich would take it for a style and leave it out."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for parameter in self.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = escape(text)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Let what looks like no option of this command through only where a negative number is among the words."""

@@ -26,12 +26,17 @@ from truetape.instruments import instrument_from
 from truetape.log import KafkaLog, Part
 from truetape.messages import (
     ApiKey,
+    BookTrade,
     CreateApiKey,
+    Fees,
     Instrument,
     Listing,
     OpenAccount,
     ReconciliationCompleted,
+    SetFees,
     SetInstrument,
+    Side,
+    TransferTerms,
 )
 from truetape.money import from_e8, to_e8
 from truetape.operator import BY, Operator, operator
@@ -46,6 +51,16 @@ SIZES = {"BTC-USDT": "0.002", "ETH-USDT": "0.04"}
 PERPETUAL = "BTC-USDT-PERP"
 CONTRACTS = "50"
 """Of 0.001 BTC each, that the demo buys."""
+MEMBERS = {
+    "demo-north": ("600", "4500"), "demo-west": ("300", "2250"), "demo-east": ("200", "1500"),
+    "demo-south": ("-366", "2750"), "demo-river": ("-367", "2750"), "demo-harbour": ("-367", "2750"),
+}  # fmt: skip
+"""Clearing members beside the demo's account: contracts that they hold against each other, and their USDT, a quarter
+more than their initial margin. So a default drill has something to tell."""
+DEFAULTERS = ("demo-north", "demo-west", "demo-east")
+"""Who defaults in the demo's drill: those who are long, in the worst scenario, a fall of 30 %."""
+MEMBER_FEES = Fees(maker_rate_e8=0, taker_rate_e8=50_000)
+"""0.05 %: what the house earns is its own capital in the drill."""
 SCHEDULE_SECONDS = 10
 """Between settlements, and between funding steps, while the demo lasts; then daily, and by the hour."""
 SETTLE_SECONDS = 20.0
@@ -128,6 +143,26 @@ def introduce(kafka: str, account_id: str, contracts: bool = False) -> tuple[str
         if account_id not in hand.reference.accounts:
             hand.ask(OpenAccount(ids.random_id(), BY, account_id, "Demo"))
         return create_key(hand, account_id, ("read", "trade")), create_key(hand, "", ("admin",))
+
+
+def seat_members(kafka: str, price_e8: int) -> None:
+    """Members open their accounts, pay in, and get their contracts at a price, as the house's own entries; once."""
+    with operator(kafka) as hand:
+        for name, (contracts, cash) in MEMBERS.items():
+            if name in hand.reference.accounts:
+                continue
+            hand.ask(OpenAccount(ids.random_id(), BY, name, name.removeprefix("demo-").capitalize()))
+            hand.ask(SetFees(ids.random_id(), BY, name, MEMBER_FEES))
+            paid = TransferTerms(ids.transfer_id(name, "demo"), name, "USDT", to_e8(cash), "bank:settlement", "demo")
+            hand.transfer(paid)
+            quantity_e8, now_us = to_e8(contracts), time.time_ns() // 1000
+            side: Side = "BUY" if quantity_e8 > 0 else "SELL"
+            hand.clear(
+                BookTrade(
+                    ids.random_id(), name, f"{name}/{side}", PERPETUAL, side, abs(quantity_e8), price_e8, "TAKER",
+                    now_us, BY, "demo-members",
+                )
+            )  # fmt: skip
 
 
 def create_key(hand: Operator, account_id: str, scopes: tuple[str, ...]) -> str:

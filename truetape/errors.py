@@ -131,6 +131,18 @@ class AccountUnknown(TruetapeError):
     """An account that nobody has opened."""
 
 
+class AssetUnknown(TruetapeError):
+    """An asset that no instrument trades or settles in and no collateral names."""
+
+
+class InstrumentUnknown(TruetapeError):
+    """An instrument, or a contract, that the reference data does not have."""
+
+
+class OrderUnknown(TruetapeError):
+    """An order that is not on the tape."""
+
+
 class EvidenceError(TruetapeError):
     """Signed evidence is missing, forged, or does not belong to this tape."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from truetape.errors import SetupError
+from truetape.messages import EntryBooked, Side
 from truetape.money import ONE_E8, divide, from_e8
 from truetape.reference import Reference
 
@@ -32,12 +33,22 @@ def require_parties(known: Reference, books: Mapping[str, Mapping[str, Any]], bu
 
 
 def require_contract(known: Reference, contract: str) -> None:
-    """It is a contract, and trades. Raises SetupError."""
-    instrument = known.instruments.get(contract)
-    if instrument is None or instrument.contract is None:
-        raise SetupError(f"{contract} is no contract: see `truetape instruments list`")
-    if not instrument.tradable:
+    """It is a contract, and trades. Raises InstrumentUnknown or SetupError."""
+    if not known.require_contract(contract).tradable:
         raise SetupError(f"{contract} is not tradable any more: see `truetape instruments list`")
+
+
+def require_same(entry: EntryBooked, account: str, contract: str, side: Side, quantity_e8: int, price_e8: int) -> None:
+    """A leg that is booked under a reference is of this trade. Raises SetupError."""
+    booked = entry.contract
+    signed_e8 = quantity_e8 if side == "BUY" else -quantity_e8
+    asked = (account, contract, signed_e8, price_e8)
+    found = booked and (entry.account_id, booked.instrument_id, booked.quantity_e8, booked.numbers.get("price_e8"))
+    if found != asked:
+        raise SetupError(
+            f"{entry.entry_id} is booked for {entry.account_id} with other terms (`truetape ledger export --account "
+            f"{entry.account_id}` shows it): a reference names one trade, choose another"
+        )
 
 
 def require_price(known: Reference, accounts: tuple[str, str], price_e8: int, mark_e8: int) -> None:

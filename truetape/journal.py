@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from truetape import ids
-from truetape.audit.merge import Cursor
-from truetape.errors import TapeGap
+from truetape.audit.merge import counted
 from truetape.happenings import Log, Part
 from truetape.messages import EntryBooked, Line
 from truetape.money import from_e8
@@ -46,14 +45,8 @@ def entries(
 def records(log: Log, timeout_seconds: float, partitions: Iterable[int]) -> Iterator[tuple[Part, int, Any]]:
     """All records of clearing.entries that count, partition by partition. Raises TapeGap when records are missing."""
     parts = [Part(CLEARING_ENTRIES.name, partition) for partition in partitions]
-    for part, span in log.ends(parts).items():
-        cursor = Cursor(part, *span)
-        while (given := cursor.peek(log, timeout_seconds)) is not None:
-            cursor.take()
-            if given.accepted:
-                yield part, given.offset, given.message
-        if cursor.gap:
-            raise TapeGap(cursor.gap)
+    for given in counted(log, timeout_seconds, parts):
+        yield given.part, given.offset, given.message
 
 
 def newest(log: Log, timeout_seconds: float, account_id: str, kinds: Mapping[type, str]) -> list[Any]:

@@ -2,11 +2,11 @@
 decisions about parked inputs."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from truetape import ids, reference
+from truetape import ids, journal, reference
 from truetape import messages as m
 from truetape.codec import Message, encode
 from truetape.default import withdrawal
@@ -130,6 +130,20 @@ class Operator:
         """Send a command about contracts of one account; returns its entry. Raises Refused or NoAnswer."""
         entry: m.EntryBooked = self._carried_out(command, seconds)
         return entry
+
+    def booked(self, accounts: Iterable[str], entry_ids: Iterable[str]) -> dict[str, m.EntryBooked]:
+        """Those of these entries that are booked, by id; one account after the other. Raises Refused for one that was
+        taken back, and TapeGap."""
+        wanted, found = set(entry_ids), dict[str, m.EntryBooked]()
+        for account in accounts:
+            for _, _, entry in journal.entries(
+                self._log, READ_SECONDS, account, None, [ids.partition_of(account, CLEARING_ENTRIES.partitions)]
+            ):
+                if entry.corrects in wanted:
+                    raise Refused(f"{entry.corrects} was booked and taken back: another trade needs another reference")
+                if entry.entry_id in wanted:
+                    found[entry.entry_id] = entry
+        return found
 
     def close_out(self, command: m.CloseOut, seconds: float = ANSWER_SECONDS) -> m.SidesClosedOut:
         """Close long contracts against short ones. Raises Refused or NoAnswer."""

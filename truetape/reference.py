@@ -2,7 +2,7 @@
 
 import msgspec
 
-from truetape.errors import AccountUnknown
+from truetape.errors import AccountUnknown, AssetUnknown, InstrumentUnknown
 from truetape.messages import (
     AccountOpened,
     AccountTerms,
@@ -33,6 +33,7 @@ from truetape.messages import (
     TradingState,
     TradingStateSet,
 )
+from truetape.near import hint
 
 EVERYBODY = "*"
 ReferenceEvent = (
@@ -106,6 +107,25 @@ class Reference(msgspec.Struct):
         for one in self.instruments.values():
             named |= {one.contract.settlement_asset} if one.contract is not None else {one.base, one.quote}
         return sorted(named)
+
+    def require_contract(self, name: str) -> Instrument:
+        """The contract of this name. Raises InstrumentUnknown, which says what is near it."""
+        instrument = self.instruments.get(name)
+        if instrument is None or instrument.contract is None:
+            contracts = [one for one, known in self.instruments.items() if known.contract is not None]
+            spot = " (it is spot)" if instrument is not None else ""
+            raise InstrumentUnknown(
+                f"{name[:64]!r} is no contract{spot}{hint(name, contracts)}; `truetape instruments list` shows all"
+            )
+        return instrument
+
+    def require_asset(self, asset: str) -> None:
+        """Raises AssetUnknown for an asset that nothing trades or margins: a typing error would make one more."""
+        known = self.assets()
+        if asset not in known:
+            raise AssetUnknown(
+                f"no instrument or collateral names {asset[:40]!r}; known assets: {', '.join(known) or 'none'}"
+            )
 
     def member_of(self, account_id: str) -> str:
         """The account of the clearing member that an account belongs to: its own, when no other was set."""

@@ -32,6 +32,8 @@ class Tables(Struct):
     marks: Marks
     reference_offset: int = -1
     """Offset of the last reference event applied; -1 before the first."""
+    instruments_since: dict[str, int] = {}
+    """By instrument, the offset of the reference event that first defined it."""
     views: Any = None
     """What a service's own sessions see now (the router's books), given to decide as data."""
 

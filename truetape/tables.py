@@ -6,6 +6,7 @@ from truetape import marks, reference
 from truetape.codec import Message
 from truetape.errors import TapeGap
 from truetape.log import Log, Part, Record
+from truetape.messages import InstrumentSet
 from truetape.restore import accepted
 from truetape.service import Tables
 from truetape.tape import Reader
@@ -49,6 +50,8 @@ class TableReader:
         if record.topic == REFERENCE_EVENTS.name:
             reference.fold(self.tables.reference, message)
             self.tables.reference_offset = record.offset
+            if isinstance(message, InstrumentSet):
+                self.tables.instruments_since.setdefault(message.instrument.instrument_id, record.offset)
         else:
             marks.fold(self.tables.marks, message)
 

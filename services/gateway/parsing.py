@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from services.gateway.faults import in_words, plain
 from services.gateway.problems import Problem, field_problem
 from truetape.errors import MoneyError
 from truetape.log import Part
@@ -28,12 +29,12 @@ def _decoder(kind: type[Struct]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def parse_body(body: bytes, kind: type[T]) -> T:
+def parse_body(body: bytes, kind: type[T], instruments: Iterable[str] = ()) -> T:
     """The body as a request. Raises Problem: malformed_json, duplicate_key, or the field at fault."""
     try:
         parsed: T = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), kind, lambda: plain(body), instruments) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem("malformed_json", f"the body is not JSON: {str(error)[:200]}") from error
     if _maybe_repeated(body, parsed):
@@ -41,7 +42,7 @@ def parse_body(body: bytes, kind: type[T]) -> T:
     return parsed
 
 
-def parse_query(pairs: Iterable[tuple[str, str]], kind: type[T]) -> T:
+def parse_query(pairs: Iterable[tuple[str, str]], kind: type[T], instruments: Iterable[str] = ()) -> T:
     """Query parameters as a struct. Raises Problem naming the parameter."""
     given: dict[str, str] = {}
     for name, value in pairs:
@@ -51,16 +52,16 @@ def parse_query(pairs: Iterable[tuple[str, str]], kind: type[T]) -> T:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), kind, lambda: given, instruments) from error
 
 
-def _invalid(message: str) -> Problem:
+def _invalid(message: str, kind: type[Struct], given: Callable[[], Any], instruments: Iterable[str]) -> Problem:
     if (unknown := _UNKNOWN.search(message)) is not None:
         return field_problem(unknown[1][:64], "the field is not known", "unknown_field")
     if (missing := _MISSING.search(message)) is not None:
         return field_problem(missing[1], "the field is missing", "missing_field")
     place = _PLACE.search(message)
-    detail = _PLACE.sub("", message)[:300]
+    detail = in_words(_PLACE.sub("", message), kind, place[1] if place else "", given, instruments)[:300]
     if "got `float`" in detail or "got `int`" in detail:
         detail += '; decimals travel as strings, such as "1.25"'
     return field_problem(place[1] if place else "", detail)

@@ -26,6 +26,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "order_not_found": (404, "The account has no such order"),
     "method_not_allowed": (405, "The resource has no such method"),
     "body_too_slow": (408, "The body did not come in time"),
+    "asset_unknown": (422, "No instrument or collateral names the asset"),
     "order_closed": (409, "The order has ended"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body must be application/json"),

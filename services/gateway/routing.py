@@ -74,11 +74,11 @@ class Call:
 
     def body(self, kind: type[T]) -> T:
         """The parsed body. Raises Problem."""
-        return parse_body(self.body_bytes, kind)
+        return parse_body(self.body_bytes, kind, self.gateway.bus.reference.instruments)
 
     def query(self, kind: type[T]) -> T:
         """The parsed query. Raises Problem."""
-        return parse_query(self.request.query_params.multi_items(), kind)
+        return parse_query(self.request.query_params.multi_items(), kind, self.gateway.bus.reference.instruments)
 
     async def see_answers(self) -> None:
         """Wait until the views hold all that this account was answered. Raises Problem view_behind."""
@@ -87,7 +87,12 @@ class Call:
 
     async def see_reference(self) -> None:
         """Wait until this process has read the reference events that the header names. Raises Problem view_behind."""
-        wanted = parse_positions(self.header(b"truetape-position")).get(Part(REFERENCE_EVENTS.name, 0), -1)
+        await self.reach_reference(
+            parse_positions(self.header(b"truetape-position")).get(Part(REFERENCE_EVENTS.name, 0), -1)
+        )
+
+    async def reach_reference(self, wanted: int) -> None:
+        """Wait until this process has read the reference events up to an offset. Raises Problem view_behind."""
         deadline = clock.monotonic() + REACH_SECONDS
         while self.gateway.bus.tables.reference_offset < wanted:
             if clock.monotonic() > deadline:

@@ -17,15 +17,15 @@ from starlette.types import Receive, Scope, Send
 
 from services.gateway import rendering
 from services.gateway.auth import still_valid
-from services.gateway.history import cause_of
 from services.gateway.parsing import format_positions, parse_positions
 from services.gateway.problems import Problem
-from services.gateway.projection.rows import INDEXED, event_row
+from services.gateway.projection.rows import INDEXED
 from services.gateway.queries import BACKLOG
 from services.gateway.reads import Reads, Row
 from services.gateway.routing import Call, Routes
 from services.gateway.tail import STREAMED, Seen, Tail
 from truetape import ids
+from truetape.causes import cause_of, event_row
 from truetape.log import Part
 from truetape.topics import PARTITIONS, key_of
 

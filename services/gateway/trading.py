@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.gateway import requests as r
 from services.gateway.bus import Answer, Waiter
+from services.gateway.known import Decided
 from services.gateway.problems import Problem
 from services.gateway.queries import ORDER_EXISTS
 from services.gateway.rendering import order_answer, refusal
@@ -16,6 +17,7 @@ from truetape import api as a
 from truetape import clock, ids
 from truetape import messages as m
 from truetape.messages import OrderTerms
+from truetape.near import hint
 
 routes = Routes("trading")
 HIT: Final = {"Idempotency-Hit": "true"}
@@ -46,9 +48,20 @@ async def submit_order(call: Call) -> Response:
     headers = position((part, decision.offset)) | (HIT if hit else {})
     if decision.accepted:
         return reply(order_answer(order, decision), 201, headers)
-    response = refusal(decision).response()
+    response = refusal(decision, await _known_then(call, decision)).response()
     response.headers.update(headers)
     return response
+
+
+async def _known_then(call: Call, decision: Decided) -> str:
+    """Of an unknown instrument, those near it that the decision could know: the same words for ever."""
+    if decision.reason != "INSTRUMENT_UNKNOWN":
+        return ""
+    seen = int((decision.numbers or {}).get("reference_offset", -1))
+    await call.reach_reference(seen)
+    since = call.gateway.bus.tables.instruments_since
+    known = [name for name, offset in since.items() if offset <= seen]
+    return f"{hint(decision.order.instrument_id, known)}; GET /v1/instruments lists all"
 
 
 async def _undecided_order(call: Call, order: OrderTerms, waiter: Waiter) -> Response:

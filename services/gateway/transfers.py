@@ -8,18 +8,20 @@ from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.parsing import positive
 from services.gateway.problems import Problem
-from services.gateway.queries import APPROVED_TRANSFER
+from services.gateway.queries import APPROVED_TRANSFER, CREDIT
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import decisions_part
 from services.gateway.trading import HIT, SENDING, placed
 from truetape import api as a
 from truetape import clock, ids
 from truetape import messages as m
+from truetape.errors import AssetUnknown
 from truetape.messages import TransferTerms
 
 routes = Routes("transfers")
 _PROBLEMS: Final = (
-    "external_reference_reused", "insufficient_funds", "account_unknown", *SENDING, "view_unavailable", "view_behind",
+    "external_reference_reused", "insufficient_funds", "account_unknown", "asset_unknown", *SENDING, "view_unavailable",
+    "view_behind",
 )  # fmt: skip
 
 
@@ -65,6 +67,7 @@ async def _transfer(
     )  # fmt: skip
     if (earlier := await _approved(call, terms)) is not None:
         return earlier
+    await _require_asset(call, terms)
     bus = call.gateway.bus
     command = m.RequestTransfer(terms, call.key.key_id, clock.now_us())
     waiter = bus.send_for_account(transfer_id, account_id, command)
@@ -79,6 +82,17 @@ async def _transfer(
     if isinstance(event, m.TransferRejected):
         raise _refusal(event)
     return _approval(terms, event.transfer, event.meta.decided_at_us, event.meta.event_id, call, answer.offset)
+
+
+async def _require_asset(call: Call, terms: TransferTerms) -> None:
+    """Raises Problem asset_unknown, but for what an account has of it already: that may leave."""
+    await call.see_reference()
+    try:
+        call.gateway.bus.reference.require_asset(terms.asset)
+    except AssetUnknown as error:
+        held = await call.gateway.reads.rows(CREDIT, terms.account_id) if terms.amount_e8 < 0 else []
+        if not any(row["asset"] == terms.asset and row["balance_e8"] > 0 for row in held):
+            raise Problem("asset_unknown", str(error), field="asset") from error
 
 
 async def _approved(call: Call, terms: TransferTerms) -> Response | None:

@@ -289,6 +289,24 @@ def test_a_default_is_declared_once_and_for_a_reason(changes: dict[str, object],
     assert stage.declare("ann", **changes).reason == reason
 
 
+def test_a_default_that_is_over_is_not_declared_again_while_nothing_is_open_or_owed() -> None:
+    stage = Stage()
+    members(stage, SHARES, 50)
+    stage.lose_money("ann", 500)
+    first = stage.declare("ann")
+    assert "already in default" in stage.declare("ann").detail
+    stage.run()
+    again = stage.declare("ann")
+    assert (again.reason, stage.default("ann").state) == ("STATE_WRONG", "COVERED")
+    assert f"nothing to declare: default {first.default_id} is COVERED" in again.detail
+    stage.lose_money("ann", 20)
+    further = stage.declare("ann")
+    assert isinstance(further, m.DefaultChanged) and further.default_id != first.default_id
+    stage.run()
+    assert stage.default("ann").default_id == further.default_id and stage.default("ann").state == "COVERED"
+    stage.check()
+
+
 def test_open_orders_are_cancelled_and_new_ones_and_withdrawals_refused() -> None:
     stage = Stage()
     stage.deposit("ann", 1)

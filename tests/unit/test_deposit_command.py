@@ -6,8 +6,7 @@ from typer.testing import CliRunner
 from tests.unit.otc_desk import PERP
 from truetape import demo
 from truetape.cli import build
-from truetape.commands.deposit import require_asset
-from truetape.errors import SetupError
+from truetape.errors import AssetUnknown, SetupError
 from truetape.reference import Reference
 from truetape.settings import settings
 
@@ -16,13 +15,13 @@ SPOT = {one.instrument_id: one for one in demo.instruments()}
 
 @pytest.mark.parametrize("asset", ["BTC", "USDT"])
 def test_assets_of_instruments_are_taken(asset: str) -> None:
-    require_asset(Reference(instruments=SPOT), asset)
+    Reference(instruments=SPOT).require_asset(asset)
 
 
 @pytest.mark.parametrize("asset", ["FOO", "usdt", ""])
 def test_other_assets_are_named_with_those_that_are_known(asset: str) -> None:
-    with pytest.raises(SetupError, match="BTC, ETH, USDT"):
-        require_asset(Reference(instruments=SPOT), asset)
+    with pytest.raises(AssetUnknown, match="BTC, ETH, USDT"):
+        Reference(instruments=SPOT).require_asset(asset)
 
 
 def test_a_contract_is_deposited_in_what_it_settles_in_alone() -> None:

@@ -73,6 +73,40 @@ def test_bad_bodies_are_named(body: bytes, code: str, field: str | None) -> None
     assert found.members.get("field") == field
 
 
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"side": "buy"}, "'buy' is none of BUY, SELL"),
+        ({"order_type": "STOP"}, "'STOP' is none of LIMIT, MARKET"),
+        ({"time_in_force": "DAY"}, "'DAY' is none of GTC, IOC, FOK"),
+        ({"position_side": "UP"}, "'UP' is none of LONG, SHORT"),
+        (
+            {"instrument_id": "btcusdt"},
+            "'btcusdt' is not an instrument such as BTC-USDT; near it: BTC-USDT, BTC-USDT-PERP; "
+            "GET /v1/instruments lists all",
+        ),
+        ({"instrument_id": "Ж"}, "'Ж' is not an instrument such as BTC-USDT; GET /v1/instruments lists all"),
+        ({"client_order_id": "a b"}, "'a b' is not an id: 1 to 64 letters, digits and . _ : -"),
+    ],
+)
+def test_a_fault_is_told_in_words_with_what_there_is(changes: dict[str, Any], detail: str) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_body(order(**changes), r.OrderRequest, ["BTC-USDT", "BTC-USDT-PERP", "ETH-USDT"])
+    assert caught.value.detail == detail
+
+
+def test_no_fault_shows_a_pattern() -> None:
+    for body in (found for found, code, _ in BAD_BODIES if code == "invalid_field"):
+        assert "regex" not in problem(body).detail and "enum" not in problem(body).detail
+    listing = {"venue": "alpha", "symbol": "X", "tick": "1", "lot": "1", "min_quantity": "1", "min_notional": "0"}
+    asked = {"contract": {"kind": "PERP"}, "listings": [listing]}
+    with pytest.raises(Problem, match="'PERP' is none of"):
+        parse_body(json.dumps(asked).encode(), r.InstrumentRequest)
+    with pytest.raises(Problem, match="'buy' is none of BUY, SELL") as caught:
+        parse_query([("side", "buy")], r.OrdersQuery)
+    assert caught.value.members["field"] == "side"
+
+
 def test_good_bodies_are_parsed_and_defaults_are_absent() -> None:
     parsed = parse_body(order(client_order_id="a-1", post_only=True), r.OrderRequest)
     assert (parsed.instrument_id, parsed.quantity, parsed.post_only) == ("BTC-USDT", "0.01", True)

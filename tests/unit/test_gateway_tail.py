@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.history import cause_of, in_causal_order, place_of
-from services.gateway.projection.rows import event_row
 from services.gateway.streaming import HELD_MAX, QUEUE_MAX, Merger, Subscription
 from services.gateway.tail import EndReader
 from truetape import ids
 from truetape import messages as m
+from truetape.causes import cause_of, event_row, in_causal_order, place_of
 from truetape.codec import encode
 from truetape.errors import TapeGap
 from truetape.log import Part, Record

@@ -94,6 +94,19 @@ class Cursor:
         return Given(self.part, record.offset, message, message is not None)
 
 
+def counted(log: Log, timeout_seconds: float, parts: Iterable[Part]) -> Iterator[Given]:
+    """The records of partitions of owned topics that count, one partition after the other. Raises TapeGap when records
+    are missing."""
+    for part, span in log.ends(parts).items():
+        cursor = Cursor(part, *span)
+        while (given := cursor.peek(log, timeout_seconds)) is not None:
+            cursor.take()
+            if given.accepted:
+                yield given
+        if cursor.gap:
+            raise TapeGap(cursor.gap)
+
+
 class Tape:
     """All cursors of the tape. Raises what the log raises: BrokerUnavailable, TopicMissing, RestoreTimedOut."""
 

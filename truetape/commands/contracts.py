@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,7 +20,7 @@ from truetape.instruments import without_schedule
 from truetape.journal import entries
 from truetape.log import KafkaLog, Log, Part
 from truetape.money import from_e8, to_e8
-from truetape.operator import Operator, Refused, operator
+from truetape.operator import NoAnswer, Operator, Refused, operator
 from truetape.restore import accepted
 from truetape.sampling import RATES, fixing_terms, funding_terms, premiums
 from truetape.settings import settings
@@ -37,55 +37,79 @@ ASSIGNMENTS: Final = "house:assignment"
 """Home of the rounds that assign (services/clearing/booking/assigning.py)."""
 E10: Final = 10**10
 Contract = Annotated[str, typer.Argument(help="Instrument id, such as BTC-USDT-PERP")]
-Price = Annotated[str, typer.Option(help="Decimal; what is recorded of the index says it when absent")]
+Price = Annotated[str, typer.Option(help="Decimal [what is recorded of the index]")]
+MarkPrice = Annotated[str, typer.Option(help="Decimal [the contract's newest recorded mark]")]
 NeededPrice = Annotated[str, typer.Option(help="Decimal")]
 FactId = Annotated[str, typer.Option(help="Send the same fact again under its id: every partition takes it once")]
-By = Annotated[str, typer.Option(help="Your name; the login name when absent")]
+By = Annotated[str, typer.Option(help="Your name; it stands on the tape [your login]")]
 
 
 @app.command()
 def trade(
-    buyer: Annotated[str, typer.Argument(help="Account")], seller: Annotated[str, typer.Argument(help="Account")],
+    buyer: Annotated[str, typer.Argument(help="Account that buys")],
+    seller: Annotated[str, typer.Argument(help="Account that sells")],
     quantity: Annotated[str, typer.Argument(help="Contracts")], contract: Contract,
     price: Annotated[str, typer.Argument(help="Decimal")],
-    reference: Annotated[str, typer.Option(help="The trade as both know it; makes a repetition safe")] = "",
+    reference: Annotated[str, typer.Option(help="The trade as both know it; sent again, the rest is booked")] = "",
     force: Annotated[bool, typer.Option(help="Whatever the mark: the collar is not asked")] = False,
     by: By = "",
 ) -> None:  # fmt: skip
     """Book a trade of two accounts as the house's own entry: it passes by risk and margin. Trades that two parties
     agree on belong to `truetape trades` or POST /v1/trades."""
-    name, price_e8 = reference or ids.random_id(), to_e8(price)
+    name, price_e8, quantity_e8 = reference or ids.random_id(), to_e8(price), to_e8(quantity)
     books = {account: found for one in (buyer, seller) for _, account, found in states(one)}
     with operator(settings().kafka) as hand:
         housetrade.require_parties(hand.reference, books, buyer, seller)
         housetrade.require_contract(hand.reference, contract)
-        if not force:
+        done = hand.booked((buyer, seller), _legs(name)) if reference else {}
+        if not force and not done:
             mark_e8 = _newest(contract, clock.now_us(), "--force books it without one").price_e8
             housetrade.require_price(hand.reference, (buyer, seller), price_e8, mark_e8)
-        _book(hand, (buyer, seller), name, contract, to_e8(quantity), price_e8, by)
+        _book(hand, (buyer, seller), name, contract, quantity_e8, price_e8, by, done)
+
+
+def _legs(name: str) -> tuple[str, str]:
+    """Ids of the entries of both legs: the buyer's, then the seller's."""
+    return f"{name}/BUY", f"{name}/SELL"
 
 
 def _book(
-    hand: Operator, accounts: tuple[str, str], name: str, contract: str, quantity_e8: int, price_e8: int, by: str
-) -> None:
-    """One leg after the other; when the second fails, the error says how to undo the first."""
-    buyer, seller = accounts
-    now_us, done = clock.now_us(), ""
-    sides: tuple[tuple[str, m.Side], ...] = ((buyer, "BUY"), (seller, "SELL"))
-    for account, side in sides:
-        command = m.BookTrade(
-            ids.random_id(), account, f"{name}/{side}", contract, side, quantity_e8, price_e8, "TAKER", now_us,
-            _by(by), name,
-        )  # fmt: skip
-        try:
-            entry = hand.clear(command)
-        except Refused as error:
-            if not done:
-                raise
-            undo = f'truetape contracts bust {buyer} {done} --ours --reason "the other leg was refused"'
-            raise Refused(f"{account}: {error}. The leg of {buyer} is booked; this undoes it: `{undo}`") from error
-        done = entry.entry_id
-        print(f"{done} is booked for {account}")
+    hand: Operator, accounts: tuple[str, str], name: str, contract: str, quantity_e8: int, price_e8: int, by: str,
+    done: Mapping[str, m.EntryBooked],
+) -> None:  # fmt: skip
+    """One leg after the other, but for what is booked already; when one fails, the error says what to do next."""
+    now_us, booked = clock.now_us(), ""
+    sides: tuple[m.Side, m.Side] = ("BUY", "SELL")
+    for account, side, leg in zip(accounts, sides, _legs(name), strict=True):
+        if leg in done:
+            housetrade.require_same(done[leg], account, contract, side, quantity_e8, price_e8)
+            print(f"{leg} was booked for {account} before")
+        else:
+            command = m.BookTrade(
+                ids.random_id(), account, leg, contract, side, quantity_e8, price_e8, "TAKER", now_us, _by(by), name
+            )
+            _clear(hand, command, accounts[0] if booked else "")
+            print(f"{leg} is booked for {account}")
+        booked = leg
+
+
+def _clear(hand: Operator, command: m.BookTrade, buyer: str) -> None:
+    """Book one leg; `buyer` has the first one already. Raises Refused or NoAnswer with what to do next."""
+    first, _ = _legs(command.reference)
+    undo = f'truetape contracts bust {buyer} {first} --ours --reason "the other leg is not booked"'
+    try:
+        hand.clear(command)
+    except Refused as error:
+        if not buyer:
+            raise
+        raise Refused(
+            f"{command.account_id}: {error}. The leg of {buyer} is booked; this undoes it: `{undo}`"
+        ) from error
+    except NoAnswer as error:
+        on = f"the same command with --reference {command.reference} goes on with what is not booked"
+        undone = f"; or undo the leg of {buyer}, once `truetape ledger export --account {command.account_id}` shows " \
+            f"that the other was not booked: `{undo}`" if buyer else ""  # fmt: skip
+        raise NoAnswer(f"{command.account_id}: {error}. It may still be booked: {on}{undone}") from error
 
 
 @app.command()
@@ -111,7 +135,7 @@ def assign(
 
 
 @app.command()
-def settle(contract: Contract, price: Price = "", fact_id: FactId = "", by: By = "") -> None:
+def settle(contract: Contract, price: MarkPrice = "", fact_id: FactId = "", by: By = "") -> None:
     """Settle to the market: pay every account its profit up to the price, by default the contract's newest mark."""
     with operator(settings().kafka) as hand:
         now_us = clock.now_us()
@@ -200,7 +224,7 @@ def _unschedule(hand: Operator, contract: str, by: str) -> None:
 
 @app.command()
 def bust(
-    account: Annotated[str, typer.Argument(help="Account")],
+    account: Annotated[str, typer.Argument(help="Account that the entry is of")],
     entry: Annotated[str, typer.Argument(help="Id of the entry; of a venue's fill its execution id")],
     reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
     ours: Annotated[bool, typer.Option(help="A correction of ours, not a bust by the venue")] = False,
@@ -293,10 +317,9 @@ def _publish(hand: Operator, fact: m.ContractFact) -> None:
 
 
 def _terms(hand: Operator, contract: str) -> m.ContractTerms:
-    instrument = hand.reference.instruments.get(contract)
-    if instrument is None or instrument.contract is None:
-        raise SetupError(f"{contract} is no contract: see `truetape instruments list`")
-    return instrument.contract
+    terms = hand.reference.require_contract(contract).contract
+    assert terms is not None
+    return terms
 
 
 def _given(price: str, at_us: int) -> Observation | None:

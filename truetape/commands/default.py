@@ -10,7 +10,7 @@ from truetape import messages as m
 from truetape.commands.parked import ByOption, named, states
 from truetape.errors import SetupError
 from truetape.money import from_e8
-from truetape.operator import operator
+from truetape.operator import Refused, operator
 from truetape.reports import FormOption, JsonOption, require, write
 from truetape.settings import settings
 
@@ -32,12 +32,29 @@ def declare(
     by: ByOption = "",
 ) -> None:
     """Declare a default, which cannot be undone: its orders are cancelled and refused from here on, what it holds is
-    sold; once it holds no contract, its loss is fixed and the waterfall bears it."""
+    sold; once it holds no contract, its loss is fixed and the waterfall bears it.
+
+    Exit status 0: a default, or a further one, is declared. 1: refused, and nothing has changed: the account is in
+    default already, or its default is over and nothing is open or owed.
+    """
     if not yes:
         typer.confirm(WARNING.format(account), abort=True)
+    before = defaults(account)
     with operator(settings().kafka) as hand:
-        found = hand.declare_default(m.DeclareDefault(ids.random_id(), account, asset, reason, named(by)))
-    print(f"default {found.default_id} of {account} is declared; see `truetape default show {account}`")
+        try:
+            found = hand.declare_default(m.DeclareDefault(ids.random_id(), account, asset, reason, named(by)))
+        except Refused as error:
+            raise Refused(f"{error}; `truetape default show {account}` says how it stands") from error
+    print(declaration(found, before))
+
+
+def declaration(found: m.DefaultChanged, before: list[dict[str, Any]]) -> str:
+    """What was declared, a first default or a further one, and where to look."""
+    look = f"`truetape default show {found.account_id}` says how it stands"
+    if not before:
+        return f"default {found.default_id} of {found.account_id} is declared; {look}"
+    earlier = f"its default {before[0]['default_id']} is {before[0]['state']}"
+    return f"further default {found.default_id} of {found.account_id} is declared: {earlier}; {look}"
 
 
 @app.command(name="list")

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +16,17 @@ from rich.table import Table
 
 from truetape import demo
 from truetape.api_reports import Fact
-from truetape.client import Client, Event
+from truetape.client import Client
+from truetape.commands import drill
+from truetape.commands.order import causes
+from truetape.default.drill import Setting, named, run
+from truetape.default.waterfall import LAYERS
 from truetape.dev import Stack
 from truetape.dev.compose import ensure_env_file, host_environment
 from truetape.dev.home import checkout
 from truetape.dev.progress import Steps
 from truetape.errors import SetupError
+from truetape.log import KafkaLog
 from truetape.money import from_e8, to_e8
 from truetape.settings import Settings
 
@@ -53,10 +58,13 @@ def command(
             demo.settle(client, traded)
         show_orders(client, traded)
         show_books(client)
+        with step("seat six clearing members who hold the perpetual against each other"):
+            demo.seat_members(environment["TRUETAPE_KAFKA"], mark_e8(client))
         with step("wait until pricing has settled and funded the perpetual"):
             settled = demo.contract_facts(client)
         show_contract(client, settled)
         show_history(client, traded)
+    show_drill(environment["TRUETAPE_KAFKA"])
     demo.calm(environment["TRUETAPE_KAFKA"])
     good = [prove_trading(traded), prove_reconciliation(environment), prove_audit(environment)]
     where_to_look(gateway, stack, account_id)
@@ -151,23 +159,40 @@ def show_contract(client: Client, facts: Mapping[str, Fact]) -> None:
     )
 
 
+def mark_e8(client: Client) -> int:
+    """The perpetual's newest mark."""
+    return next(to_e8(mark.price) for mark in client.marks() if mark.instrument_id == demo.PERPETUAL)
+
+
+def show_drill(kafka: str) -> None:
+    """Three members default at once in the worst scenario: which layer would bear how much. Nothing is written."""
+    with closing(KafkaLog(kafka)) as log:
+        books, known, prices = drill.read(log, demo.SETTLE_SECONDS, None)
+    earned_e8 = max(0, books.balances.get("house", {}).get("USDT", 0))
+    setting = Setting("USDT", capital_e8=earned_e8, defaulters=demo.DEFAULTERS, at_us=time.time_ns() // 1000)
+    found = run(books, known, prices, setting)
+    _console.print(
+        f"\n[bold]a default drill[/], scenario {named(found.shock_e8)}, a clearing fund of "
+        f"{from_e8(found.sizing.size_e8)} USDT sized for two defaults, and three happen: who would bear the losses"
+    )
+    layers = [layer for layer in LAYERS if any(one.outcome.borne_e8(layer) for one in found.defaults)]
+    table = Table("default", "loss", *(layer.lower() for layer in layers), "uncovered", box=None, pad_edge=False)
+    for one in found.defaults:
+        borne = (from_e8(one.outcome.borne_e8(layer)) for layer in layers)
+        table.add_row(one.member_id, from_e8(one.loss_e8), *borne, from_e8(one.outcome.uncovered_e8))
+    _console.print(table)
+    members = " ".join(f"--member {name}" for name in demo.DEFAULTERS)
+    _console.print(f"payer by payer: .venv/bin/truetape drill default {members}")
+
+
 def show_history(client: Client, traded: demo.Traded) -> None:
     """One filled order's records on all topics, causes before effects."""
     filled = next((order for order in traded.orders if order.status == "FILLED"), None)
     if filled is None:
         return
     _console.print(f"\n[bold]one order, cause by cause[/]: {filled.order_id}")
-    table = Table("record", "topic@offset", "because of", box=None, pad_edge=False)
-    for event in client.history(filled.order_id):
-        table.add_row(event.type, f"{event.topic}/{event.partition}@{event.offset}", _because(event))
-    _console.print(table)
-
-
-def _because(event: Event) -> str:
-    if event.cause is None:
-        return "the client"
-    cause = event.cause
-    return f"{cause.source}/{cause.partition}@{cause.offset if cause.offset is not None else cause.id}"
+    _console.print(causes(client.history(filled.order_id)))
+    _console.print(f"the same later: .venv/bin/truetape order {filled.order_id}")
 
 
 def prove_trading(traded: demo.Traded) -> bool:

@@ -9,7 +9,6 @@ from truetape import messages as m
 from truetape.errors import SetupError
 from truetape.money import from_e8, positive_e8
 from truetape.operator import operator
-from truetape.reference import Reference
 from truetape.settings import settings
 
 DEFAULT: Final = "venue:alpha"
@@ -30,16 +29,9 @@ def command(
     terms = m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)
     with operator(settings().kafka) as hand:
         hand.reference.require_account(account)
-        require_asset(hand.reference, asset)
+        hand.reference.require_asset(asset)
         hand.transfer(terms)
     print(f"{from_e8(amount_e8)} {asset} for {account} is approved; clearing books it")
-
-
-def require_asset(reference: Reference, asset: str) -> None:
-    """Raises SetupError for an asset that nothing trades or margins: a typing error would be an asset of its own."""
-    known = reference.assets()
-    if asset not in known:
-        raise SetupError(f"no instrument or collateral names {asset!r}; known assets: {', '.join(known) or 'none'}")
 
 
 def _require_venue(location: str) -> None:

@@ -79,7 +79,7 @@ def list_keys(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def revoke(key_id: str) -> None:
+def revoke(key_id: Annotated[str, typer.Argument(help="The key, as the list names it")]) -> None:
     """Revoke a key for ever, at once."""
     with operator(settings().kafka) as hand:
         hand.ask(m.RevokeApiKey(ids.random_id(), BY, key_id))

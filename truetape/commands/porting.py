@@ -77,7 +77,7 @@ def refuse(
     reason: ReasonOption = "",
     by: ByOption = "",
 ) -> None:
-    """Say for a member that it does not."""
+    """Refuse, for a member, to take a client over."""
     _act(client, "refuse", receiver, "", reason, by)
 
 

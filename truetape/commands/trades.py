@@ -18,10 +18,10 @@ from truetape.settings import settings
 
 app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting.")
 
-Account = Annotated[str, typer.Argument(help="Account")]
+Account = Annotated[str, typer.Argument(help="Account for which it is done: it has the leg, or the trade")]
 LegId = Annotated[str, typer.Argument(help="Leg id, as `truetape trades legs` lists it")]
 Reference = Annotated[str, typer.Option(help="The move as all sides know it")]
-By = Annotated[str, typer.Option(help="Your name; the login name when absent")]
+By = Annotated[str, typer.Option(help="Your name; it stands on the tape [your login]")]
 Only = Annotated[str, typer.Option(help="Only of this account")]
 OPEN: Final = ("account_id", "trade_id", "kind", "state", "first_id", "waits_for", "stage", "differs", "expires_at_us")
 LEGS: Final = ("account_id", "leg_id", "trade_id", "state", "instrument_id", "quantity", "price", "cost", "from_id")

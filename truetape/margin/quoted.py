@@ -29,7 +29,7 @@ from truetape.margin.portfolio_v2 import PortfolioV2
 from truetape.margin.published import MarkUsed, Published
 from truetape.margin.risk_arrays import RiskArrayMargin
 from truetape.messages import ContractTerms, MarginClass
-from truetape.money import ONE_E8
+from truetape.money import ONE_E8, from_e8
 
 VOLATILITY_MAX: Final = 10.0
 """1 000 % a year: what a mark beyond it is taken for, without confidence."""
@@ -112,7 +112,7 @@ def quoted(name: str, terms: ContractTerms, named: MarginClass, seen: Published)
         unit = 1.0
     elif terms.style == "INVERSE" and terms.kind != "OPTION":
         if used.price_e8 <= 0:
-            raise MarginInputInvalid(f"{name}: an inverse contract has no worth at a mark of {used.price_e8}e-8")
+            raise MarginInputInvalid(f"{name}: an inverse contract has no worth at a mark of {from_e8(used.price_e8)}")
         unit = multiplier * E8 / used.price_e8
     else:
         unit = multiplier

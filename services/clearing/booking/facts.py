@@ -31,6 +31,7 @@ from truetape.messages import (
     Line,
     TakeContractFact,
 )
+from truetape.money import from_e8
 from truetape.service import DUE, Input
 
 MOVES: Final = frozenset({"RENAME", "CONTRACT_SIZE"})
@@ -322,7 +323,9 @@ def _moved(state: State, made: Draft, fact: ContractFact, _: Instrument) -> tupl
     by, per = _ratio(fact)
     quantity_e8, left = divmod(abs(old.quantity_e8) * by, per)
     if left and option:
-        raise contracts.ContractRefused(f"{old.quantity_e8}e-8 options are no whole number of new ones: close the rest")
+        raise contracts.ContractRefused(
+            f"{from_e8(old.quantity_e8)} options are no whole number of new ones: close the rest"
+        )
     signed_e8 = quantity_e8 if old.quantity_e8 > 0 else -quantity_e8
     contracts.move_in(made, signed_e8, old.cost_e8 if option else _worth(made, fact, signed_e8), "adjustment")
     made.numbers |= {"old_quantity_e8": old.quantity_e8, "ratio": by, "ratio_per": per}

@@ -8,7 +8,7 @@ from services.clearing.booking import positions
 from truetape.errors import TruetapeError
 from truetape.ids import MIRRORS
 from truetape.messages import EntryBooked, Fees, Line, Liquidity, Meta, OrderFilled, Position, TransferTerms
-from truetape.money import MAX_E8, fits, notional, portion
+from truetape.money import MAX_E8, fits, from_e8, notional, portion
 
 ROUNDING_MAX_E8: Final = 100
 """How far a venue's quote amount may be from price times quantity: what rounding to six decimals explains."""
@@ -50,9 +50,10 @@ def client_quote_e8(fill: OrderFilled) -> int:
     """
     amount_e8 = notional(fill.price_e8, fill.quantity_e8, "up" if fill.side == "BUY" else "down")
     if abs(amount_e8 - fill.quote_amount_e8) > ROUNDING_MAX_E8:
+        said, price, quantity, made = map(from_e8, (fill.quote_amount_e8, fill.price_e8, fill.quantity_e8, amount_e8))
         raise QuoteContradicted(
-            f"{fill.execution_id}: {fill.venue} says quote amount {fill.quote_amount_e8}e-8, but price "
-            f"{fill.price_e8}e-8 times quantity {fill.quantity_e8}e-8 is {amount_e8}e-8; ask the venue which is right"
+            f"{fill.execution_id}: {fill.venue} says quote amount {said}, but price {price} times quantity {quantity} "
+            f"is {made}; ask the venue which is right"
         )
     return amount_e8
 

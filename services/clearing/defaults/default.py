@@ -72,15 +72,29 @@ def declare(state: State, given: Input, command: DeclareDefault) -> DefaultChang
         return no("ACCOUNT_UNKNOWN", "open the account first")
     if in_progress(state, command.account_id):
         default_id = state.defaults[command.account_id].default_id
-        return no("STATE_WRONG", f"default {default_id} is not over: wait until its loss is borne")
+        return no("STATE_WRONG", f"already in default: {default_id} is not over, wait until its loss is borne")
     if not command.reason.strip():
         return no("REASON_MISSING", "say why: it stands on the tape for ever")
     contracts = (one.contract for one in given.tables.reference.instruments.values())
     if not any(terms is not None and terms.settlement_asset == command.asset for terms in contracts):
         return no("NUMBERS_WRONG", f"no contract settles in {command.asset}: name the asset that it owes")
+    if (over := state.defaults.get(command.account_id)) is not None and _is_square(state, given, command):
+        return no(
+            "STATE_WRONG",
+            f"nothing to declare: default {over.default_id} is {over.state}, and no contract is open and "
+            f"nothing is owed in {command.asset}. The account stays halted; what it loses later is a further default "
+            "by itself",
+        )
     return declared(
         state, given, command.account_id, command.asset, command.reason, command.requested_by, command.command_id
     )
+
+
+def _is_square(state: State, given: Input, command: DeclareDefault) -> bool:
+    """Whether a further default would have nothing to close and nothing to bear."""
+    account_id, asset = command.account_id, command.asset
+    held = any(open_positions(state, given, account_id, asset)) or account_id in state.watch.liquidations
+    return not held and _cash_left_e8(state, given, account_id, asset) >= 0
 
 
 def declared(
@@ -144,8 +158,7 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
         return None
     if account_id in state.deleveragings.running:
         return None  # All is closed, and its record follows.
-    cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
-    left_e8 = cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
+    left_e8 = _cash_left_e8(state, given, account_id, asset)
     if left_e8 >= 0:
         return _changed(given, known, state="ENDED", detail="its own cash was enough")
     if collateral_left(state, given, known) or insurance.waits(state, known.default_id):
@@ -160,6 +173,12 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
     )  # fmt: skip
 
 
+def _cash_left_e8(state: State, given: Input, account_id: str, asset: str) -> int:
+    """Cash of an account once all that its contracts have realised is paid; negative is what it owes."""
+    cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
+    return cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
+
+
 def _insured(state: State, given: Input, known: DefaultChanged, missing_e8: int) -> RoundRequested | None:
     """The insurance fund is asked once, before the waterfall; not where a liquidation has asked it already."""
     given_up = state.watch.handed_over.get(known.account_id)
@@ -171,8 +190,7 @@ def _insured(state: State, given: Input, known: DefaultChanged, missing_e8: int)
 def collateral_left(state: State, given: Input, known: DefaultChanged) -> bool:
     """Whether an account in default owes something and has collateral for it that was not turned into cash yet."""
     balances = state.balances.get(ledger.client(known.account_id), {})
-    unpaid_e8 = sum(amount_e8 for _, amount_e8 in unpaid(state, known.account_id, known.asset, given))
-    if balances.get(known.asset, 0) + unpaid_e8 >= 0:
+    if _cash_left_e8(state, given, known.account_id, known.asset) >= 0:
         return False
     margins = margin.margins_of(state, given, known.account_id)
     if isinstance(margins, str):

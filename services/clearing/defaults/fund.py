@@ -12,7 +12,7 @@ from services.clearing.across.parcels import INSURANCE
 from services.clearing.booking import contracts, trades
 from services.clearing.defaults.waterfalls import ASSESSMENT, ASSESSMENT_PERIOD_US, CAPITAL, FUND, HOME, in_default
 from services.clearing.state import FACTS_KEPT, State
-from truetape.errors import TruetapeError
+from truetape.errors import AssetUnknown, TruetapeError
 from truetape.messages import (
     ClearingRefusal,
     ClearingRefused,
@@ -81,7 +81,16 @@ def _objections(state: State, given: Input, command: MoveFund) -> Iterator[Wrong
         yield "REASON_MISSING", "say why: it stands on the tape for ever"
     if command.amount_e8 == 0:
         yield "NUMBERS_WRONG", "amount must not be zero"
+    if command.amount_e8 > 0:
+        yield from _unknown(given, command)
     yield from _not_free(state, command)
+
+
+def _unknown(given: Input, command: MoveFund) -> Iterator[Wrong]:
+    try:
+        given.tables.reference.require_asset(command.asset)
+    except AssetUnknown as error:
+        yield "NUMBERS_WRONG", str(error)
 
 
 def _not_free(state: State, command: MoveFund) -> Iterator[Wrong]:

@@ -14,12 +14,11 @@ from msgspec.structs import asdict
 
 from services.gateway.projection import legs
 from truetape import messages as m
+from truetape.causes import Row as Row
+from truetape.causes import event_row, orders_of
 from truetape.log import Record
 from truetape.messages import OrderStatus, OrderTerms
 from truetape.orders import advance
-from truetape.topics import key_of
-
-Row = dict[str, Any]
 
 
 class OrderRow(Struct):
@@ -97,45 +96,6 @@ class Batch(Struct):
                 {"order_id": order_id, "topic": record.topic, "partition": record.partition, "offset": record.offset}
                 for order_id in orders
             )
-
-
-def event_row(topic: str, partition: int, offset: int, message: Any) -> Row:
-    """A record as view.events has it."""
-    orders = orders_of(message)
-    body = asdict(message)
-    meta: m.Meta | None = body.pop("meta", None)
-    if isinstance(message, m.ContractFactTaken):
-        body["due"] = len(set(message.due) - {""})  # Whom it concerned, their entries say.
-    account_id = "" if isinstance(message, m.FixingMissing) else key_of(message)
-    row: Row = {
-        "topic": topic, "partition": partition, "offset": offset, "type": type(message).__name__,
-        "account_id": account_id or None, "order_id": orders[0] if len(orders) == 1 else None, "body": body,
-    }  # fmt: skip
-    if meta is None:  # A command: many writers, no epochs, and nothing on the tape before it.
-        return row | {
-            "at_us": message.received_at_us, "epoch": 0, "sequence": 0, "event_id": None, "cause_source": None,
-            "cause_partition": None, "cause_offset": None, "cause_id": None,
-        }  # fmt: skip
-    cause = meta.cause
-    return row | {
-        "at_us": meta.decided_at_us, "epoch": meta.epoch, "sequence": meta.sequence, "event_id": meta.event_id,
-        "cause_source": cause.source, "cause_partition": cause.partition, "cause_offset": cause.offset,
-        "cause_id": cause.id,
-    }  # fmt: skip
-
-
-def orders_of(message: Any) -> list[str]:
-    """Ids of the orders that a record is about, each once."""
-    match message:
-        case m.CancelRequested():
-            return list(dict.fromkeys(message.order_ids))
-        case m.CancelRouted():
-            return list(dict.fromkeys(leg.order_id for leg in message.legs))
-        case m.SubmitOrder() | m.OrderAccepted() | m.OrderRejected() | m.OrderRouted():
-            return [message.order.order_id]
-        case _:
-            order_id = getattr(message, "order_id", None)
-            return [order_id] if order_id else []
 
 
 # -- orders.decisions ----------------------------------------------------------------------------------------

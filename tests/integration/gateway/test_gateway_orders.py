@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import redis
+from msgspec.structs import replace
 
 from services.gateway.tail import REMEMBERED
-from tests.integration.gateway.desk import Desk, await_true, code, order
+from tests.integration.gateway.desk import INSTRUMENT, Desk, await_true, code, order
 from truetape import ids
 from truetape import messages as m
 
@@ -254,6 +255,19 @@ def test_an_order_is_followed_from_the_command_to_the_ledger(desk: Desk) -> None
     assert {line["account"] for line in trade["lines"]} >= {f"client:{account}", "venue:alpha"}
 
 
+def test_an_unknown_instrument_is_refused_with_those_near_it_in_the_same_words_for_ever(desk: Desk) -> None:
+    _, http = desk.trader()
+    asked = order("u-1", instrument_id="BTC-USDC")
+    first = http.post("/v1/orders", json=asked)
+    assert code(first) == "instrument_unknown"
+    assert "near it: BTC-USDT; GET /v1/instruments lists all" in first.json()["detail"]
+    desk.operator.ask(m.SetInstrument(ids.random_id(), "test", replace(INSTRUMENT, instrument_id="BTC-USDE")))
+    assert http.post("/v1/orders", json=asked).content == first.content
+    misspelt = http.post("/v1/orders", json=order("u-2", instrument_id="btc/usdt")).json()
+    assert (misspelt["code"], misspelt["field"]) == ("invalid_field", "instrument_id")
+    assert "near it: BTC-USDT" in misspelt["detail"]
+
+
 def test_one_cancel_of_many_is_in_each_orders_history(desk: Desk) -> None:
     _, http = desk.trader()
     for number in range(2):
@@ -265,10 +279,10 @@ def test_one_cancel_of_many_is_in_each_orders_history(desk: Desk) -> None:
 
 
 def test_transfers_are_made_once(desk: Desk) -> None:
-    account = desk.account()
+    account = desk.account(funded=False)
     http, admin = desk.raw(desk.key(account)), desk.raw(desk.key("", "admin"))
     deposit = {
-        "account_id": account, "asset": "EUR", "amount": "100", "location": "bank:settlement",
+        "account_id": account, "asset": "USDT", "amount": "100", "location": "bank:settlement",
         "external_reference": "w-1",
     }  # fmt: skip
     first, again = (admin.post("/v1/admin/deposits", json=deposit) for _ in range(2))
@@ -277,16 +291,34 @@ def test_transfers_are_made_once(desk: Desk) -> None:
     assert again.headers["idempotency-hit"] == "true"
     changed = admin.post("/v1/admin/deposits", json={**deposit, "amount": "101"})
     assert (code(changed), changed.json()["fields"]) == ("external_reference_reused", ["amount"])
-    await_true(lambda: "EUR" in {row["asset"] for row in http.get("/v1/balances").json()["balances"]})
+    await_true(lambda: "USDT" in {row["asset"] for row in http.get("/v1/balances").json()["balances"]})
 
-    withdrawal = {"asset": "EUR", "amount": "40", "location": "bank:settlement", "external_reference": "out-1"}
+    withdrawal = {"asset": "USDT", "amount": "40", "location": "bank:settlement", "external_reference": "out-1"}
     taken = http.post("/v1/withdrawals", json=withdrawal)
     assert (taken.status_code, taken.json()["amount"]) == (201, "-40")
     assert http.post("/v1/withdrawals", json=withdrawal).content == taken.content
     too_much = {**withdrawal, "amount": "1000", "external_reference": "out-2"}
     for _ in range(2):  # Nothing came of it, so it is decided anew each time.
         assert code(http.post("/v1/withdrawals", json=too_much)) == "insufficient_funds"
-    await_true(lambda: _balance(http, "EUR") == ("60", "0"))
+    await_true(lambda: _balance(http, "USDT") == ("60", "0"))
+
+
+def test_a_transfer_of_an_asset_that_nothing_names_is_refused_and_what_is_held_of_it_may_leave(desk: Desk) -> None:
+    account = desk.account(funded=False)
+    http, admin = desk.raw(desk.key(account)), desk.raw(desk.key("", "admin"))
+    deposit = {
+        "account_id": account, "asset": "UDST", "amount": "1", "location": "bank:settlement",
+        "external_reference": "w-1",
+    }  # fmt: skip
+    refused = admin.post("/v1/admin/deposits", json=deposit)
+    assert (code(refused), refused.json()["field"]) == ("asset_unknown", "asset")
+    assert "known assets: BTC" in refused.json()["detail"]
+    withdrawal = {name: deposit[name] for name in ("asset", "amount", "location", "external_reference")}
+    assert code(http.post("/v1/withdrawals", json=withdrawal)) == "asset_unknown"
+    terms = m.TransferTerms(ids.transfer_id(account, "old"), account, "UDST", 10**8, "bank:settlement", "old")
+    desk.operator.transfer(terms)
+    await_true(lambda: "UDST" in {row["asset"] for row in http.get("/v1/balances").json()["balances"]})
+    assert http.post("/v1/withdrawals", json=withdrawal).status_code == 201
 
 
 def _balance(http: httpx.Client, asset: str) -> tuple[str, str]:

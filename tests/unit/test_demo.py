@@ -1,0 +1,41 @@
+"""The demo's members: they hold their contracts against each other, and their drill reaches layer after layer."""
+
+from truetape import demo
+from truetape.contracts import Contract, value
+from truetape.default import drill
+from truetape.default.drill import Books, Held, Setting
+from truetape.money import ONE_E8, portion, to_e8
+from truetape.reference import Reference
+
+PRICE_E8 = to_e8("60000")
+TERMS = demo.perpetual().contract
+
+
+def held(contracts: str) -> dict[str, Held]:
+    assert TERMS is not None
+    quantity_e8 = to_e8(contracts)
+    worth_e8 = value(Contract(TERMS.style, TERMS.multiplier_e8), quantity_e8, PRICE_E8, "down")
+    return {demo.PERPETUAL: Held(quantity_e8, worth_e8, 0)}
+
+
+def test_their_contracts_sum_to_zero_and_nobody_is_called() -> None:
+    assert TERMS is not None
+    assert sum(to_e8(contracts) for contracts, _ in demo.MEMBERS.values()) == 0
+    for contracts, cash in demo.MEMBERS.values():
+        notional_e8 = abs(held(contracts)[demo.PERPETUAL].cost_e8)
+        assert to_e8(cash) * 100 > 124 * portion(notional_e8, TERMS.initial_rate_e8, "up")
+
+
+def test_three_defaults_reach_five_layers_and_two_stay_within_the_fund() -> None:
+    books = Books(
+        {name: {"USDT": to_e8(cash)} for name, (_, cash) in demo.MEMBERS.items()},
+        {name: held(contracts) for name, (contracts, _) in demo.MEMBERS.items()},
+    )
+    known, marks = Reference(instruments={demo.PERPETUAL: demo.perpetual()}), {demo.PERPETUAL: PRICE_E8}
+    three = drill.run(books, known, marks, Setting("USDT", capital_e8=60 * ONE_E8, defaulters=demo.DEFAULTERS))
+    layers = {step.layer for one in three.defaults for step in one.outcome.steps}
+    assert layers == {"DEFAULTER_MARGIN", "DEFAULTER_FUND", "HOUSE_CAPITAL", "OTHERS_FUND", "ASSESSMENTS"}
+    assert not any(one.outcome.uncovered_e8 for one in three.defaults) and all(one.loss_e8 for one in three.defaults)
+    two = drill.run(books, known, marks, Setting("USDT", capital_e8=60 * ONE_E8))
+    assert tuple(one.member_id for one in two.defaults) == demo.DEFAULTERS[:2], "what `truetape drill default` shows"
+    assert "ASSESSMENTS" not in {step.layer for one in two.defaults for step in one.outcome.steps}
