@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from truetape.halts import Halt
 from truetape.messages import Liquidity, OrderStatus, OrderType, Side, TimeInForce, TradingState
 
 Decimal = Annotated[
@@ -376,6 +377,8 @@ class Account(Struct, frozen=True):
     """How its positions in contracts are cut: positions and costs."""
     call_terms: dict[str, Any] = {}
     """How it is called for margin, as the admin API takes it."""
+    halts: list[Halt] = []
+    """Why it takes no orders, or only those that reduce: by the operator, its default, its member's default."""
 
 
 class Accounts(Struct, frozen=True):

@@ -81,6 +81,8 @@ class Reference(msgspec.Struct):
     account_terms: dict[str, AccountTerms] = {}
     """How accounts' positions are cut; who is not here nets at average cost."""
     trading_states: dict[str, TradingState] = {}
+    trading_reasons: dict[str, str] = {}
+    """Why the kill switch stands as it does, in the operator's words."""
     call_terms: dict[str, CallTerms] = {}
     api_keys: dict[str, ApiKey] = {}
     margin_classes: dict[str, MarginClass] = {}
@@ -164,6 +166,7 @@ def fold(reference: Reference, event: ReferenceEvent) -> Reference:
             reference.fees[event.account_id] = event.fees
         case TradingStateSet():
             reference.trading_states[event.account_id] = event.state
+            reference.trading_reasons[event.account_id] = event.reason
         case CallTermsSet():
             reference.call_terms[event.account_id] = event.terms
         case ApiKeyCreated():

@@ -10,6 +10,7 @@ from services.gateway.problems import Problem
 from truetape import api as a
 from truetape import api_marks as marks
 from truetape import messages as m
+from truetape.halts import halts
 from truetape.instruments import contract_shown, marking_shown
 from truetape.messages import OrderTerms
 from truetape.money import ONE_E8, divide, from_e8
@@ -193,6 +194,7 @@ def account(reference: Reference, account_id: str) -> a.Account:
         fees=fees_shown(fees),
         terms=_terms(reference.account_terms.get(account_id)),
         call_terms=_call_terms(reference.call_terms_of(account_id)),
+        halts=halts(reference, account_id),
     )
 
 

@@ -1,19 +1,22 @@
 """`truetape accounts`: client accounts, what is set for them, and their funds, with access to Kafka alone."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 from rich.console import Console
 from rich.table import Table
 
 from truetape import ids
 from truetape import messages as m
+from truetape.commands.parked import states
 from truetape.errors import SetupError
+from truetape.halts import Halt, halts
 from truetape.messages import TradingState
 from truetape.money import from_e8, to_e8
 from truetape.operator import BY, operator
-from truetape.reference import EVERYBODY
+from truetape.reference import EVERYBODY, Reference
 from truetape.settings import settings
 
 app = typer.Typer(help="Client accounts.", no_args_is_help=True)
@@ -37,19 +40,38 @@ def open_account(
 
 
 @app.command(name="list")
-def list_accounts(as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False) -> None:
-    """Show all accounts."""
+def list_accounts(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
+    halted: Annotated[bool, typer.Option("--halted", help="Those alone that are halted or reducing")] = False,
+) -> None:
+    """Show all accounts: kill switch, and why an account takes no orders or only those that reduce: by the operator, its
+    default, its member's default (porting), what is parked of it, its liquidation."""
     with operator(settings().kafka) as hand:
         known = hand.reference
-    rows = [(account, name, known.trading_state_of(account)) for account, name in sorted(known.accounts.items())]
+    of_risk = {account: to_builtins(found) for _, account, found in states(name="risk")}
+    found = {account: halts(known, account, of_risk.get(account)) for account in sorted(known.accounts)}
+    shown = [account for account, reasons in found.items() if reasons or not halted]
     if as_json:
-        print(json.dumps([{"account_id": account, "name": name, "state": state} for account, name, state in rows]))
+        print(json.dumps([_row(known, account, found[account]) for account in shown]))
         return
-    table = Table("account", "name", "state", "notional limit", "maker", "taker", box=None, pad_edge=False)
-    for account, name, state in rows:
+    table = Table("account", "name", "state", "notional limit", "maker", "taker", "halted by", box=None, pad_edge=False)
+    for account in shown:
         limit, fees = from_e8(known.limits_of(account).max_order_notional_e8), known.fees_of(account)
-        table.add_row(account, name, state, limit, from_e8(fees.maker_rate_e8), from_e8(fees.taker_rate_e8))
-    Console().print(table)
+        table.add_row(
+            account, known.accounts[account], known.trading_state_of(account), limit, from_e8(fees.maker_rate_e8),
+            from_e8(fees.taker_rate_e8), "; ".join(f"{one.kind} {one.because}" for one in found[account]),
+        )  # fmt: skip
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for one in dict.fromkeys(one for account in shown for one in found[account]):
+        console.print(f"{one.kind} {one.because} ({one.state}): {one.next}")
+
+
+def _row(known: Reference, account: str, found: list[Halt]) -> dict[str, Any]:
+    state = known.trading_state_of(account)
+    return {
+        "account_id": account, "name": known.accounts[account], "state": state, "halts": to_builtins(found),
+    }  # fmt: skip
 
 
 @app.command()

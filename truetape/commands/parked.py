@@ -20,7 +20,7 @@ from truetape.operator import Refused, operator
 from truetape.restore import Restorer
 from truetape.service import Service
 from truetape.settings import Settings, settings
-from truetape.topics import CLEARING_ENTRIES, snapshots_of
+from truetape.topics import snapshots_of
 
 app = typer.Typer(help="Inputs that halt accounts of the ledger.", invoke_without_command=True)
 LEDGER: Final = "clearing"
@@ -109,13 +109,14 @@ def parked(account: str = "") -> list[Parked]:
     return _rows(states(account))
 
 
-def states(account: str = "") -> list[tuple[int, str, dict[str, Any]]]:
-    """(partition, account, its books) of the ledger, from its newest snapshots and its tape since."""
-    service: Service[Any] | None = installed(SERVICES).get(LEDGER)
+def states(account: str = "", name: str = LEDGER) -> list[tuple[int, str, dict[str, Any]]]:
+    """(partition, account, what a service knows of it) of the ledger, or of another service whose partitions hold
+    accounts, from its newest snapshots and its tape since."""
+    service: Service[Any] | None = installed(SERVICES).get(name)
     if service is None:
-        raise SetupError("clearing is not registered: run `pip install -e .` in the checkout")
+        raise SetupError(f"{name} is not registered: run `pip install -e .` in the checkout")
     kafka = Settings().kafka
-    check_topics(kafka, [CLEARING_ENTRIES, snapshots_of(CLEARING_ENTRIES)], ASK_SECONDS)
+    check_topics(kafka, [service.owns, snapshots_of(service.owns)], ASK_SECONDS)
     with closing(KafkaLog(kafka)) as log:
         return _books(service, log, Settings(), account)
 
@@ -128,7 +129,7 @@ def folded(service: Service[Any], log: Log, configured: Settings, account: str =
 def _books(
     service: Service[Any], log: Log, configured: Settings, account: str
 ) -> list[tuple[int, str, dict[str, Any]]]:
-    every = range(CLEARING_ENTRIES.partitions)
+    every = range(service.owns.partitions)
     partitions = [ids.partition_of(account, len(every))] if account else list(every)
     return [
         (partition, account_id, books)
