@@ -78,7 +78,7 @@ def test_bad_bodies_are_named(body: bytes, code: str, field: str | None) -> None
     [
         ({"side": "buy"}, "'buy' is none of BUY, SELL"),
         ({"order_type": "STOP"}, "'STOP' is none of LIMIT, MARKET"),
-        ({"time_in_force": "DAY"}, "'DAY' is none of GTC, IOC, FOK"),
+        ({"time_in_force": "DAY"}, "'DAY' is none of FOK, GTC, IOC"),
         ({"position_side": "UP"}, "'UP' is none of LONG, SHORT"),
         (
             {"instrument_id": "btcusdt"},

@@ -44,8 +44,8 @@ def list_accounts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
     halted: Annotated[bool, typer.Option("--halted", help="Those alone that are halted or reducing")] = False,
 ) -> None:
-    """Show all accounts: kill switch, and why an account takes no orders or only those that reduce: by the operator, its
-    default, its member's default (porting), what is parked of it, its liquidation."""
+    """Show all accounts, and why one takes no orders, or only those that reduce: by the operator, its default, its
+    member's default (porting), what is parked of it, its liquidation."""
     with operator(settings().kafka) as hand:
         known = hand.reference
     of_risk = {account: to_builtins(found) for _, account, found in states(name="risk")}
