@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.main import get_command_name
 
 from truetape import commands
@@ -37,8 +37,8 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         for parameter in self.params:
-            if text := getattr(parameter, "help", None):
-                parameter.help = escape(text)
+            if isinstance(parameter, TyperArgument | TyperOption) and parameter.help:
+                parameter.help = escape(parameter.help)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Let what looks like no option of this command through only where a negative number is among the words."""

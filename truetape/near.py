@@ -14,7 +14,7 @@ def near(wanted: str, known: Iterable[str]) -> list[str]:
     folded: dict[str, list[str]] = {}
     for name in sorted(known):
         folded.setdefault(_folded(name), []).append(name)
-    found = difflib.get_close_matches(_folded(wanted[:64]), folded, NEAR_MAX, 0.7)
+    found = difflib.get_close_matches(_folded(wanted[:64]), folded, NEAR_MAX, 0.75)
     return [name for one in found for name in folded[one]][:NEAR_MAX]
 
 

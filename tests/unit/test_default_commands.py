@@ -68,6 +68,14 @@ def test_a_default_is_shown_with_its_steps(stage: Stage) -> None:
     assert json.loads(said("default", "list", "--json")[1])[0]["state"] == "COVERED"
 
 
+def test_a_first_and_a_further_default_are_told_apart(stage: Stage) -> None:
+    found = stage.events(type(stage.default("ann")))[0]
+    first = default.declaration(found, [])
+    assert first == f"default {found.default_id} of ann is declared; `truetape default show ann` says how it stands"
+    further = default.declaration(found, [{"default_id": "d-0", "state": "COVERED"}])
+    assert further.startswith(f"further default {found.default_id} of ann is declared: its default d-0 is COVERED; ")
+
+
 def test_shares_are_listed(stage: Stage) -> None:
     rows = json.loads(said("fund", "list", "--json")[1])
     assert {(row["account"], row["amount"]) for row in rows} == {

@@ -1,5 +1,6 @@
 """One order told from the tape: what the views say of it, its records with causes first, and what it cost."""
 
+import io
 import json
 from contextlib import contextmanager
 from typing import Any
@@ -151,7 +152,7 @@ def test_a_refused_order_says_what_risk_saw(stage: Stage) -> None:
         for name in viewed(stage, ANN).orders
         if (found := told(stage, name)).order.status == "REJECTED" and found.order.numbers
     )
-    console = Console(width=250, record=True, quiet=True)
+    console = Console(width=250, record=True, file=io.StringIO())
     command.show(refused, console)
     assert f"REJECTED: filled 0; {refused.order.reason} (risk saw" in console.export_text()
     assert isinstance(refused.order, api.Order)

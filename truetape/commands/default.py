@@ -39,8 +39,8 @@ def declare(
     """
     if not yes:
         typer.confirm(WARNING.format(account), abort=True)
-    before = defaults(account)
     with operator(settings().kafka) as hand:
+        before = defaults(account)
         try:
             found = hand.declare_default(m.DeclareDefault(ids.random_id(), account, asset, reason, named(by)))
         except Refused as error:
