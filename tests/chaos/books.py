@@ -166,9 +166,11 @@ def damage(books: Books, title: str, level: Level) -> Iterator[Course]:
     load = Depositors(books.url, dict.fromkeys(books.accounts, books.administrator), name, seed, level)
     course = Course(number="28", title=title, seed=seed, load=load, probe=books.deposit)
     with reported(course, lambda: "") as findings:
-        with under_load(course):
-            yield course
-        books.deposits.update(one.account_id for one in load.acknowledged)
+        try:
+            with under_load(course):
+                yield course
+        finally:
+            books.deposits.update(one.account_id for one in load.acknowledged)
         findings["every deposit was answered"] = load.doubtful
         findings["the independent reader finds nothing"] = reader.check(look_back(course, books.kafka), None)
         books.assert_whole(f"{name}.whole")

@@ -137,9 +137,9 @@ class Load:
         pause = len(self._threads) / PER_SECOND[self.level]
         with Client(self.url, key, retry_seconds=RETRY_SECONDS, timeout_seconds=8.0, transport=recording) as client:
             for number in itertools.count(1):
-                self.submit(client, account, f"{self.name}.{trader}.{number}", chance)
                 if self._stopping.wait(chance.uniform(0, 2 * pause)):
                     return
+                self.submit(client, account, f"{self.name}.{trader}.{number}", chance)
 
     def submit(self, client: Client, account: str, client_order_id: str, chance: random.Random) -> None:
         """One order, repeated under its id until the answer is definite."""

@@ -1,6 +1,7 @@
 """The independent reader sees what it is there to see; and the page shows what the report says."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos import page, reader
-from tests.chaos.load import levels
+from tests.chaos.load import LEVELS, levels
 from tests.chaos.reader import Raw, Verdict, check
 
 EXECUTIONS, DECISIONS, ENTRIES = "orders.executions", "orders.decisions", "clearing.entries"
@@ -207,3 +208,14 @@ def test_loads_are_named_and_others_refused() -> None:
         levels("idle,ful")
     with pytest.raises(ValueError, match="no load is named"):
         levels(",")
+
+
+@pytest.mark.skipif(bool(os.environ.get("TRUETAPE_CHAOS_LOADS")), reason="the loads are chosen")
+def test_whatever_runs_meets_all_loads(request: pytest.FixtureRequest) -> None:
+    """One load per scenario in `make test`, and yet all of them in each run of it."""
+    runs = [item.callspec.params for item in request.session.items if isinstance(item, pytest.Function) and
+            hasattr(item, "callspec")]  # fmt: skip
+    met = [params["load"] for params in runs if "load" in params]
+    if len(met) < len(LEVELS):
+        pytest.skip("fewer scenarios than loads were asked for")
+    assert set(met) == set(LEVELS)

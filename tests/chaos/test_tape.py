@@ -32,9 +32,11 @@ def last(books: Books) -> int:
 
 
 def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books, load: Level) -> None:
-    books.deposit(f"flipped.{load}")
-    query = 'SELECT "offset" FROM view.entries WHERE account_id = %s ORDER BY 1 LIMIT 2'
-    (first,), (second,) = books.rows(query, ACCOUNT)
+    """In what it must read: behind the snapshot that it left when it was last stopped in order."""
+    for number in (1, 2):
+        books.deposit(f"flipped.{load}.{number}")
+    query = 'SELECT "offset" FROM view.entries WHERE external_reference LIKE %s ORDER BY 1'
+    (first,), (second,) = books.rows(query, f"{ACCOUNT}.flipped.{load}.%")
     with damage(books, "a bit changed in two records", load) as course, course.fault("kill -9 clearing, a bit flipped"):
         books.stack.kill("clearing", signal.SIGKILL)
         for offset in (second, first):
