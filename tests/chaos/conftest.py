@@ -21,6 +21,8 @@ from tests.chaos.scenario import drawn
 from tests.chaos.stage import Stage
 
 _turns = itertools.count(drawn())
+_words = os.environ.get("TRUETAPE_CHAOS_LOADS", "")
+_named: tuple[Level, ...] = levels(_words) if _words else ()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,11 +32,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _loads(test: pytest.Item) -> tuple[Level, ...]:
-    if words := os.environ.get("TRUETAPE_CHAOS_LOADS"):
-        try:
-            return levels(words)
-        except ValueError as error:
-            raise pytest.UsageError(f"TRUETAPE_CHAOS_LOADS: {error}") from None
+    if _named:
+        return _named
     if _all() or test.get_closest_marker("only_make_chaos"):
         return LEVELS
     return (LEVELS[next(_turns) % len(LEVELS)],)

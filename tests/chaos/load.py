@@ -181,7 +181,9 @@ def levels(words: str) -> tuple[Level, ...]:
     named = {word.strip() for word in words.split(",")}
     if not named <= set(LEVELS):
         unknown = ", ".join(sorted(named - set(LEVELS))) or "nothing"
-        raise ValueError(f"no load is named {unknown!r}; give some of {','.join(LEVELS)}, for example idle,full")
+        raise ValueError(
+            f"no load of a scenario is named {unknown!r}; give some of {','.join(LEVELS)}, for example idle,full"
+        )
     return tuple(level for level in LEVELS if level in named)
 
 

@@ -204,9 +204,9 @@ def test_the_page_has_a_curve_for_each_load_from_idle_to_full() -> None:
 
 def test_loads_are_named_and_others_refused() -> None:
     assert levels("full, idle") == ("idle", "full")
-    with pytest.raises(ValueError, match="no load is named 'ful'; give some of idle,light,full"):
+    with pytest.raises(ValueError, match="no load of a scenario is named 'ful'; give some of idle,light,full"):
         levels("idle,ful")
-    with pytest.raises(ValueError, match="no load is named"):
+    with pytest.raises(ValueError, match="no load of a scenario is named"):
         levels(",")
 
 
