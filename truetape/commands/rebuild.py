@@ -16,6 +16,7 @@ from truetape.entrypoints import REBUILDS, SERVICES, installed
 from truetape.errors import SetupError
 from truetape.log import KafkaLog, check_topics
 from truetape.rebuild import Rebuild, Rebuilt, Told, rebuild_snapshots
+from truetape.rebuild.apart import fold_apart
 from truetape.rebuild.result import DIFFERS
 from truetape.service import Service
 from truetape.settings import Settings
@@ -71,7 +72,8 @@ def _chosen(settings: Settings, names: list[str]) -> list[Any]:
 def _snapshots(settings: Settings, service: Service[Any], check: bool, told: Told) -> Rebuilt:
     check_topics(settings.kafka, ALL)
     with closing(KafkaLog(settings.kafka)) as log:
-        return rebuild_snapshots(log, service, settings, check, told)
+        apart = partial(fold_apart, settings, service.name)
+        return rebuild_snapshots(log, service, settings, check, told, apart)
 
 
 @contextmanager
