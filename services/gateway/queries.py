@@ -82,10 +82,13 @@ WHERE e.account_id = %s
 BACKLOG: Final = Query(
     "backlog",
     """
-SELECT * FROM view.events WHERE account_id = %s AND topic = %s AND "offset" > %s AND "offset" < %s
-ORDER BY "offset" LIMIT %s
+SELECT p.next_offset AS reached, e.* FROM view.tape_positions p LEFT JOIN LATERAL (
+    SELECT * FROM view.events WHERE account_id = %s AND topic = p.topic AND partition = p.partition
+    AND "offset" > %s AND "offset" < %s ORDER BY "offset" LIMIT %s
+) e ON true WHERE p.topic = %s AND p.partition = %s ORDER BY e."offset"
 """,
 )
+"""Every row says as well how far the views reached when it was read; one row without an event when there is none."""
 
 PLACES: Final = {"orders": "decision_offset", "fills": '"offset"', "entries": '"offset"'}
 """Tables that are read in pages -> the column that says where a row stands on the tape."""

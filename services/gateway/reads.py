@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.gateway.parsing import format_positions
 from services.gateway.problems import Problem
-from services.gateway.queries import DECIDED_ORDERS, POSITIONS, Page, Query
+from services.gateway.queries import BACKLOG, DECIDED_ORDERS, POSITIONS, Page, Query
 from truetape import clock
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import Part
@@ -131,6 +131,17 @@ class Reads:
             return await self._database.page(page)
         except ViewsAway as error:
             raise self._away(error) from error
+
+    async def events(self, account_id: str, part: Part, after: int, before: int, limit: int) -> list[Row]:
+        """An account's first events of a partition between two offsets; errors as for `rows`. How far the views reach
+        is read with them: views that were dropped or replaced since they were last asked would leave a hole, so that
+        is a Problem view_behind."""
+        found = await self.rows(BACKLOG, account_id, after, before, limit, *part)
+        reached = found[0]["reached"] if found else 0
+        if reached < before:
+            self._reached.clear()
+            raise self._behind([(part, before - 1)])
+        return [row for row in found if row["offset"] is not None]
 
     async def order_ids(self) -> AsyncIterator[list[str]]:
         """Ids of all decided orders, in pages; errors as for `rows`."""

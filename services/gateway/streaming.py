@@ -8,7 +8,7 @@ effects after their causes. A reader that is too slow is disconnected; it can re
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,11 +20,10 @@ from services.gateway.auth import still_valid
 from services.gateway.parsing import format_positions, parse_positions
 from services.gateway.problems import Problem
 from services.gateway.projection.rows import INDEXED
-from services.gateway.queries import BACKLOG
 from services.gateway.reads import Reads, Row
 from services.gateway.routing import Call, Routes
 from services.gateway.tail import STREAMED, Seen, Tail
-from truetape import ids
+from truetape import clock, ids
 from truetape.causes import cause_of, event_row
 from truetape.log import Part
 from truetape.topics import PARTITIONS, key_of
@@ -43,6 +42,8 @@ SEND_SECONDS: Final = 10.0
 BACKLOG_PAGE: Final = 500
 HELD_MAX: Final = 200
 RETRY_MS: Final = 1_000
+NOTHING: Final = "start"
+"""Id of an event before which there is no record."""
 
 
 class Merger:
@@ -52,19 +53,37 @@ class Merger:
         self.told = dict(told)
         """Offset of the last event told, by partition."""
         self._lanes: dict[Part, deque[Row]] = {part: deque() for part in told}
+        self._known = {part: offset + 1 for part, offset in told.items()}
+        """Below these offsets all events of the account have been pushed."""
 
     def push(self, row: Row) -> None:
-        """One more event of a topic, in its order; one that was told before is passed over."""
+        """One more event of a topic, in its order; one that was pushed before is passed over."""
         part = Part(row["topic"], row["partition"])
         lane = self._lanes[part]
         if row["offset"] > (lane[-1]["offset"] if lane else self.told[part]):
             lane.append(row)
+            self.complete(part, row["offset"] + 1)
 
-    def pop(self, force: bool = False) -> Row | None:
-        """The next event whose cause was told; with force also one whose cause was not."""
+    def complete(self, part: Part, end: int) -> None:
+        """All events below this offset have been pushed."""
+        self._known[part] = max(self._known[part], end)
+
+    def lacking(self, ends: Mapping[Part, int]) -> dict[Part, tuple[int, int]]:
+        """What must be pushed next for everything below `ends` to be told: offsets from and to, by partition. First of
+        the topics of which nothing waits: what is known of the others waits for these."""
+        found = {part: (self._known[part], end) for part, end in ends.items() if self._known[part] < end}
+        return {part: span for part, span in found.items() if not self._lanes[part]} or found
+
+    def ready(self) -> Iterator[Row]:
+        """The events that may be told now; each counts as told when it is taken."""
+        while (row := self.pop()) is not None:
+            yield row
+
+    def pop(self) -> Row | None:
+        """The next event whose cause was told, or is none of the account's events; any one when too many wait."""
         heads = [lane[0] for lane in self._lanes.values() if lane]
         ready = [row for row in heads if self._ready(row)]
-        if not ready and (force or self.held > HELD_MAX):
+        if not ready and self.held > HELD_MAX:
             ready = heads
         if not ready:
             return None
@@ -80,7 +99,11 @@ class Merger:
 
     def _ready(self, row: Row) -> bool:
         cause = cause_of(row)
-        return cause is None or cause[2] <= self.told.get(Part(cause[0], cause[1]), cause[2])
+        if cause is None or (part := Part(cause[0], cause[1])) not in self.told:
+            return True
+        lane, offset = self._lanes[part], cause[2]
+        waits = bool(lane) and lane[0]["offset"] <= offset
+        return offset <= self.told[part] or (offset < self._known[part] and not waits)
 
 
 class Subscription:
@@ -170,7 +193,7 @@ async def stream_events(call: Call) -> Response:
         raise Problem("overloaded", f"{STREAMS_MAX} streams are open")
     stream = Subscription(call.account_id)
     last = call.header(b"last-event-id")
-    told = parse_positions(last, "Last-Event-ID") if last else None
+    told = _parsed(last) if last else None
     if told is not None and not set(told) <= set(stream.parts):
         raise Problem("invalid_header", "Last-Event-ID is none of this account's")
     return EventStream(gateway, call, stream, told)
@@ -231,34 +254,42 @@ class EventStream(Response):
             yield frame
 
     async def _live(self, merger: Merger) -> AsyncIterator[bytes]:
-        quiet, stream = 0.0, self._stream
-        while not self._gateway.hub.closing:
+        stream, hub = self._stream, self._gateway.hub
+        looked_at = heard_at = clock.monotonic()
+        read = hub.ends(stream)
+        while not hub.closing:
             if not still_valid(self._call.key.key_id, self._gateway.bus.reference):
                 return
             await stream.wait(LOOK_SECONDS)
-            quiet = 0.0 if stream.queue else quiet + LOOK_SECONDS
+            heard_at = clock.monotonic() if stream.queue else heard_at
             while stream.queue:
                 merger.push(stream.queue.popleft())
-                while (row := merger.pop()) is not None:
+                for row in merger.ready():
                     yield _event(merger.told, row)
-            if quiet >= HEARTBEAT_SECONDS:
-                quiet = 0.0
+            if clock.monotonic() - looked_at >= LOOK_SECONDS:
+                for part, end in read.items():  # What was read before the last look has come by now.
+                    merger.complete(part, end)
+                looked_at, read = clock.monotonic(), hub.ends(stream)
+                for row in merger.ready():
+                    yield _event(merger.told, row)
+            if clock.monotonic() - heard_at >= HEARTBEAT_SECONDS:
+                heard_at = clock.monotonic()
                 yield b": still here\n\n"
 
 
 async def backlog(reads: Reads, account_id: str, merger: Merger, ends: Mapping[Part, int]) -> AsyncIterator[Row]:
-    """Events that the stream has not told, up to these offsets, from the views. Raises Problem view_behind."""
+    """Events that the stream has not told, up to these offsets, from the views; what is caused by a later one stays in
+    the merger. Raises Problem view_behind."""
     await reads.reach({part: end - 1 for part, end in ends.items()})
-    more = True
-    while more:
-        more = False
-        for part, end in ends.items():
-            rows = await reads.rows(BACKLOG, account_id, part.topic, merger.told[part], end, BACKLOG_PAGE)
-            more = more or len(rows) == BACKLOG_PAGE
+    while lacking := merger.lacking(ends):
+        for part, (start, end) in lacking.items():
+            rows = await reads.events(account_id, part, start - 1, end, BACKLOG_PAGE)
             for row in rows:
                 merger.push(row)
-        while (found := merger.pop(force=not more)) is not None:
-            yield found
+            if len(rows) < BACKLOG_PAGE:
+                merger.complete(part, end)
+        for row in merger.ready():
+            yield row
 
 
 async def _gone(receive: Receive) -> None:
@@ -267,7 +298,12 @@ async def _gone(receive: Receive) -> None:
 
 
 def _text(told: Mapping[Part, int]) -> str:
-    return format_positions((part, offset) for part, offset in told.items() if offset >= 0)
+    """A stream's place; it has one as well when nothing has ever been written: an empty id would be none to resume."""
+    return format_positions((part, offset) for part, offset in told.items() if offset >= 0) or NOTHING
+
+
+def _parsed(last_event_id: str) -> dict[Part, int]:
+    return {} if last_event_id == NOTHING else parse_positions(last_event_id, "Last-Event-ID")
 
 
 def _event(told: Mapping[Part, int], row: Row) -> bytes:

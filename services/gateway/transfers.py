@@ -80,6 +80,9 @@ async def _transfer(
     if isinstance(event, m.InputParked):
         raise Problem("command_set_aside", f"risk set the command aside: {event.reason}", transfer_id=transfer_id)
     if isinstance(event, m.TransferRejected):
+        if event.transfer != terms:
+            detail = "another transfer with this external reference was refused: ask again, this one may come to pass"
+            raise Problem("outcome_unknown", detail, transfer_id=transfer_id)
         raise _refusal(event)
     return _approval(terms, event.transfer, event.meta.decided_at_us, event.meta.event_id, call, answer.offset)
 

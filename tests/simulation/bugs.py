@@ -20,6 +20,7 @@ from tests.simulation import planted_loops as loops
 from tests.simulation.bug import Bug, change, nothing, rule, rules
 from tests.simulation.bugs_contracts import BUGS_OF_CONTRACTS
 from tests.simulation.bugs_distress import BUGS_OF_DISTRESS
+from tests.simulation.bugs_served import BUGS_OF_SERVERS
 from tests.simulation.planted import judge_ignoring_epochs
 from tests.simulation.system import System
 from truetape import ids, snapshots, tape
@@ -269,6 +270,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     "void records projected": Bug("into the views", ((Projector, "_accepted", takes_every_record),)),
     "order id not derived": Bug("a retry makes a second order", ((ids, "order_id", fresh_order_id),)),
     "fill booked without its fees": Bug("fees are left out", ((ledger, "house_fee_e8", lambda *_: 0),)),
+    **BUGS_OF_SERVERS,
     **BUGS_OF_CONTRACTS,
     **BUGS_OF_DISTRESS,
 }

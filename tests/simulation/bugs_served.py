@@ -1,12 +1,14 @@
 """Bugs of gateways and projections by name, for the general invariants of served.py to find."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from services.gateway import submission, tail
+from services.gateway import streaming, submission, tail, transfers
 from services.gateway.known import Decided
-from services.gateway.projection import projector
+from services.gateway.projection.projector import Projector
+from services.gateway.queries import BACKLOG
 from services.gateway.reads import Reads
 from tests.simulation.bug import Bug
 from truetape import clock
@@ -14,17 +16,19 @@ from truetape import messages as m
 from truetape.restore import readable
 from truetape.tape import Verdict
 
-_begin = projector.Projector._begin
-_accepted = projector.Projector._accepted
+_begin = Projector._begin
+_accepted = Projector._accepted
 _same = submission._same
+_parsed = streaming._parsed
+_approval = transfers._approval
 
 
-def begins_from_memory(self: projector.Projector, reached: Any) -> Any:
+def begins_from_memory(self: Projector, reached: Any) -> Any:
     """Where it goes on is kept beside the database, not in it."""
     return _begin(self, {part: self._reached.get(part, stored) for part, stored in reached.items()})
 
 
-def takes_void_records(self: projector.Projector, record: Any) -> Any:
+def takes_void_records(self: Projector, record: Any) -> Any:
     """The reader's rule is not applied to what is written into the views."""
     _accepted(self, record)
     return readable(record)
@@ -39,29 +43,61 @@ async def waits_for_nothing(self: Reads, wanted: Any, seconds: float = 0.0) -> N
     """A read does not wait for what was answered."""
 
 
-SERVED_BUGS: Final[dict[str, Bug]] = {
-    "position kept beside the views": Bug(
-        "After an older backup the views go on from where the process was, not from where their rows end",
-        ((projector.Projector, "_begin", begins_from_memory),),
-    ),
-    "views take void records": Bug(
-        "A zombie's records count in the views", ((projector.Projector, "_accepted", takes_void_records),)
-    ),
-    "retry answered anew": Bug("A retry does not get the same bytes", ((submission, "_same", told_anew),)),
-    "retry makes a new order": Bug(
-        "The client's own order id is not looked at", ((submission, "_chosen_id", lambda call, asked: ""),)
-    ),
-    "answers believe void records": Bug(
-        "The gateway answers by decisions that do not count", ((tail, "judge", lambda *_: Verdict.ACCEPT),)
-    ),
-    "reads wait for nothing": Bug("A read after an answer does not see it", ((Reads, "reach", waits_for_nothing),)),
-    "reads are not confirmed": Bug(
-        "Views that were dropped or replaced are read as if they were whole", ((Reads, "confirm", waits_for_nothing),)
-    ),
+async def sees_no_hole(self: Reads, account_id: str, part: Any, after: int, before: int, limit: int) -> list[Any]:
+    """Whoever comes back is told what the views have now, however far they reach."""
+    found = await self.rows(BACKLOG, account_id, after, before, limit, *part)
+    return [row for row in found if row["offset"] is not None]
+
+
+def resumes_behind(last_event_id: str) -> dict[Any, int]:
+    """The id of the last event is taken for the place of the next one."""
+    return {part: offset + 1 for part, offset in _parsed(last_event_id).items()}
+
+
+def tells_again(last_event_id: str) -> dict[Any, int]:
+    """The last event comes once more."""
+    return {part: offset - 1 for part, offset in _parsed(last_event_id).items()}
+
+
+def takes_behind_the_gap(self: streaming.Subscription, row: Any) -> None:
+    """What finds no room is left out, and the stream goes on."""
+    if len(self.queue) < streaming.QUEUE_MAX:
+        self.queue.append(row)
+        self._arrived.set()
+
+
+def tells_at_once(self: streaming.Merger, row: Any) -> bool:
+    """Effects are told as they come, before their causes."""
+    return True
+
+
+def approves_anything(asked: Any, decided: Any, *more: Any) -> Any:
+    """Nobody compares what was asked for with what was decided under that reference."""
+    return _approval(decided, decided, *more)
+
+
+async def never_approved(*_: Any) -> None:
+    """An approved transfer is not looked for: risk does not answer it again."""
+
+
+def _bug(what: str, target: Any, name: str, wrong: Any) -> Bug:
+    return Bug(what, ((target, name, wrong),), world="served")
+
+
+BUGS_OF_SERVERS: Final[Mapping[str, Bug]] = {
+    "position kept beside the views": _bug("and an older backup comes", Projector, "_begin", begins_from_memory),
+    "views take void records": _bug("a zombie's count", Projector, "_accepted", takes_void_records),
+    "retry answered anew": _bug("not with the same bytes", submission, "_same", told_anew),
+    "retry makes a new order": _bug("the client's id is not looked at", submission, "_chosen_id", lambda *_: ""),
+    "answers believe void records": _bug("of risk's", tail, "judge", lambda *_: Verdict.ACCEPT),
+    "reads wait for nothing": _bug("and do not see what was answered", Reads, "reach", waits_for_nothing),
+    "reads are not confirmed": _bug("views were dropped meanwhile", Reads, "confirm", waits_for_nothing),
+    "stream does not see a hole": _bug("views were replaced meanwhile", Reads, "events", sees_no_hole),
+    "stream resumes one too late": _bug("after the event's id", streaming, "_parsed", resumes_behind),
+    "stream tells one event again": _bug("when it is resumed", streaming, "_parsed", tells_again),
+    "slow reader loses events": _bug("the stream goes on", streaming.Subscription, "push", takes_behind_the_gap),
+    "stream tells effects first": _bug("as they come", streaming.Merger, "_ready", tells_at_once),
+    "transfer's terms not compared": _bug("one reference, two amounts", transfers, "_approval", approves_anything),
+    "approved transfer not looked up": _bug("risk is silent", transfers, "_approved", never_approved),
 }
-FOUND_BY: Final = {
-    "position kept beside the views": 4, "views take void records": 29, "retry answered anew": 4,
-    "retry makes a new order": 4, "answers believe void records": 48, "reads wait for nothing": 5,
-    "reads are not confirmed": 126,
-}  # fmt: skip
-"""Where the search for a bug begins: the seed that found it last. Any of the next twenty will do."""
+"""By name."""

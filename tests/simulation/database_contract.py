@@ -175,9 +175,14 @@ class DatabaseContract:
         assert rig.rows(q.EVENTS_AT_PLACES, *columns, "bob") == []
 
     def test_the_backlog_of_a_stream(self, rig: Rig) -> None:
-        rows = rig.rows(q.BACKLOG, "acme", ORDERS_EXECUTIONS.name, 1, 5, 2)
+        rows = rig.rows(q.BACKLOG, "acme", 1, 5, 2, ORDERS_EXECUTIONS.name, 3)
         assert [row["offset"] for row in rows] == [2, 3]
-        assert rig.rows(q.BACKLOG, "acme", ORDERS_EXECUTIONS.name, 5, 9, 2) == []
+        (reached,) = {row["reached"] for row in rows}
+        assert reached > 3
+        (none,) = rig.rows(q.BACKLOG, "acme", 5, 9, 2, ORDERS_EXECUTIONS.name, 3)
+        assert (none["reached"], none["offset"]) == (reached, None)
+        (other,) = rig.rows(q.BACKLOG, "acme", 1, 5, 2, ORDERS_EXECUTIONS.name, 4)
+        assert (other["reached"], other["offset"]) == (0, None)
 
     def test_a_submission(self, rig: Rig) -> None:
         (found,) = rig.rows(q.SUBMISSION, OTHER.order_id, "acme")

@@ -1,5 +1,5 @@
-"""Clients that trade through the gateway: they ask again with the same id when no answer comes, and remember every
-answer, to compare it with the tape and with each other."""
+"""Clients that trade and move money through the gateway: they ask again with the same id when no answer comes, and
+remember every answer, to compare it with the tape and with each other."""
 
 import hashlib
 from collections import Counter
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from tests.simulation.clients import Clients
+from tests.simulation.gateway_transfers import BANK, DESK, Transfers, otherwise, request_of
 from tests.simulation.gateways import Answer, GatewayProcess
 from tests.simulation.node import Node
 from tests.simulation.reference import ACCOUNTS, ReferenceData
@@ -19,7 +20,7 @@ from tests.simulation.swarm import MS, SECOND
 from truetape import messages as m
 from truetape.codec import decode
 from truetape.happenings import Part
-from truetape.money import from_e8
+from truetape.money import ONE_E8, from_e8
 from truetape.simbroker import SimBroker
 from truetape.topics import ORDERS_COMMANDS
 
@@ -34,16 +35,24 @@ PAUSE_US: Final = (100 * MS, SECOND)
 ORDERS: Final = "/v1/orders"
 ORDER: Final = "/v1/orders/{order_id}"
 NO_META: Final = m.Meta(0, 0, m.Cause("", 0, 0, ""), 0, "", "")
-Kind = Literal["submit", "cancel", "cancel all", "read"]
+MOVES: Final = 0.2
+"""Transfers that are asked for, for each thing that clients do."""
+Kind = Literal["submit", "cancel", "cancel all", "read", "transfer"]
 
 
-def api_key(account: str) -> m.ApiKey:
-    """The key with which a client of the account asks."""
+def api_key(name: str) -> m.ApiKey:
+    """The key with which a client of an account asks, or the desk."""
     secret_sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
+    desk = name == DESK
     return m.ApiKey(
-        key_id=account, secret_sha256=secret_sha256, account_id=account, scopes=("read", "trade"),
-        requests_per_second=1_000, revoked=False,
+        key_id=name, secret_sha256=secret_sha256, account_id="" if desk else name,
+        scopes=("admin",) if desk else ("read", "trade"), requests_per_second=1_000, revoked=False,
     )  # fmt: skip
+
+
+def authorization(key: str) -> dict[str, str]:
+    """The header that names a key."""
+    return {"authorization": f"Bearer {key}.{SECRET}"}
 
 
 @dataclass(eq=False)
@@ -57,6 +66,7 @@ class Ask:
     body: bytes = b""
     params: dict[str, str] = field(default_factory=dict)
     order: m.OrderTerms | None = None
+    transfer: m.TransferTerms | None = None
     attempts: int = 0
     done: bool = False
     decided: bool = False
@@ -74,7 +84,7 @@ class Line:
 
 
 class GatewayClients(Clients):
-    """Ask for orders and cancels through any of the gateways; transfers come straight on the bus."""
+    """Ask for orders, cancels and transfers through any of the gateways; what they begin with comes on the bus."""
 
     def __init__(
         self, broker: SimBroker, chance: Random, gateways: Sequence[Node], reference: ReferenceData, line: Line
@@ -91,22 +101,40 @@ class GatewayClients(Clients):
         """Command id of every cancel that was acknowledged, and its account."""
         self.lies: list[str] = []
         """Answers that contradict each other, or that nobody may give."""
+        self.moves = Transfers(self.counts)
+        self._funding = False
         self._gateways = gateways
         self._holders: dict[str, str] = {}
         """Account by order id, of what was acknowledged."""
         self._places: dict[str, str] = {}
         """By order id: where its decision stands, as its answer told."""
-        for account in ACCOUNTS:
-            reference.append(
-                m.ApiKeyCreated(m.Meta(0, 0, m.Cause("", 0, 0, ""), 0, "", ""), "k", "x", api_key(account))
-            )
+        for name in (*ACCOUNTS, DESK):
+            reference.append(m.ApiKeyCreated(NO_META, "k", "x", api_key(name)))
+
+    def fund(self) -> None:
+        """Before there is a gateway."""
+        self._funding = True
+        super().fund()
+        self._funding = False
 
     def act(self, price_e8: int) -> None:
         """Besides: somebody looks at an order of his that he was told about, today or long ago."""
         if self.acknowledged and self._chance.random() < 0.3:
             order_id = self._chance.choice(list(self.acknowledged))
             self._read(self._holders[order_id], order_id)
+        if self._chance.random() < MOVES:
+            self._move()
         super().act(price_e8)
+
+    def _move(self) -> None:
+        """Money comes or goes; or a transfer is asked for again, as it was or with other terms."""
+        known, kind = [one for one in self.transfers if one.location == BANK], self._chance.random()
+        if kind < 0.6 or not known:
+            amount = self._chance.choice([self._chance.randint(1, 20_000), -self._chance.randint(1, 20_000), -300_000])
+            self.transfer(self._chance.choice(list(ACCOUNTS)), "USDT", amount * ONE_E8)
+        else:
+            again = self._chance.choice(known[-6:])
+            self._transfer(otherwise(again, self._chance) if kind > 0.85 else again)
 
     # -- what they ask for -----------------------------------------------------------------------------------
 
@@ -127,6 +155,14 @@ class GatewayClients(Clients):
     def _cancel(self, account: str, order_id: str) -> None:
         decided = order_id in self.acknowledged
         self._want(Ask("cancel", account, "DELETE", ORDER, b"", {"order_id": order_id}, decided=decided))
+
+    def _transfer(self, terms: m.TransferTerms) -> None:
+        if self._funding:
+            super()._transfer(terms)
+        else:
+            key, path, body = request_of(terms, self._chance)
+            ask = Ask("transfer", terms.account_id, "POST", path, body, transfer=terms, headers=authorization(key))
+            self._want(ask)
 
     def _ask(self, account: str, message: Any) -> None:
         if isinstance(message, m.CancelAllOrders):
@@ -159,7 +195,7 @@ class GatewayClients(Clients):
         process = node.process
         if not isinstance(process, GatewayProcess) or node.paused:
             return  # Nobody listens.
-        headers = {"authorization": f"Bearer {ask.account}.{SECRET}", **ask.headers}
+        headers = authorization(ask.account) | ask.headers
         if ask.body:
             headers["content-type"] = "application/json"
         process.ask(ask.method, ask.path, headers, ask.body, partial(self._leave, ask), **ask.params)
@@ -188,6 +224,8 @@ class GatewayClients(Clients):
         if answer.status in (429, 503, 504) or answer.status == 202:
             if answer.status == 202 and ask.order is not None and told["order_id"] != ask.order.order_id:
                 self.lies.append(f"202 names order {told['order_id']}, not {ask.order.order_id}")
+            if answer.status == 202 and ask.transfer is not None and told["transfer_id"] != ask.transfer.transfer_id:
+                self.lies.append(f"202 names transfer {told['transfer_id']}, not {ask.transfer}")
             if answer.status == 202 and ask.kind.startswith("cancel"):
                 self._finish(ask)
             elif not ask.done:
@@ -198,6 +236,8 @@ class GatewayClients(Clients):
                 self._decided(ask, answer, told)
             case "read":
                 self._shown(ask, answer, told)
+            case "transfer":
+                self.moves.heard(ask, answer, told)
             case _:
                 self._cancel_answered(ask, answer, told)
         self._finish(ask)
@@ -251,6 +291,7 @@ class GatewayClients(Clients):
     def untrue(self, found: "Evidence") -> Iterator[str]:
         """What a client was told that the tape does not say."""
         yield from self.lies
+        yield from self.moves.untrue(found)
         for order_id, (accepted, decision_id) in self.acknowledged.items():
             event = found.accepted.get(order_id)
             if accepted and (event is None or event.meta.event_id != decision_id):

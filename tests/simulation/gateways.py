@@ -4,9 +4,9 @@
 """
 
 from asyncio import events
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from starlette.requests import Request
 
@@ -175,14 +175,45 @@ class GatewayProcess:
     ) -> None:  # fmt: skip
         """A request has arrived: `path` is a route's, with its parameters beside it. The answer leaves when it is
         there, unless the process dies before."""
-        if not self.simulated.alive:
-            return
-        scope = {
-            "type": "http", "method": method, "path": path, "query_string": b"", "path_params": path_params,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }  # fmt: skip
-        found = self._endpoints[method, path]
-        self._inside(lambda: self.loop.create_task(_answer(found, scope, body, answered)))
+        if self.simulated.alive:
+            found, scope = self._endpoints[method, path], _scope(method, path, headers, path_params)
+            self._inside(lambda: self.loop.create_task(_answer(found, scope, body, answered)))
+
+    def follow(self, path: str, headers: Mapping[str, str], connection: "Connection") -> None:
+        """A request for an answer that does not end: it goes out over the connection, piece by piece."""
+        if self.simulated.alive:
+            found, scope = self._endpoints["GET", path], _scope("GET", path, headers, {})
+            self.simulated.at_end.append(connection.died)
+            self._inside(lambda: self.loop.create_task(_follow(found, scope, connection)))
+
+
+class Connection(Protocol):
+    """What carries an answer that does not end, as the server's side sees it."""
+
+    async def receive(self) -> dict[str, Any]:
+        """As ASGI says."""
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """As ASGI says."""
+
+    def end(self) -> None:
+        """The answer is over."""
+
+    def died(self) -> None:
+        """The process is gone."""
+
+
+def _scope(method: str, path: str, headers: Mapping[str, str], path_params: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": "http", "method": method, "path": path, "query_string": b"", "path_params": path_params,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+
+
+async def _follow(found: Endpoint, scope: dict[str, Any], connection: Connection) -> None:
+    response = await found(Request(scope, connection.receive))
+    await response(scope, connection.receive, connection.send)
+    connection.end()
 
 
 async def _answer(found: Endpoint, scope: dict[str, Any], body: bytes, answered: Callable[[Answer], None]) -> None:

@@ -1,4 +1,5 @@
-"""The whole system with its gateways and its projections: clients that trade by requests, views that follow the tape.
+"""The whole system with its gateways and its projections: clients that trade and move money by requests and follow their
+event streams, views that follow the tape.
 
 `python -m tests.simulation.simulate --world served --seed N` repeats a run and says what happened.
 """
@@ -8,16 +9,20 @@ from contextlib import contextmanager
 from functools import partial
 from random import Random
 from typing import Final
+from unittest import mock
 
+from services.gateway import streaming
 from services.gateway.projection.projector import PARTS
 from tests.simulation.cluster import SETTINGS, Broken
 from tests.simulation.gateway_clients import GatewayClients
 from tests.simulation.gateway_clients import Line as ClientLine
 from tests.simulation.gateways import gateway, projection
 from tests.simulation.node import Node, Process
+from tests.simulation.reference import ACCOUNTS
 from tests.simulation.simpostgres import PostgresFaults, SimPostgres
 from tests.simulation.simredis import RedisFaults, SimRedis
 from tests.simulation.simview import SimView, folded
+from tests.simulation.streams import BEGINS_US, READER_FAULTS, Reader
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
 from truetape.audit import OpenView
@@ -29,6 +34,10 @@ SERVER_FAULTS: Final = {
     "flush_redis": 0.05, "crash_redis": 0.04, "fail_over_redis": 0.05,
 }  # fmt: skip
 """Greatest rate of each, per virtual second."""
+STREAMS: Final = "(20) streams tell each event of the account once and in order"
+SMALL: Final = {"QUEUE_MAX": 6, "BACKLOG_PAGE": 5}
+"""Bounds of a stream that a minute's events meet."""
+READERS: Final = (2, 3, 4)
 VIEWS_US: Final = 20 * SECOND
 """Between two comparisons of the views with the tape's fold."""
 
@@ -53,6 +62,7 @@ class Served(System):
             if not calm and draw.random() < 0.5:
                 self.poisson(rate * draw.uniform(0.2, 1), partial(self._server, kind))
         self.later(VIEWS_US, self._compare)
+        self.readers = self._readers(draw, calm)
 
     def _now_us(self) -> int:
         return self.broker.now_us
@@ -63,8 +73,20 @@ class Served(System):
     def _projection(self, node: Node) -> Process:
         return projection(node, self.seed, self.postgres, self.redis)
 
+    def _readers(self, draw: Random, calm: bool) -> list[Reader]:
+        """Some accounts' clients follow their streams, and things happen to them."""
+        followed = draw.sample(list(ACCOUNTS), draw.choice(READERS))
+        readers = [Reader(self.broker, self.seed, name, self._doors, self.traders.counts) for name in followed]
+        for reader in readers:
+            self.later(draw.randint(*BEGINS_US), reader.connect)
+            for kind, rate in READER_FAULTS.items():
+                if not calm and draw.random() < 0.5:
+                    self.poisson(rate * draw.uniform(0.2, 1), partial(reader.suffer, kind))
+        return readers
+
     def run(self) -> None:
-        super().run()
+        with mock.patch.multiple(streaming, **SMALL):
+            super().run()
         self.seen.update(self.traders.counts)
         self.seen.update(self.postgres.seen)
         self.seen.update(self.redis.seen)
@@ -111,6 +133,8 @@ class Served(System):
         self.postgres.faults, self.postgres.disk_full = PostgresFaults(), False
         self.redis.faults = RedisFaults()
         self.traders.line = ClientLine()
+        for reader in self.readers:
+            reader.heal()
 
     def still_missing(self) -> str:
         """Besides what the services owe: an answer for every client, and views at the tape's end."""
@@ -118,6 +142,8 @@ class Served(System):
             return missing
         if self.traders.waiting:
             return f"clients still wait: {[(a.kind, a.attempts) for a in self.traders.waiting][:3]}"
+        if deaf := [lack for reader in self.readers if (lack := reader.lacks(self.tapes))]:
+            return f"streams lag: {deaf}"
         reached = self.postgres.tables.positions
         behind = [part for part in PARTS if part not in reached or reached[part].next_offset < self._end(part)]
         return f"the views are behind on {behind[:3]}" if behind else ""
@@ -137,8 +163,14 @@ class Served(System):
         if tables.positions and folded(self.broker, tables.positions) != self.postgres.digest():
             raise Broken("(18) views are the fold of the tape", f"at {tables.positions}")
 
+    def check_streams(self) -> None:
+        """Raises Broken."""
+        for wrong in (wrong for reader in self.readers for wrong in reader.untrue(self.tapes)):
+            raise Broken(STREAMS, wrong)
+
     def audit(self) -> None:
         self.check_views()
+        self.check_streams()
         super().audit()
 
     def views(self) -> dict[str, OpenView]:

@@ -12,6 +12,7 @@ from services.gateway import queries as q
 from services.gateway.projection.rows import Row, encode
 from services.gateway.queries import Page, Query
 from tests.simulation.simtables import Place, SimTables
+from truetape.happenings import Part
 from truetape.messages import OrderTerms, TransferTerms
 
 PLACE: Final = {"orders": "decision_offset", "fills": "offset", "entries": "offset"}
@@ -122,12 +123,19 @@ def _events_at(
     return [_shown(row) for row in rows if row["account_id"] == account_id]
 
 
-def _backlog(tables: SimTables, account_id: str, topic: str, after: int, before: int, limit: int) -> list[Row]:
+def _backlog(
+    tables: SimTables, account_id: str, after: int, before: int, limit: int, topic: str, partition: int
+) -> list[Row]:
+    if (position := tables.positions.get(Part(topic, partition))) is None:
+        return []
+
     def wanted(row: Row) -> bool:
         offset: int = row["offset"]
         return row["account_id"] == account_id and row["topic"] == topic and after < offset < before
 
-    return sorted(_events_of(tables, wanted), key=lambda row: row["offset"])[:limit]
+    reached = {"reached": position.next_offset}
+    found = sorted(_events_of(tables, wanted), key=lambda row: row["offset"])[:limit]
+    return [reached | row for row in found] or [reached | dict.fromkeys((*_EVENT, "body"))]
 
 
 def _events_of(tables: SimTables, wanted: Callable[[Row], bool]) -> list[Row]:
