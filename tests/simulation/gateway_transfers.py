@@ -100,7 +100,9 @@ class Transfers:
             if terms.transfer_id not in on_tape or on_tape[terms.transfer_id].transfer == terms:
                 yield f"{terms} was refused as another's reference, the tape says {on_tape.get(terms.transfer_id)}"
         rejected = [(event.transfer, event.reason) for event in found.events(m.TransferRejected)]
-        yield from (f"{one} was told as refused, the tape has no such refusal" for one in self.refused if one not in rejected)
+        yield from (
+            f"{one} was told as refused, the tape has no such refusal" for one in self.refused if one not in rejected
+        )
 
     def _not_booked_once(self, found: "Evidence", on_tape: dict[str, m.TransferApproved]) -> Iterator[str]:
         booked: dict[str, list[int]] = {}

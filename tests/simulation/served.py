@@ -1,5 +1,5 @@
-"""The whole system with its gateways and its projections: clients that trade and move money by requests and follow their
-event streams, views that follow the tape.
+"""The whole system with its gateways and its projections: clients that trade and move money by requests and follow
+their event streams, views that follow the tape.
 
 `python -m tests.simulation.simulate --world served --seed N` repeats a run and says what happened.
 """
