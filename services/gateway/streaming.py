@@ -74,16 +74,16 @@ class Merger:
         found = {part: (self._known[part], end) for part, end in ends.items() if self._known[part] < end}
         return {part: span for part, span in found.items() if not self._lanes[part]} or found
 
-    def ready(self) -> Iterator[Row]:
-        """The events that may be told now; each counts as told when it is taken."""
-        while (row := self.pop()) is not None:
+    def ready(self, held_max: int | None = None) -> Iterator[Row]:
+        """The events whose cause was told, or is none of the account's events; others too when more than so many
+        wait. Each counts as told when it is taken."""
+        while (row := self._pop(held_max)) is not None:
             yield row
 
-    def pop(self) -> Row | None:
-        """The next event whose cause was told, or is none of the account's events; any one when too many wait."""
+    def _pop(self, held_max: int | None) -> Row | None:
         heads = [lane[0] for lane in self._lanes.values() if lane]
         ready = [row for row in heads if self._ready(row)]
-        if not ready and self.held > HELD_MAX:
+        if not ready and held_max is not None and self.held > held_max:
             ready = heads
         if not ready:
             return None
@@ -264,13 +264,13 @@ class EventStream(Response):
             heard_at = clock.monotonic() if stream.queue else heard_at
             while stream.queue:
                 merger.push(stream.queue.popleft())
-                for row in merger.ready():
+                for row in merger.ready(HELD_MAX):
                     yield _event(merger.told, row)
             if clock.monotonic() - looked_at >= LOOK_SECONDS:
                 for part, end in read.items():  # What was read before the last look has come by now.
                     merger.complete(part, end)
                 looked_at, read = clock.monotonic(), hub.ends(stream)
-                for row in merger.ready():
+                for row in merger.ready(HELD_MAX):
                     yield _event(merger.told, row)
             if clock.monotonic() - heard_at >= HEARTBEAT_SECONDS:
                 heard_at = clock.monotonic()

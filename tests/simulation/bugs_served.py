@@ -13,11 +13,9 @@ from services.gateway.reads import Reads
 from tests.simulation.bug import Bug
 from truetape import clock
 from truetape import messages as m
-from truetape.restore import readable
 from truetape.tape import Verdict
 
 _begin = Projector._begin
-_accepted = Projector._accepted
 _same = submission._same
 _parsed = streaming._parsed
 _approval = transfers._approval
@@ -26,12 +24,6 @@ _approval = transfers._approval
 def begins_from_memory(self: Projector, reached: Any) -> Any:
     """Where it goes on is kept beside the database, not in it."""
     return _begin(self, {part: self._reached.get(part, stored) for part, stored in reached.items()})
-
-
-def takes_void_records(self: Projector, record: Any) -> Any:
-    """The reader's rule is not applied to what is written into the views."""
-    _accepted(self, record)
-    return readable(record)
 
 
 def told_anew(earlier: Decided, terms: m.OrderTerms) -> Decided:
@@ -86,7 +78,6 @@ def _bug(what: str, target: Any, name: str, wrong: Any) -> Bug:
 
 BUGS_OF_SERVERS: Final[Mapping[str, Bug]] = {
     "position kept beside the views": _bug("and an older backup comes", Projector, "_begin", begins_from_memory),
-    "views take void records": _bug("a zombie's count", Projector, "_accepted", takes_void_records),
     "retry answered anew": _bug("not with the same bytes", submission, "_same", told_anew),
     "retry makes a new order": _bug("the client's id is not looked at", submission, "_chosen_id", lambda *_: ""),
     "answers believe void records": _bug("of risk's", tail, "judge", lambda *_: Verdict.ACCEPT),

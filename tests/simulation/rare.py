@@ -51,6 +51,9 @@ SERVED: Final = (
     "older backup restored", "views dropped", "redis flushed", "stale redis replica took over", "answer lost",
     "no answer in time", "told again", "submit 202", "submit 504 outcome_unknown", "submit 503 broker_unavailable",
     "read 503 view_unavailable", "read 503 view_behind", "cancel 200", "cancel all 200", "cancel 409 order_closed",
+    "stream resumed", "stream died with its gateway", "silent stream given up", "slow reader disconnected",
+    "stream told view_behind", "transfer 201", "transfer 202", "transfer told again", "transfer 504 outcome_unknown",
+    "transfer 422 insufficient_funds", "transfer 422 external_reference_reused",
 )  # fmt: skip
 """What clients of the gateways and the views met; counted under the same name."""
 
