@@ -35,8 +35,6 @@ SERVER_FAULTS: Final = {
 }  # fmt: skip
 """Greatest rate of each, per virtual second."""
 STREAMS: Final = "streams tell each event once and in order"
-SMALL: Final = {"QUEUE_MAX": 6, "BACKLOG_PAGE": 5}
-"""Bounds of a stream that a minute's events meet."""
 READERS: Final = (2, 3, 4)
 UNFORGETTING_US: Final = LEAST_US - 12 * SECOND
 """From here on the views forget nothing in a run that loses records: what they alone had read could not be missed."""
@@ -87,7 +85,7 @@ class Served(System):
         return readers
 
     def run(self) -> None:
-        with mock.patch.multiple(streaming, **SMALL):
+        with mock.patch.multiple(streaming, QUEUE_MAX=6, BACKLOG_PAGE=5):  # Bounds that a minute's events meet.
             super().run()
         self.seen.update(self.traders.counts)
         self.seen.update(self.postgres.seen)

@@ -58,14 +58,6 @@ def test_an_effect_does_not_wait_for_a_cause_that_is_none_of_the_accounts_events
     assert told(merger) == [(EXECUTIONS.topic, 5)]
 
 
-def test_too_many_do_not_wait() -> None:
-    merger = Merger({DECISIONS: -1, EXECUTIONS: -1})
-    for offset in range(3):
-        merger.push(row(offset, EXECUTIONS, cause=99))
-    assert [found["offset"] for found in merger.ready(held_max=1)] == [0, 1]
-    assert merger.held == 1
-
-
 def test_what_is_lacking_is_read_where_nothing_waits_first() -> None:
     merger = Merger({DECISIONS: 9, EXECUTIONS: 4})
     ends = {DECISIONS: 20, EXECUTIONS: 9}

@@ -120,15 +120,14 @@ def assert_causal(rows: list[dict[str, Any]], told: dict[tuple[str, int], int]) 
 def test_events_are_told_once_and_after_their_causes(seed: int, length: int, data: st.DataObject) -> None:
     rows = tape(seed, length)
     start = {Part(topic, 3): -1 for topic in TOPICS}
-    merger, told = Merger(start), []
+    merger, told = Merger(start), list[dict[str, Any]]()
     lanes = {topic: [row for row in rows if row["topic"] == topic] for topic in TOPICS}
     while any(lanes.values()):  # Topics arrive in any interleaving.
         topic = data.draw(st.sampled_from([topic for topic in TOPICS if lanes[topic]]))
         row = lanes[topic].pop(0)
         merger.push(row)
         merger.push(row)
-        while (found := merger.pop()) is not None:
-            told.append(found)
+        told.extend(merger.ready())
     assert merger.held == 0
     assert sorted(map(place_of, told)) == sorted(map(place_of, rows))
     assert_causal(told, dict.fromkeys(start, -1))
@@ -153,9 +152,10 @@ def test_a_cause_that_never_comes_holds_nothing_up_for_ever() -> None:
                 "cause_partition": 3, "cause_offset": 0,
             }
         )  # fmt: skip
-    assert merger.pop() is not None
-    assert merger.pop() is None
-    assert merger.pop(force=True) is not None
+    assert [row["offset"] for row in merger.ready(HELD_MAX)] == [0]
+    assert merger.held == HELD_MAX
+    merger.complete(Part(TOPICS[0], 3), 1)
+    assert len(list(merger.ready(HELD_MAX))) == HELD_MAX
 
 
 async def test_a_slow_reader_is_noticed_and_its_queue_is_bounded() -> None:
