@@ -51,6 +51,8 @@ class SimPartition:
     def __init__(self, part: Part) -> None:
         self.part = part
         self.low = 0
+        self.end = 0
+        """One past the last offset."""
         self.shown = 0
         """The least high watermark that somebody knows of; it never falls but by truncation."""
         self.reachable_us = 0
@@ -59,11 +61,6 @@ class SimPartition:
         self._records: list[Record] = []
         self._written_us: list[int] = []
         self._writers: list[SimProducer | None] = []
-
-    @property
-    def end(self) -> int:
-        """One past the last offset."""
-        return self.low + len(self._records)
 
     def show(self, end: int) -> int:
         """Somebody learns that the partition reaches to end at least."""
@@ -82,17 +79,20 @@ class SimPartition:
         self, at_us: int, key: bytes | None, value: bytes | None, headers: Any, producer: SimProducer | None
     ) -> int:
         """Append; returns the offset."""
-        self._records.append(Record(*self.part, self.end, key, value, headers))
+        offset = self.end
+        self._records.append(Record(*self.part, offset, key, value, headers))
         self._written_us.append(at_us)
         self._writers.append(producer)
+        self.end = offset + 1
         self._changed()
-        return self.end - 1
+        return offset
 
     def cut(self, count: int) -> list[SimProducer]:
         """Lose the newest records; returns who wrote them."""
         left = max(0, len(self._records) - count)
         writers = [writer for writer in self._writers[left:] if writer is not None]
         del self._records[left:], self._written_us[left:], self._writers[left:]
+        self.end = self.low + left
         self.shown = min(self.shown, self.end)
         self._changed()
         return list(dict.fromkeys(writers))

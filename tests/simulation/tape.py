@@ -1,5 +1,6 @@
 """What counts on the tape of a run, read as it grows by a reader that shares no rule with the services', and folded."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from truetape.codec import decode
@@ -21,6 +22,7 @@ class Tape:
         self.void_count = 0
         self.found: list[tuple[int, Any]] = []
         """(offset, message) of all that is accepted, Began included."""
+        self._events: list[Any] = []
         self.state: Any = service.initial() if service is not None else None
         self.void_begans = 0
         self._next = 0
@@ -58,9 +60,11 @@ class Tape:
 
     def _accept(self, offset: int, message: Any) -> None:
         self.found.append((offset, message))
-        if self.service is not None and not isinstance(message, Began):
-            self.state = self.service.evolve(self.state, message)
+        if not isinstance(message, Began):
+            self._events.append(message)
+            if self.service is not None:
+                self.state = self.service.evolve(self.state, message)
 
-    def events(self) -> list[Any]:
-        """All that is accepted so far, without Began."""
-        return [message for _, message in self.found if not isinstance(message, Began)]
+    def events(self) -> Sequence[Any]:
+        """All that is accepted so far, without Began; it grows."""
+        return self._events

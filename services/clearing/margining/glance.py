@@ -100,6 +100,8 @@ class Positions:
 
 def doubtful(state: State, seen: Published) -> tuple[int, list[str]]:
     """How many accounts hold contracts, and which of them need an exact look, in order."""
+    if not any(account.contracts for account in state.accounts.values()):
+        return 0, []
     held = Positions(state)
     living = np.unique(held.accounts[held.live])
     if not len(living):
