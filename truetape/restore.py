@@ -135,7 +135,7 @@ class Restorer(Generic[S]):
 def typed(value: bytes | None, topic: Topic) -> Message:
     """Decode a record's value and check that it belongs on the topic. Raises SchemaError."""
     message = decode(value or b"")
-    if type(message) not in topic.types:
+    if type(message) not in topic.kinds:
         raise WrongType(f"{type(message).__name__} does not belong on {topic.name}")
     return message
 

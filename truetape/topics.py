@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from truetape import messages as m
@@ -23,6 +24,11 @@ class Topic:
     """The service that owns it: its records carry epochs. None: many writers, no epochs."""
     cleanup: Literal["delete", "compact"] = "delete"
     doc: str = ""
+
+    @cached_property
+    def kinds(self) -> frozenset[type[Message]]:
+        """`types`, to look one up: it is done for every record that is read."""
+        return frozenset(self.types)
 
     def config(self, replication: int) -> Mapping[str, str]:
         """Kafka's settings of this topic: the truth is never deleted; clocks cannot expire it."""
