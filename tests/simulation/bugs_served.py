@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from services.gateway import streaming, submission, tail, transfers
 from services.gateway.known import Decided
 from services.gateway.projection.projector import Projector
-from services.gateway.queries import BACKLOG
 from services.gateway.reads import Reads
 from tests.simulation.bug import Bug
 from truetape import clock
@@ -33,12 +32,6 @@ def told_anew(earlier: Decided, terms: m.OrderTerms) -> Decided:
 
 async def waits_for_nothing(self: Reads, wanted: Any, seconds: float = 0.0) -> None:
     """A read does not wait for what was answered."""
-
-
-async def sees_no_hole(self: Reads, account_id: str, part: Any, after: int, before: int, limit: int) -> list[Any]:
-    """Whoever comes back is told what the views have now, however far they reach."""
-    found = await self.rows(BACKLOG, account_id, after, before, limit, *part)
-    return [row for row in found if row["offset"] is not None]
 
 
 def resumes_behind(last_event_id: str) -> dict[Any, int]:
@@ -83,7 +76,6 @@ BUGS_OF_SERVERS: Final[Mapping[str, Bug]] = {
     "answers believe void records": _bug("of risk's", tail, "judge", lambda *_: Verdict.ACCEPT),
     "reads wait for nothing": _bug("and do not see what was answered", Reads, "reach", waits_for_nothing),
     "reads are not confirmed": _bug("views were dropped meanwhile", Reads, "confirm", waits_for_nothing),
-    "stream does not see a hole": _bug("views were replaced meanwhile", Reads, "events", sees_no_hole),
     "stream resumes one too late": _bug("after the event's id", streaming, "_parsed", resumes_behind),
     "stream tells one event again": _bug("when it is resumed", streaming, "_parsed", tells_again),
     "slow reader loses events": _bug("the stream goes on", streaming.Subscription, "push", takes_behind_the_gap),

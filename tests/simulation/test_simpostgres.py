@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.gateway.problems import Problem
 from services.gateway.projection.store import Reached
 from services.gateway.queries import Page, Query
+from services.gateway.reads import Reads
 from tests.simulation.database_contract import DatabaseContract, Rig
 from tests.simulation.simpostgres import PostgresFaults, SimDatabase, SimPostgres, SimStore
 from tests.simulation.store_contract import DECISIONS, LIFE, PARTS, Server, StoreContract, tell
@@ -148,3 +150,22 @@ def test_an_unknown_commit_took_place_or_not(server: Simulated, store: SimStore)
         server.postgres.crash(lost_commits=len(server.postgres._committed) - 6)
         assert store.open(PARTS)
     assert outcomes == {True, False}
+
+
+def test_events_of_views_that_were_replaced_since_they_were_asked_leave_no_hole(
+    server: Simulated, store: SimStore
+) -> None:
+    """A stream that is resumed asks how far the views reach, and reads them later."""
+
+    async def resume() -> list[int]:
+        reads = Reads(SimDatabase(server.postgres))
+        end = store.reached()[DECISIONS].next_offset
+        await reads.reach({DECISIONS: end - 1})
+        told = await reads.events("acme", DECISIONS, -1, end, 500)
+        server.postgres.restore_backup(age=0.9)
+        await reads.reach({DECISIONS: end - 1})  # As it knows: nobody has told it otherwise.
+        with pytest.raises(Problem, match="the views reach"):
+            await reads.events("acme", DECISIONS, -1, end, 500)
+        return [row["offset"] for row in told]
+
+    assert asyncio.run(resume()) == [1, 2, 3]
