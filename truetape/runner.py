@@ -278,8 +278,6 @@ class Runner(Generic[S]):
 
     def _overdue(self) -> bool:
         """Whether some partition has waited too long for its next report: reports are waited for, but not for ever."""
-        if not self._in_flight and not self._beginning:
-            return False
         since = [self._clocks[own.partition].waiting_since for own in self._owned.values() if own.pending]
         since += [restored.begun_at for restored in self._beginning.values()]
         return bool(since) and self.log.monotonic() - min(since) > self._report_seconds
