@@ -12,7 +12,7 @@ import msgspec
 
 from services.gateway import rendering
 from services.gateway.parsing import parse_positions
-from services.gateway.projection.rows import INDEXED, event_row
+from services.gateway.projection.rows import INDEXED
 from services.gateway.tail import STREAMED
 from tests.simulation.gateway_clients import authorization
 from tests.simulation.gateways import GatewayProcess
@@ -20,6 +20,7 @@ from tests.simulation.node import Node
 from tests.simulation.reference import ACCOUNTS
 from tests.simulation.swarm import MS, SECOND
 from tests.simulation.tape import Tape
+from truetape.causes import event_row
 from truetape.happenings import Part
 from truetape.simbroker import SimBroker
 from truetape.topics import key_of
