@@ -1,6 +1,16 @@
 """The demo's members: they hold their contracts against each other, and their drill reaches layer after layer."""
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from rich.console import Console
+
+from tests.unit.test_contract_operator import Turning
+from tests.unit.test_contract_stage import ContractStage
 from truetape import demo
+from truetape.commands import demo as command
 from truetape.contracts import Contract, value
 from truetape.default import drill
 from truetape.default.drill import Books, Held, Setting
@@ -39,3 +49,29 @@ def test_three_defaults_reach_five_layers_and_two_stay_within_the_fund() -> None
     two = drill.run(books, known, marks, Setting("USDT", capital_e8=60 * ONE_E8))
     assert tuple(one.member_id for one in two.defaults) == demo.DEFAULTERS[:2], "what `truetape drill default` shows"
     assert "ASSESSMENTS" not in {step.layer for one in two.defaults for step in one.outcome.steps}
+
+
+def test_they_take_their_seats_once_and_the_demo_shows_their_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = ContractStage()
+    stage.perpetual()
+    hand, told = Turning(stage), io.StringIO()
+
+    @contextmanager
+    def operator(_: str) -> Iterator[Turning]:
+        yield hand
+
+    monkeypatch.setattr(demo, "operator", operator)
+    monkeypatch.setattr(command, "KafkaLog", lambda _: stage.broker.log("reader"))
+    monkeypatch.setattr(command, "_console", Console(file=told, width=250))
+    for _ in range(2):
+        demo.seat_members("", PRICE_E8)
+    entries = [entry for entry in hand.booked(demo.MEMBERS, legs()).values() if entry.contract is not None]
+    assert len(entries) == len(demo.MEMBERS) and sum(one.contract.quantity_e8 for one in entries if one.contract) == 0
+    command.show_drill("")
+    shown = told.getvalue()
+    assert all(name in shown for name in demo.DEFAULTERS) and "others_fund" in shown
+    assert "truetape drill default --member demo-north" in shown
+
+
+def legs() -> list[str]:
+    return [f"{name}/{'SELL' if contracts.startswith('-') else 'BUY'}" for name, (contracts, _) in demo.MEMBERS.items()]
