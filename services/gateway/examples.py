@@ -130,3 +130,11 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Health": {"ready": True, "missing": []},
 }  # fmt: skip
 """By the name of the type."""
+
+_UNDECIDED: Final = {"status": "PENDING", "decided_at": None, "decision_id": None}
+PENDING: Final[dict[str, Any]] = {
+    "Submitted": EXAMPLES["Submitted"] | _UNDECIDED,
+    "Transfer": EXAMPLES["Transfer"] | _UNDECIDED,
+    "Cancelled": EXAMPLES["Cancelled"] | {"status": "PENDING"},
+}
+"""What a 202 says: it is on the tape, and nobody has decided it yet."""

@@ -4,14 +4,14 @@ import ast
 import inspect
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from services.gateway.examples import EXAMPLES
+from services.gateway.examples import EXAMPLES, PENDING
 from services.gateway.problems import CODES, MEDIA_TYPE, TYPE_PREFIX
 from services.gateway.requests import END, NoQuery
 from services.gateway.routing import JSON_TYPE, POSITION_HEADER, REQUEST_ID_HEADER, Route
@@ -68,7 +68,9 @@ def problems_of(route: Route) -> list[str]:
 
 def responses_of(route: Route) -> dict[int | str, dict[str, Any]]:
     """Descriptions of all answers of a route, problems included."""
-    found: dict[int | str, dict[str, Any]] = {status: _answer(kind) for status, kind in route.answers.items()}
+    found: dict[int | str, dict[str, Any]] = {
+        status: _answer(kind, PENDING if status == 202 else EXAMPLES) for status, kind in route.answers.items()
+    }
     by_status: dict[int, list[str]] = {}
     for code in problems_of(route):
         by_status.setdefault(CODES[code][0], []).append(code)
@@ -94,18 +96,18 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _content(kind: type[Struct]) -> dict[str, Any]:
+def _content(kind: type[Struct], examples: Mapping[str, Any] = EXAMPLES) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": REF.format(name=kind.__name__)}}
-    if kind.__name__ in EXAMPLES:
-        content["example"] = EXAMPLES[kind.__name__]
+    if kind.__name__ in examples:
+        content["example"] = examples[kind.__name__]
     return content
 
 
-def _answer(kind: type[Struct] | None) -> dict[str, Any]:
+def _answer(kind: type[Struct] | None, examples: Mapping[str, Any]) -> dict[str, Any]:
     if kind is None:
         return {"description": "As described", "headers": _headers()}
     about = (kind.__doc__ or "").partition("\n")[0]
-    return {"description": about, "headers": _headers(), "content": {JSON_TYPE: _content(kind)}}
+    return {"description": about, "headers": _headers(), "content": {JSON_TYPE: _content(kind, examples)}}
 
 
 def _problem(codes: list[str]) -> dict[str, Any]:

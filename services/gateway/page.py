@@ -1,10 +1,12 @@
 """The API as a page that needs nothing but itself: a desk's network may have no way out."""
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
+_NAME: Final = re.compile(r"`([^`]+)`")
 HEAD: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Truetape: the API</title><style>
 body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#8881;padding:.6rem;overflow-x:auto}
@@ -20,7 +22,7 @@ def page(document: dict[str, Any]) -> str:
 
 def _parts(document: dict[str, Any]) -> Iterator[str]:
     info = document["info"]
-    yield f"{HEAD}<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
+    yield f"{HEAD}<h1>{escape(info['title'])}</h1><p>{_prose(info['description'])}</p>"
     yield "<p>For machines: <a href='/openapi.json'>/openapi.json</a>.</p>"
     by_tag: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
@@ -35,8 +37,8 @@ def _parts(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    shown = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
-    about = escape(operation.get("description", ""))
+    shown = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {_prose(operation['summary'])}"
+    about = _prose(operation.get("description", ""))
     asked = [_row(_parameter(one), one["schema"]) for one in operation["parameters"]]
     body = operation.get("requestBody", {"content": {}})["content"]
     answers = [_answer(status, answer) for status, answer in operation["responses"].items()]
@@ -48,7 +50,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 
 def _answer(status: str, answer: dict[str, Any]) -> str:
-    about = escape(answer["description"])
+    about = _prose(answer["description"])
     return f"<tr><td><b>{status}</b></td><td>{about}{_content(answer.get('content', {}))}</td></tr>"
 
 
@@ -70,15 +72,20 @@ def _content(content: dict[str, Any]) -> str:
 
 def _type(name: str, schema: dict[str, Any]) -> str:
     rows = [_row(field, inner) for field, inner in schema.get("properties", {}).items()]
-    about = escape(schema.get("description", ""))
+    about = _prose(schema.get("description", ""))
     return (
-        f"<details id='type-{escape(name)}'><summary><code>{escape(name)}</code></summary>"
-        f"<p>{about}</p><table>{''.join(rows)}</table></details>"
+        f"<details><summary><code>{escape(name)}</code></summary>"  # What a link leads to opens what it is in.
+        f"<p id='type-{escape(name)}'>{about}</p><table>{''.join(rows)}</table></details>"
     )
 
 
+def _prose(text: str) -> str:
+    """Words of the code, whose names stand between backticks."""
+    return _NAME.sub(r"<code>\1</code>", escape(text))
+
+
 def _row(name: str, schema: dict[str, Any]) -> str:
-    words = escape(schema.get("description", ""))
+    words = _prose(schema.get("description", ""))
     return f"<tr><td><code>{escape(name)}</code></td><td>{_kind(schema)}</td><td>{words}</td></tr>"
 
 

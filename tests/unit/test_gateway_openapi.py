@@ -13,7 +13,7 @@ import pytest
 
 from services.gateway import bids, default_requests, margin_requests, member_requests, requests, trade_requests
 from services.gateway.app import ROUTES, build
-from services.gateway.examples import EXAMPLES
+from services.gateway.examples import EXAMPLES, PENDING
 from services.gateway.openapi import document, problems_of
 from services.gateway.page import page
 from services.gateway.problems import CODES, Problem
@@ -85,6 +85,13 @@ def test_the_page_takes_no_word_for_a_tag(described: dict[str, Any]) -> None:
     assert "<script>" not in page(described)
 
 
+def test_names_between_backticks_are_shown_as_code_and_links_open_what_they_lead_to(described: dict[str, Any]) -> None:
+    shown = page(described)
+    assert "by <code>client:</code> and its client order id" in shown
+    assert not re.search(r"<(p|td)>[^<]*`\w+`", shown)
+    assert not re.search(r"<details id='type-", shown), "a target inside of what is closed opens it"
+
+
 def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
     text = json.dumps(described)
     for kind in ("schemas", "examples", "headers"):
@@ -102,13 +109,20 @@ def test_fields_carry_the_words_of_the_code(described: dict[str, Any]) -> None:
     assert schema["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_examples_are_what_they_say(name: str, described: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "examples"), [*((name, EXAMPLES) for name in sorted(EXAMPLES)),
+                                                *((name, PENDING) for name in sorted(PENDING))])  # fmt: skip
+def test_examples_are_what_they_say(name: str, examples: dict[str, Any], described: dict[str, Any]) -> None:
     modules = (requests, default_requests, margin_requests, member_requests, trade_requests, bids, api)
     kind = next(found for module in modules if (found := getattr(module, name, None)))
-    msgspec.convert(EXAMPLES[name], kind)
+    msgspec.convert(examples[name], kind)
     whole = {**described["components"]["schemas"][name], "components": described["components"]}
-    jsonschema.Draft202012Validator(whole).validate(EXAMPLES[name])
+    jsonschema.Draft202012Validator(whole).validate(examples[name])
+
+
+def test_an_answer_that_nobody_has_decided_is_shown_as_such(described: dict[str, Any]) -> None:
+    answers = described["paths"]["/v1/orders"]["post"]["responses"]
+    shown = {status: answers[status]["content"]["application/json"]["example"]["status"] for status in ("201", "202")}
+    assert shown == {"201": "ACCEPTED", "202": "PENDING"}
 
 
 def test_every_body_has_an_example() -> None:
