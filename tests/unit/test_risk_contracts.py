@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.clearing.margining.margin import held_by
+from services.clearing.margining import drafted, standing
+from services.clearing.margining.margin import held_by, seen_by
 from services.clearing.state import UNKNOWN
 from services.risk import margin
 from services.risk.account import NOBODY, State
@@ -24,11 +25,11 @@ from truetape.audit.killswitch import KillSwitch
 from truetape.audit.merge import Given
 from truetape.audit.order_rules import OrderRules
 from truetape.happenings import Part
-from truetape.margin.account import assess
+from truetape.margin.account import AssetMargin, assess
 from truetape.margin.published import Published
 from truetape.marks import Marks
 from truetape.reference import Reference
-from truetape.service import Tables
+from truetape.service import Input, Tables, Tick
 
 PERP, CALL = "BTC-USDT-PERP", "BTC-USDT-20231115-60000-C"
 FEES = m.Fees(10_000, 50_000)
@@ -239,8 +240,23 @@ def test_risk_and_clearing_count_the_same_equity_with_funding_that_is_not_booked
             booked.balances.get(f"client:{ANN}", {}), held_by(booked, booked.accounts.get(ANN, UNKNOWN)), seen
         )
         theirs = margin.standing(pair.risk.state.accounts.get(ANN, NOBODY), asset, seen)
+        _three_ways(pair, asset, ours)
         assert theirs.equity_e8 == (ours[asset].equity_e8 if asset in ours else booked_cash(booked, asset))
         assert theirs.required_e8 == (ours[asset].initial_e8 if asset in ours else 0)
+
+
+def _three_ways(pair: Pair, asset: str, ours: dict[str, AssetMargin]) -> None:
+    """The account's margin, how it stands for an auction, and what it would be with drafts: all say the same."""
+    state, tick = pair.clearing.state, m.Cause("timer", 0, -1, "1")
+    asked = Input(Tick(START_US), tick, START_US, "clearing.entries", 1, 1, pair.risk.tables, 0)
+    made = drafted.drafts(state, asked, ANN)
+    would = drafted.assessed(drafted.balances(state, ANN, made), made, seen_by(asked))
+    stands = standing.standing(state, asked, ANN, asset)
+    assert would.keys() == ours.keys() and (stands is not None) == (asset in ours)
+    if stands is not None:
+        assert would[asset].equity_e8 == stands.margin.equity_e8 == ours[asset].equity_e8
+        assert would[asset].initial_e8 == stands.margin.initial_e8 == ours[asset].initial_e8
+        assert abs(stands.value_e8 - ours[asset].equity_e8) <= 1, "the same, rounded half to even"
 
 
 def booked_cash(of: Any, asset: str) -> int:

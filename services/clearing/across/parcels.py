@@ -18,7 +18,7 @@ from services.clearing.booking import contracts, ledger, positions, trades
 from services.clearing.booking.contracts import HOUSE, Draft
 from services.clearing.closeout import ranking
 from services.clearing.defaults.waterfalls import in_default
-from services.clearing.margining import standing
+from services.clearing.margining import drafted
 from services.clearing.margining.margin import seen_by
 from services.clearing.state import (
     PARCELS_KEPT,
@@ -144,19 +144,19 @@ def _within(state: State, parcel: Parcel) -> tuple[ParcelLeg, ...]:
 
 def _margin(state: State, given: Input, parcel: Parcel) -> tuple[str, str, dict[str, int], dict[str, str]]:
     """The account's margin with the parcel: it must reach what new risk needs. Raises MarginError and MoneyError."""
-    made, who = standing.drafts(state, given, parcel.account_id), ledger.client(parcel.account_id)
+    made, who = drafted.drafts(state, given, parcel.account_id), ledger.client(parcel.account_id)
     for leg in parcel.legs:
         if leg.instrument_id:
             made[leg.instrument_id] = draft = made.get(leg.instrument_id) or _draft(state, given, parcel, leg)
             contracts.trade(draft, leg.quantity_e8, leg.price_e8, HOUSE)
-    cash = standing.balances(state, parcel.account_id, made)
+    cash = drafted.balances(state, parcel.account_id, made)
     for leg in parcel.legs:
         if leg.ledger == who:
             cash[leg.asset] = fits(cash.get(leg.asset, 0) + leg.amount_e8)
     seen = seen_by(given)
     numbers: dict[str, int] = {}
     names: dict[str, str] = {}
-    for asset, margin in standing.assessed(cash, made, seen).items():
+    for asset, margin in drafted.assessed(cash, made, seen).items():
         numbers |= {
             f"equity_e8:{asset}": margin.equity_e8,
             f"initial_e8:{asset}": margin.initial_e8,

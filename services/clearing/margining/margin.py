@@ -39,13 +39,18 @@ def held_by(state: State, account: Account) -> dict[str, Held]:
     return found
 
 
+def assessed(state: State, given: Input, account_id: str) -> dict[str, AssetMargin]:
+    """Margin of an account by settlement asset, as it is. Raises MarginError and MoneyError."""
+    held = held_by(state, state.accounts.get(account_id, UNKNOWN))
+    return assess(state.balances.get(ledger.client(account_id), {}), held, seen_by(given))
+
+
 def margins_of(state: State, given: Input, account_id: str) -> dict[str, AssetMargin] | str:
     """Margin of an account by settlement asset, or why it is in doubt: nothing is called or sold on a doubtful mark."""
     if account_id in state.halted:
         return f"its ledger is halted by {state.halted[account_id][0].event_id}"
-    held = held_by(state, state.accounts.get(account_id, UNKNOWN))
     try:
-        found = assess(state.balances.get(ledger.client(account_id), {}), held, seen_by(given))
+        found = assessed(state, given, account_id)
         for one in found.values():  # Records hold 64 bits.
             fits(max(abs(one.equity_e8), one.initial_e8, abs(one.gains_e8)))
     except TruetapeError as error:
