@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from truetape.api_bilateral import BilateralMargin
 from truetape.api_trades import (
     Agreement,
     BilateralTrade,
@@ -106,6 +107,15 @@ class TradesClient(Connection):
             "answer_within_seconds": answer_within_seconds,
         }  # fmt: skip
         return self._command("/v1/admin/compression-runs", CompressionStanding, body)
+
+    def bilateral_margin(self, currency: str | None = None) -> BilateralMargin:
+        """What the account and each of its parties would secure their bilateral trades with."""
+        return self._ask("GET", "/v1/bilateral-margin", BilateralMargin, params=given(currency=currency))
+
+    def all_bilateral_margin(self, account_id: str = "", currency: str | None = None) -> BilateralMargin:
+        """The same of all pairs, or of one account and its parties (scope admin)."""
+        path = f"/v1/admin/bilateral-margin{'/' + account_id if account_id else ''}"
+        return self._ask("GET", path, BilateralMargin, params=given(currency=currency))
 
     def net_payments(self, account_id: str, value_date: str) -> PaymentInstructions:
         """Net what an account and the house owe each other of a day that is over (scope admin)."""

@@ -106,7 +106,10 @@ async def compress_legs(call: Call) -> Response:
 @routes.add("POST", "/v1/admin/nettings", "admin", body=t.NettingRequest, answers={200: a.PaymentInstructions},
             problems=("netting_refused", *SENDING))  # fmt: skip
 async def net_payments(call: Call) -> Response:
-    """Net what an account and the house owe each other of a day that is over into one instruction per asset."""
+    """Net what an account and the house owe each other on a value date into one instruction per asset.
+
+    Once nothing more can fall on that date; of each asset the oldest first.
+    """
     asked = call.body(t.NettingRequest)
     command = m.NetPayments(command_id_of(call), asked.account_id, asked.value_date, call.key.key_id)
     return _answered(await carried_out(call, command, "netting_refused"), _netted)

@@ -43,7 +43,7 @@ def show(
         reference.require_account(account)
         entries = journal.entries(log, seconds, account, None, [ids.partition_of(account, PARTITIONS)])
         held = report.account_of(account, (entry for _, _, entry in entries))
-        seen = Published(_marks(log, seconds), reference, clock.now_us())
+        seen = Published(newest_marks(log, seconds), reference, clock.now_us())
     if order:
         held = _filled(held, order, seen)
     found = report.report(held, seen)
@@ -64,7 +64,7 @@ def _filled(account: Account, order: str, seen: Published) -> Account:
     return report.with_fill(account, name, signed_e8, to_e8(price), seen)
 
 
-def _marks(log: Log, seconds: float) -> Marks:
+def newest_marks(log: Log, seconds: float) -> Marks:
     """The newest marks on this log, by the reader's rule."""
     part = Part(MARKET_MARKS.name, 0)
     low, high = log.ends([part])[part]

@@ -9,7 +9,7 @@ Engine `Configurations/SIMM/simmcalibration_2.5.xml` and AcadiaSoft `simm-lib`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -75,6 +75,29 @@ def fx_delta_margin(
         for other in weighted
     )
     return math.sqrt(max(squared, 0.0)), weighted
+
+
+def fx_delta_shares(
+    trades: Sequence[Sequence[tuple[str, float]]], parameters: FxParameters = TEN_DAYS
+) -> tuple[float, list[float]]:
+    """Margin of several trades' (currency, sensitivity) pairs, and each trade's part of it. Raises MarginInputInvalid.
+
+    A part is the trade's weighted sensitivities times the slope of the margin in them (Euler): at given concentrations
+    the margin scales with its sensitivities, so the parts sum to it; what offsets the others has a negative part.
+    """
+    margin, weighted = fx_delta_margin((pair for trade in trades for pair in trade), parameters)
+    if margin <= 0:
+        return margin, [0.0] * len(trades)
+    nets: dict[str, float] = {}
+    for currency, sensitivity in (pair for trade in trades for pair in trade):
+        nets[currency] = nets.get(currency, 0.0) + sensitivity
+    factors = {name: concentration(parameters, name, nets[name]) for name in weighted}
+    slopes = {
+        one: sum(_together(parameters, one, other, factors) * weighted[other] for other in weighted) / margin
+        for one in weighted
+    }
+    units = {name: weight(parameters, name) * factors[name] * slopes[name] for name in weighted}
+    return margin, [sum(units.get(name, 0.0) * moved for name, moved in trade) for trade in trades]
 
 
 def weight(parameters: FxParameters, currency: str) -> float:

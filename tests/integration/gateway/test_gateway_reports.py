@@ -82,6 +82,7 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     _interest_is_the_tapes(desk)
     _is_shown(buyer, affirmed["trade_id"])
     _is_given_up(desk, ann, buyer, held)
+    _stays_bilateral(desk, ann, bob, buyer, seller)
 
 
 def _is_shown(http: httpx.Client, trade_id: str) -> None:
@@ -127,6 +128,32 @@ def _is_given_up(desk: Desk, ann: str, buyer: httpx.Client, held: Any) -> None:
     yesterday = str(datetime.now(UTC).date() - timedelta(1))
     done = admin.post("/v1/admin/nettings", json={"account_id": cat, "value_date": yesterday}).json()
     assert (done["account_id"], done["instructions"]) == (cat, [])
+
+
+def _stays_bilateral(desk: Desk, ann: str, bob: str, buyer: httpx.Client, seller: httpx.Client) -> None:
+    """A trade that stays between the two is in their margin report and in the house's, as JSON and CSV."""
+    told = {
+        "reference": f"BI-{ann}", "counterparty_id": bob, "side": "BUY", "instrument_id": PERP, "quantity": "2",
+        "price": "59000", "traded_on": "2026-11-26", "clearing": "BILATERAL",
+    }  # fmt: skip
+    assert buyer.get("/v1/bilateral-margin").json()["pairs"] == []
+    buyer.post("/v1/trades", json=told)
+    kept = seller.post("/v1/trades", json=told | {"counterparty_id": ann, "side": "SELL"}).json()
+    assert kept["bilateral"] == "OPEN"
+    await_true(lambda: len(buyer.get("/v1/bilateral-margin").json()["pairs"]) == 1, 60)
+    [pair] = buyer.get("/v1/bilateral-margin", params={"currency": "USDT"}).json()["pairs"]
+    assert ({pair["first_id"], pair["second_id"]}, pair["complete"]) == ({ann, bob}, True)
+    assert abs(float(pair["present_value"])) == 20, "2 x 0.01 BTC from 59 000 to 60 000"
+    assert float(pair["simm"]) == pytest.approx(7.4 * 12) and float(pair["schedule_first"]) == pytest.approx(180)
+    admin = desk.raw(desk.key("", "admin"))
+    assert admin.get(f"/v1/admin/bilateral-margin/{ann}").json()["pairs"] == [pair]
+    assert pair in admin.get("/v1/admin/bilateral-margin").json()["pairs"]
+    [row] = csv.DictReader(io.StringIO(seller.get("/v1/bilateral-margin", params={"form": "csv"}).text))
+    assert (row["trade_id"], row["simm"], row["left_out"]) == (kept["trade_id"], pair["simm"], "")
+    calendar = {"asset": f"X{ann[:8].upper()}".replace("-", ""), "version": 1, "lag_days": 2, "weekend": [6, 7]}
+    assert admin.post("/v1/admin/settlement-calendars", json=calendar).status_code == 200
+    assert calendar | {"holidays": []} in admin.get("/v1/admin/settlement-calendars").json()["calendars"]
+    assert code(admin.post("/v1/admin/settlement-calendars", json=calendar)) == "reference_rejected"
 
 
 def _interest_is_the_tapes(desk: Desk) -> None:
