@@ -20,6 +20,7 @@ from tests.simulation import planted_loops as loops
 from tests.simulation.bug import Bug, change, nothing, rule, rules
 from tests.simulation.bugs_contracts import BUGS_OF_CONTRACTS
 from tests.simulation.bugs_distress import BUGS_OF_DISTRESS
+from tests.simulation.bugs_porting import BUGS_OF_PORTING
 from tests.simulation.bugs_served import BUGS_OF_SERVERS
 from tests.simulation.planted import judge_ignoring_epochs
 from tests.simulation.system import System
@@ -273,5 +274,6 @@ BUGS: Final[Mapping[str, Bug]] = {
     **BUGS_OF_SERVERS,
     **BUGS_OF_CONTRACTS,
     **BUGS_OF_DISTRESS,
+    **BUGS_OF_PORTING,
 }
 """By name."""

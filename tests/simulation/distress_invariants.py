@@ -32,7 +32,7 @@ AFTER: Final[Mapping[str, frozenset[str]]] = {
 """What may follow each state of a call."""
 FINAL: Final = frozenset({"MET", "WITHDRAWN", "DEFAULT"})
 LOST: Final = ("HOUSE_CAPITAL", "OTHERS_FUND", "ASSESSMENTS", "HAIRCUT", "TEAR_UP")
-"""Layers that get back what comes in later."""
+"""Layers that get back what comes in later; last of all the share of a member that answered for its client."""
 
 
 # -- calls and liquidations -------------------------------------------------------------------------------------------
@@ -166,7 +166,8 @@ def losses_are_borne_in_order(found: Evidence, system: "DistressSystem") -> Wron
             yield f"{terms.round_id}: {event.outcome} for a loss of {loss_e8}"
         left_e8 = loss_e8
         for layer, holds in layers(terms, stated[terms.round_id]):
-            paid = {name.split("/", 1)[1]: e8 for name, e8 in event.outcome.items() if name.startswith(f"{layer}/")}
+            names = {name: name.split("/", 1)[1] for name in event.outcome if name.startswith(f"{layer}/")}
+            paid = {who: event.outcome[name] for name, who in names.items() if who in holds}
             due_e8 = min(left_e8, sum(holds.values()))
             if sum(paid.values()) != due_e8:
                 yield f"{terms.round_id}: {layer} pays {paid}, due is {due_e8} of {holds}"
@@ -189,9 +190,11 @@ def recoveries_go_to_who_lost_last(found: Evidence, system: "DistressSystem") ->
         left_e8 = sum(back.values()) - back.get("uncovered_e8", 0)
         if left_e8 and back.get("uncovered_e8", 0) != lost.get("uncovered_e8", 0):
             yield f"{event.round.round_id}: {back} of {lost}"
-        for layer in reversed(LOST):
-            due_e8 = min(left_e8, sum(e8 for name, e8 in lost.items() if name.startswith(f"{layer}/")))
-            paid_e8 = sum(e8 for name, e8 in back.items() if name.startswith(f"{layer}/"))
+        guarantor = event.round.ids.get("member_id", "")
+        shared = [f"DEFAULTER_FUND/{guarantor}"] if guarantor else []
+        for layer in [*(f"{one}/" for one in reversed(LOST)), *shared]:
+            due_e8 = min(left_e8, sum(e8 for name, e8 in lost.items() if name.startswith(layer)))
+            paid_e8 = sum(e8 for name, e8 in back.items() if name.startswith(layer))
             if paid_e8 != due_e8 or any(e8 > lost.get(name, 0) for name, e8 in back.items()):
                 yield f"{event.round.round_id}: {layer} gets {paid_e8} and should get {due_e8}: {back} of {lost}"
             left_e8 -= paid_e8
@@ -206,13 +209,18 @@ def layers(terms: m.RoundTerms, stated: Sequence[m.RoundHolding]) -> Iterator[tu
             gains[one.account_id] += one.numbers.get("gain_e8", 0)
         yield "HAIRCUT", dict(gains)
         return
-    others = [one for one in stated if one.account_id not in ("", who) and "fund_e8" in one.numbers]
+    guarantor = terms.ids.get("member_id", "")
+    members = [one for one in stated if one.account_id not in ("", who) and "fund_e8" in one.numbers]
+    others = [one for one in members if one.account_id != guarantor]
     own = [one for one in stated if one.account_id == who and "fund_e8" in one.numbers]
     yield "DEFAULTER_MARGIN", {who: terms.numbers["margin_e8"]}
     yield "DEFAULTER_FUND", {one.account_id: one.numbers["fund_e8"] for one in own}
+    if guarantor:
+        share = {one.account_id: one.numbers["fund_e8"] for one in members if one.account_id == guarantor}
+        yield "DEFAULTER_FUND", share
     yield "HOUSE_CAPITAL", {"house": sum(one.numbers.get("capital_e8", 0) for one in stated if not one.account_id)}
     yield "OTHERS_FUND", {one.account_id: one.numbers["fund_e8"] for one in others}
-    yield "ASSESSMENTS", {one.account_id: one.numbers["assessment_max_e8"] for one in others}
+    yield "ASSESSMENTS", {one.account_id: one.numbers["assessment_max_e8"] for one in members}
 
 
 def rounds_end_everywhere(found: Evidence, system: "DistressSystem") -> Wrong:

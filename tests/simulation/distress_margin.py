@@ -25,23 +25,28 @@ def sales(system: "DistressSystem") -> Iterator[tuple[m.LiquidationChanged, int,
     for partition in range(PARTITIONS):
         held: Held = defaultdict(int)
         declared: dict[str, m.DefaultChanged] = {}
-        known = set[str]()
+        known, closed_out = set[str](), set[str]()
         for event in system.tape(CLEARING_ENTRIES, partition).events():
             match event:
                 case m.EntryBooked() if event.position is not None and event.contract is not None:
                     held[event.account_id, event.position.instrument_id] = event.position.quantity_e8
                 case m.DefaultChanged():
                     declared[event.account_id] = event
+                case m.PortingChanged(state="EXPIRED"):
+                    closed_out.add(event.account_id)
+                case m.PortingChanged(state="PORTED"):
+                    closed_out.discard(event.account_id)
                 case m.LiquidationChanged(state="SELLING") if event.order and event.order.order_id not in known:
                     known.add(event.order.order_id)
                     default = declared.get(event.account_id)
                     closes = default is not None and (default.state, default.asset) == ("DECLARED", event.asset)
+                    closes |= event.account_id in closed_out
                     yield event, held[event.account_id, event.order.instrument_id], closes
 
 
 def no_order_of_a_liquidation_makes_margin_worse(found: Evidence, system: "DistressSystem") -> Iterator[str]:
-    """Filled whole at its limit, dearest fees paid, it leaves no less over the call level than there was; a default's
-    orders close everything, whatever that costs."""
+    """Filled whole at its limit, dearest fees paid, it leaves no less over the call level than there was; orders of
+    a default, and of a client whom nobody takes over, close everything, whatever that costs."""
     for event, held_e8, closes in sales(system):
         if closes:
             continue

@@ -20,6 +20,7 @@ from tests.simulation import rare
 from tests.simulation.cluster import Broken
 from tests.simulation.contracts import ContractSystem
 from tests.simulation.distress import DistressSystem
+from tests.simulation.porting import PortingSystem
 from tests.simulation.served import Served
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
@@ -30,6 +31,7 @@ Missing = Callable[[Counter[str]], list[str]]
 REPEAT: Final = "make simulate SEED={seed}"
 WORLDS: Final[dict[str, type[System] | None]] = {
     "mixed": None, "services": System, "served": Served, "contracts": ContractSystem, "distress": DistressSystem,
+    "porting": PortingSystem,
 }  # fmt: skip
 """One seed in five has gateways, projections and their servers as well, one in ten has contracts, every second of
 these in distress; the others have clients of spot on the bus. Or only one kind of them."""
