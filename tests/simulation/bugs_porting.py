@@ -9,7 +9,6 @@ from services.gateway import core as gateway
 from services.risk import core as risk
 from tests.simulation.bug import Bug, nothing, rule
 from truetape import messages as m
-from truetape.default import porting
 
 _evidence = portingrounds.evidence
 _chosen = portingrounds._chosen
@@ -33,7 +32,6 @@ def _bug(what: str, *patches: tuple[Any, str, Any]) -> Bug:
 
 BUGS_OF_PORTING: Final[Mapping[str, Bug]] = {
     "window not known to risk": _bug("a client's orders pass", *rule(risk, m.PortingChanged, nothing)),
-    "receiver's limit not looked at": _bug("it takes all", (porting, "_too_much", lambda *_: ())),
     "client moves without asking": _bug("whom he has chosen takes him", (portingrounds, "_chosen", whom_he_has_chosen)),
     "members in default get clients": _bug(
         "reference data does not take it in",
