@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation.distress_invariants import LIQUIDATION
 from tests.simulation.distress_rare import said, taken_over_after
 from truetape import messages as m
 from truetape.topics import ORDERS_DECISIONS
@@ -20,6 +19,11 @@ def met(system: "PortingSystem") -> Counter[str]:
     return Counter({name: sum(1 for _ in judge(system)) for name, judge in JUDGED.items()})
 
 
+def missing(seen: Mapping[str, int]) -> list[str]:
+    """Those that no run met, given what all runs together counted."""
+    return [name for name in JUDGED if not seen.get(name)]
+
+
 def closed_out(reason: str) -> Judge:
     """A client was closed out for this reason."""
     return said(m.PortingChanged, lambda event: event.change == "expire" and event.reason == reason)
@@ -30,19 +34,6 @@ def refused_in_a_window(system: "PortingSystem") -> Iterator[Any]:
     for event in system.events(ORDERS_DECISIONS):
         if isinstance(event, m.OrderRejected) and event.numbers.get("member_in_default"):
             yield event
-
-
-def accepted_in_a_window(system: "PortingSystem") -> Iterator[Any]:
-    """Risk has let through a client's own order in a contract, which only reduces."""
-    restricted = set[str]()
-    for event in system.events(ORDERS_DECISIONS):
-        if isinstance(event, m.CancelRequested) and event.porting_id:
-            restricted.add(event.account_id)
-        elif isinstance(event, m.RestrictionEnded) and event.porting_id:
-            restricted.discard(event.account_id)
-        elif isinstance(event, m.OrderAccepted) and event.order.account_id in restricted:
-            own = not event.order.client_order_id.startswith(LIQUIDATION)
-            yield from (event,) if own and event.order.instrument_id in system.contracts else ()
 
 
 def nobody_given(system: "PortingSystem") -> Iterator[Any]:
@@ -68,7 +59,6 @@ JUDGED: Final[Mapping[str, Judge]] = {
         m.RoundRequested, lambda event: event.round.kind == "PORTING" and event.round.ids["actor"] == "house"
     ),
     "order refused in a window": refused_in_a_window,
-    "reducing order accepted in a window": accepted_in_a_window,
     "attached to a member in default, refused": nobody_given,
     "crash in the middle of a porting": taken_over_after((m.PortingChanged, m.RoundRequested)),
 }
