@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from bench.load import Fills, Send, drive, gateways, introduce, ours
+from bench.processor import Meter
 from bench.stage import latencies, publish, say, stage
 from truetape import ids
 from truetape.commands.demo import venue_urls
@@ -70,7 +71,9 @@ async def measure(
     environment = stack.environment()
     fills = Fills(environment["TRUETAPE_KAFKA"])
     fills.start()
+    meter = Meter(stack)
     run = await drive(rate, seconds, ours(urls, keys))
+    processor = meter.per(len(run.answered))
     for _ in range(int(FILLED_SECONDS / 0.05)):
         if fills.filled.keys() >= run.answered.keys():
             break
@@ -86,11 +89,13 @@ async def measure(
         "to_answer": latencies(run.to_answer() or [float("inf")]),
         "to_venue": latencies(to_venue or [float("inf")]),
         "to_fill": latencies(to_fill or [float("inf")]),
+        "processor_ms_an_order": processor,
     }
     p99 = float(found["to_answer"]["p99_ms"]) / 1e3  # type: ignore[index]
     all_filled = len(to_fill) >= len(run.answered) * FILLED_SHARE
     held = not run.failed and p99 <= HELD_P99_SECONDS and run.lasted < seconds * 1.03 + 0.5 and all_filled
     say(f"{rate:g}/s: answer {found['to_answer']}, fill {found['to_fill']}, failed {run.failed}, held {held}")
+    say(f"    processor time in ms an order: {processor}")
     return found, held
 
 
@@ -129,14 +134,26 @@ async def run_all(stack: Stack, urls: Sequence[str], quick: bool) -> None:
     publish("order_path", figures, {"bare_client_to_venue": baseline}, round(ratio, 2))
 
 
+async def run_some(stack: Stack, urls: Sequence[str], rates: Sequence[float], seconds: float) -> None:
+    """Warm up, and measure these rates alone."""
+    keys = introduce(stack)
+    await drive(100, seconds, ours(urls, keys))
+    figures = {f"at_{rate:g}": (await measure(stack, urls, keys, rate, seconds))[0] for rate in rates}
+    publish("order_path", {**figures, "gateways": len(urls)}, {}, None)
+
+
 def main() -> None:
     """Measure on a whole stack of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter runs")
     parser.add_argument("--gateways", type=int, default=1, help="gateway processes that share the load (default 1)")
+    parser.add_argument("--rates", type=float, nargs="+", help="measure these rates only, without the baseline")
     options = parser.parse_args()
     with stage() as stack, gateways(stack, options.gateways) as urls:
-        asyncio.run(run_all(stack, urls, options.quick))
+        if options.rates:
+            asyncio.run(run_some(stack, urls, options.rates, 10.0 if options.quick else 20.0))
+        else:
+            asyncio.run(run_all(stack, urls, options.quick))
 
 
 if __name__ == "__main__":
