@@ -24,6 +24,7 @@ from truetape.settings import Settings
 from truetape.tables import TableReader
 from truetape.tape import PASSING, Doubt, Ownership, Reader
 from truetape.topics import BY_NAME, PARKED, key_of, snapshots_of
+from truetape.upkeep import Clock
 
 S = TypeVar("S")
 RETAKE_SECONDS = 0.2
@@ -48,18 +49,6 @@ class DigestRequest(NamedTuple):
     answer: "threading.Event"
     found: dict[int, Any]
     full: bool
-
-
-@dataclass(slots=True)
-class Clock:
-    """When a partition was last kept as a snapshot, and the one that waits for its report."""
-
-    kept_at: float
-    records: int = 0
-    waiting: snapshots.Kept | None = None
-    ticked_at: float = 0.0
-    waiting_since: float = 0.0
-    """Since when the oldest record in flight waits for its report."""
 
 
 @dataclass
@@ -87,6 +76,8 @@ class Runner(Generic[S]):
         self._ready_at: dict[Part, int] = {}
         self._in_flight = 0
         self._committed_at = 0.0
+        self._upkeep_at = 0.0
+        """Before that no timer, snapshot or commit is due: a turn need not look."""
         self._lease_seconds = self.settings.session_timeout_ms / 2000
         self._report_seconds = self.settings.session_timeout_ms * 0.6 / 1000
         self._impossible: dict[Cause, str] = {}
@@ -274,6 +265,8 @@ class Runner(Generic[S]):
         self._in_flight += 1
         self.counts["events"] += 1
         clock.records += 1
+        if clock.records == 1 or clock.records >= self.settings.snapshot_every_records:
+            self._upkeep_at = 0.0
         self.log.append(self._parts[own.partition], key_of(event).encode(), value, headers(event), own)
 
     def _overdue(self) -> bool:
@@ -326,6 +319,7 @@ class Runner(Generic[S]):
         self._owned[own.partition] = own
         self._clocks[own.partition] = Clock(self.log.monotonic())
         self._heeds = heeds_of(self.effects)
+        self._upkeep_at = 0.0
         self._follow(own)
         self.effects.resume(own.partition, own.state)
         _log.info("owner", service=self.service.name, partition=own.partition, epoch=own.place.epoch)
@@ -380,7 +374,8 @@ class Runner(Generic[S]):
     # -- housekeeping ----------------------------------------------------------------------------------------
 
     def _housekeep(self) -> None:
-        now = self.log.monotonic()
+        if (now := self.log.monotonic()) < self._upkeep_at:
+            return
         for own in list(self._owned.values()):
             if own.partition in self._clocks:  # Else it was given up meanwhile.
                 self._tick(own, now)
@@ -390,6 +385,9 @@ class Runner(Generic[S]):
             self.log.commit(
                 {Part.parse(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
             )
+        ticks, kept = self.service.tick_seconds, self.settings.snapshot_every_seconds
+        due = [clock.next_due(ticks, kept) for clock in self._clocks.values()]
+        self._upkeep_at = min([self._committed_at + COMMIT_SECONDS, *due])
 
     def _tick(self, own: Ownership[S], now: float) -> None:
         """What a predecessor left due, and the timer."""
@@ -418,7 +416,7 @@ class Runner(Generic[S]):
     def _publish(self, own: Ownership[S], clock: Clock) -> None:
         assert clock.waiting is not None
         kept = snapshots.Kept(clock.waiting.place, own.in_place, clock.waiting.positions, clock.waiting.state)
-        clock.waiting = None
+        clock.waiting, self._upkeep_at = None, 0.0
         for key, record in snapshots.cut(self.service.name, own.partition, self._restorer.version, kept):
             self.log.append(Part(snapshots_of(self.service.owns).name, own.partition), key, encode(record), [], None)
         self.counts["snapshots"] += 1

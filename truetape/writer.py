@@ -12,6 +12,8 @@ from truetape.log import open_producer, try_produce
 
 PUMP_SECONDS: Final = 0.1
 FLUSH_SECONDS: Final = 2.0
+GATHER_SECONDS: Final = 0.005
+"""Reports are told so much later at most, in company: the answers that clients wait for come by the tape."""
 
 
 class CommandWriter:
@@ -58,7 +60,9 @@ class CommandWriter:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(PUMP_SECONDS)
+            if self._producer.poll(PUMP_SECONDS):
+                self._stopping.wait(GATHER_SECONDS)
+                self._producer.poll(0)
             reports = [self._reports.popleft() for _ in range(len(self._reports))]
             if reports:
                 self._tell(reports)
