@@ -1,6 +1,7 @@
 """What clients send becomes typed values, or a problem that names the field; nothing else is ever raised."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from services.gateway import requests as r
 from services.gateway.parsing import decimal, format_positions, parse_body, parse_positions, parse_query, positive
 from services.gateway.problems import CODES, Problem
+from services.gateway.trading import _known_then
 from truetape.errors import MoneyError
 from truetape.log import Part
+from truetape.marks import Marks
 from truetape.money import to_e8
+from truetape.reference import Reference
+from truetape.service import Tables
 
 GOOD = {"instrument_id": "BTC-USDT", "side": "BUY", "order_type": "LIMIT", "quantity": "0.01", "price": "60000"}
 
@@ -93,6 +98,20 @@ def test_a_fault_is_told_in_words_with_what_there_is(changes: dict[str, Any], de
     with pytest.raises(Problem) as caught:
         parse_body(order(**changes), r.OrderRequest, ["BTC-USDT", "BTC-USDT-PERP", "ETH-USDT"])
     assert caught.value.detail == detail
+
+
+async def test_names_near_an_unknown_instrument_are_those_that_the_decision_could_know() -> None:
+    async def reached(_: int) -> None: ...
+
+    since = {"BTC-USDT": 3, "BTC-USDE": 20}
+    tables = Tables(Reference(), Marks(), 25, since)
+    gateway = SimpleNamespace(bus=SimpleNamespace(tables=tables))
+    call: Any = SimpleNamespace(reach_reference=reached, gateway=gateway)
+    decision: Any = SimpleNamespace(
+        reason="INSTRUMENT_UNKNOWN", numbers={"reference_offset": 12}, order=SimpleNamespace(instrument_id="BTC-USDC")
+    )
+    told = await _known_then(call, decision)
+    assert told == "; near it: BTC-USDT; GET /v1/instruments lists all", "one defined later changes nothing"
 
 
 def test_no_fault_shows_a_pattern() -> None:
