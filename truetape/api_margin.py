@@ -96,6 +96,8 @@ class Liquidation(Struct, frozen=True):
     """What is missing to zero; for auction and default."""
     detail: str
     changed_at: Time
+    alarm: bool = False
+    """Whether it waits for an answer that has not come for so long that somebody has to look: `detail` says at what."""
 
 
 class Liquidations(Struct, frozen=True):

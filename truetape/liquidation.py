@@ -19,6 +19,8 @@ KEY: Final = "clearing:liquidation"
 """Who submits a liquidation's orders: no API key can be called so, since key ids have no colon."""
 CLIENT_ORDER_PREFIX: Final = "liquidation-"
 """How their client order ids begin; the gateway takes no order of a client's that begins so."""
+ALARM_ASKED: Final = 4
+"""How often one thing is asked for without an answer before somebody has to look: that is after 75 seconds."""
 
 
 class Standing(msgspec.Struct, frozen=True):

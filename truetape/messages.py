@@ -1730,6 +1730,10 @@ class LiquidationChanged(Struct, frozen=True, gc=False, kw_only=True):
     """Order that is sent to risk once this record is in place."""
     seen: MarginSeen | None = None
     """Margin that the decision saw; null where it saw none."""
+    asked: int = 0
+    """How often the same was asked again without an answer."""
+    refusal: str = ""
+    """Why risk has refused the order; empty: it has not."""
 
 
 class LiquidationEnded(Struct, frozen=True, gc=False):
@@ -1963,6 +1967,8 @@ class DefaultChanged(Struct, frozen=True, gc=False):
     """Who asked."""
     member_id: str = ""
     """Clearing member whose share of the fund answers for it; empty: its own."""
+    quiet: bool = False
+    """Whether risk has said that all orders of the account have ended and are cleared."""
 
 
 class ParcelAnswered(Struct, frozen=True, gc=False):
@@ -2520,7 +2526,7 @@ class CancelRequested(Struct, frozen=True, gc=False):
     liquidation_id: str = ""
     """Liquidation that closes the account to its own orders from here on; empty for a client's cancel."""
     quiet_for: str = ""
-    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
+    """Liquidation or default that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
     porting_id: str = ""
     """Default of the account's member, from which on its own orders only reduce, until it has another member; empty otherwise."""
 
@@ -2592,7 +2598,7 @@ class CreditUpdated(Struct, frozen=True, gc=False, kw_only=True):
     contract: ContractHeld | None = None
     """The position after an entry about a contract; null for others."""
     quiet_for: str = ""
-    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
+    """Liquidation or default that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
 
 
 class ReservationReleased(Struct, frozen=True, gc=False):
@@ -2615,7 +2621,7 @@ class ReservationReleased(Struct, frozen=True, gc=False):
     cumulative_quantity_e8: int
     """Filled in all."""
     quiet_for: str = ""
-    """Liquidation that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
+    """Liquidation or default that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
 
 
 class TransferApproved(Struct, frozen=True, gc=False):

@@ -220,6 +220,11 @@ def _book_trade(state: State, given: Input, command: BookTrade) -> EntryBooked |
     return trades.book(state, given, command)
 
 
+def _quiet(state: State, given: Input, event: default.Quiet) -> LiquidationChanged | DefaultChanged | None:
+    """Risk says that nothing of an account is open or uncleared any more, and whose step that ends."""
+    return liquidations.heard(state, given, event) or default.quieted(state, given, event)
+
+
 def due(state: State) -> tuple[str, Message] | None:
     """What the state itself asks for next: parts of a fact, legs of parcels, legs and decisions of rounds, then
     decisions about margin."""
@@ -251,9 +256,9 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     ReviewMargin: marginrun.review,
     ActOnCall: margincalls.act,
     OrderRejected: liquidations.refused,
-    CancelRequested: liquidations.heard,
-    CreditUpdated: liquidations.heard,
-    ReservationReleased: liquidations.heard,
+    CancelRequested: _quiet,
+    CreditUpdated: _quiet,
+    ReservationReleased: _quiet,
     CompressLegs: offsets.compress,
     NetPayments: lambda state, given, command: payments.net(state.payments, given, command),
     MoveFund: fund.move,

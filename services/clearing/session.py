@@ -8,6 +8,8 @@ nobody. The same holds for a liquidation's order, which goes to risk.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+import structlog
+
 from services.clearing.across import parcels, requests, roundcommands
 from services.clearing.across.pursuit import Sent as Command
 from services.clearing.across.pursuit import told_home
@@ -18,6 +20,7 @@ from services.clearing.state import State
 from truetape import ids
 from truetape.codec import Message, encode
 from truetape.happenings import Part
+from truetape.liquidation import ALARM_ASKED
 from truetape.messages import (
     AuctionChanged,
     CancelAllOrders,
@@ -42,10 +45,23 @@ from truetape.messages import (
 from truetape.service import Sent
 from truetape.topics import CLEARING_COMMANDS, ORDERS_COMMANDS, REFERENCE_COMMANDS, Topic
 
+_log = structlog.get_logger()
 Append = Callable[[Part, bytes, bytes, Sequence[tuple[str, bytes]], Any], None]
 """How a record is written, as `Log.append`."""
 IN_PLACE: Final = Sent(lambda _: None)
 """Nobody waits for a command's report, but a wrong one makes the loop step down: nothing gets through behind it."""
+
+
+def _alarm(event: Message) -> None:
+    """Something was asked so often without an answer that somebody has to look; said once, and shown until it comes."""
+    match event:
+        case LiquidationChanged() if event.asked == ALARM_ASKED:
+            order_id = event.order.order_id if event.order is not None and event.state == "SELLING" else ""
+            _log.error("liquidation not answered", account_id=event.account_id, order_id=order_id, detail=event.detail)
+        case DefaultChanged(state="DECLARED") if event.attempt == ALARM_ASKED:
+            _log.error("orders of a default have not ended", account_id=event.account_id, detail=event.detail)
+        case _:
+            pass
 
 
 class Session:
@@ -61,6 +77,7 @@ class Session:
 
     def act(self, partition: int, event: Message) -> None:
         """The event is on the tape, in place: tell the other partitions."""
+        _alarm(event)
         match event:
             case TradeChanged() | MoveChanged() | LegsAskedAgain():
                 self._send(bilateral.commands_after(self._waiting.get(partition), event))

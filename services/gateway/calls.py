@@ -15,6 +15,7 @@ from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api_margin as a
 from truetape import messages as m
+from truetape.liquidation import ALARM_ASKED
 from truetape.money import from_e8
 
 routes = Routes("margin")
@@ -108,5 +109,5 @@ def _liquidation(body: dict[str, Any], at_us: int) -> a.Liquidation:
         body["liquidation_id"], body["account_id"], body["asset"], "ENDED" if ended else body["state"],
         body.get("outcome", ""), body["steps"] if ended else body["step"], from_e8(body.get("fees_e8", 0)),
         from_e8(body.get("covered_e8", 0)), from_e8(body.get("shortfall_e8", 0)), body["detail"],
-        rendering.moment(at_us),
+        rendering.moment(at_us), body.get("asked", 0) >= ALARM_ASKED,
     )  # fmt: skip

@@ -100,7 +100,14 @@ def _cancel(state: State, given: Input, command: m.CancelOrder) -> Message:
 def _cancel_all(state: State, given: Input, command: m.CancelAllOrders) -> Message:
     account = state.accounts.get(command.account_id, NOBODY)
     order_ids = _open(account, command.instrument_id)
-    return m.CancelRequested(given.meta(command.command_id), command.command_id, command.account_id, order_ids)
+    quiet_for = _default_of(account) if all(one.leg for one in account.reservations.values()) else ""
+    meta = given.meta(command.command_id)
+    return m.CancelRequested(meta, command.command_id, command.account_id, order_ids, "", quiet_for)
+
+
+def _default_of(account: Account) -> str:
+    """The default that has closed the account to its own orders for good; empty for none."""
+    return account.halted_by if account.halted_by.startswith(checks.DEFAULT) else ""
 
 
 def _open(account: Account, instrument_id: str | None = None) -> tuple[str, ...]:
@@ -166,10 +173,11 @@ def _release(
 
 
 def _quiet_for(account: Account, order_id: str, done: bool) -> str:
-    """The liquidation that may go on when `order_id`, the last order of the account, is done: ended and cleared."""
+    """The liquidation, or else the default, that may go on when `order_id`, the last order of the account, is done:
+    ended and cleared."""
     others = (one for name, one in account.reservations.items() if name != order_id)
     quiet = done and order_id in account.reservations and all(one.leg for one in others)
-    return account.liquidation_id if quiet else ""
+    return (account.liquidation_id or _default_of(account)) if quiet else ""
 
 
 def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated | None:

@@ -248,7 +248,7 @@ class Cluster:
         self.calm_since_us = began_us
         while (calm < 2 or self.broker.now_us < LEAST_US) and not self.gaps:
             seconds = (self.broker.now_us - began_us) // SECOND
-            if seconds > QUIET_SECONDS and seconds > self.quiet_seconds():
+            if not calm and seconds > QUIET_SECONDS and seconds > self.quiet_seconds():
                 raise Broken("all is answered once faults have stopped", f"after {seconds} s: {self._missing()}")
             self._advance(LOOK_US)
             calm = 0 if self._missing() else calm + 1

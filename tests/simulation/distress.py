@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Final
 from unittest import mock
 
-from services.clearing.closeout import auction, liquidations, quote
+from services.clearing.closeout import auction, closing, liquidations, quote
 from services.clearing.defaults import default
 from tests.simulation import distress_rare
 from tests.simulation.cluster import QUIET_SECONDS, Broken
@@ -28,7 +28,7 @@ from tests.simulation.node import Node
 from tests.simulation.reference import ACCOUNTS, PARTITIONS, VENUE
 from tests.simulation.swarm import MS, SECOND, Plan
 from tests.simulation.venue import Shock
-from truetape import ids
+from truetape import ids, liquidation
 from truetape import messages as m
 from truetape.margin.auction import AuctionParameters
 from truetape.money import ONE_E8
@@ -37,6 +37,7 @@ from truetape.service import Effects
 from truetape.topics import CLEARING_ENTRIES
 
 SMALL_RETRY_US: Final = 8 * SECOND
+SMALL_ALARM_ASKED: Final = 2
 SMALL_PATIENCE_SECONDS: Final = 5.0
 SMALL_AUCTION: Final = AuctionParameters(fast_seconds=3.0, slow_seconds=6.0, insolvent_seconds=4.0)
 PERILS: Final = (
@@ -178,7 +179,7 @@ class DistressSystem(ContractSystem):
         """Twice as long for a liquidation that sells: an auction that nobody bid at came before it."""
         for partition in range(PARTITIONS):
             running = self.tape(CLEARING_ENTRIES, partition).state.watch.liquidations.values()
-            self.selling |= any(one.step > one.attempt + one.refused + 1 for one in running)
+            self.selling |= any(one.step > one.attempt + one.refused + one.put_off + 1 for one in running)
         return 2 * QUIET_SECONDS if self.selling else QUIET_SECONDS
 
     def _unfinished(self) -> str:
@@ -271,6 +272,8 @@ def small_bounds() -> Iterator[None]:
         for module in counting_partitions():
             stack.enter_context(mock.patch.object(module, "PARTITIONS", PARTITIONS))
         stack.enter_context(mock.patch.object(liquidations, "RETRY_US", SMALL_RETRY_US))
+        stack.enter_context(mock.patch.object(closing, "PASSING_US", SMALL_RETRY_US))
+        stack.enter_context(mock.patch.object(liquidation, "ALARM_ASKED", SMALL_ALARM_ASKED))
         stack.enter_context(mock.patch.object(auction, "PATIENCE_SECONDS", SMALL_PATIENCE_SECONDS))
         for module in (auction, quote):
             stack.enter_context(mock.patch.object(module, "PARAMETERS", SMALL_AUCTION))

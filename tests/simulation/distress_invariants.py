@@ -10,11 +10,11 @@ from tests.simulation.distress_margin import (
     no_order_of_a_liquidation_does_more_than_reduce,
     no_order_of_a_liquidation_makes_margin_worse,
 )
-from tests.simulation.evidence import Evidence
+from tests.simulation.evidence import Evidence, is_end
 from tests.simulation.reference import ACCOUNTS, PARTITIONS
 from truetape import ids
 from truetape import messages as m
-from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
 
 if TYPE_CHECKING:
     from tests.simulation.distress import DistressSystem
@@ -322,6 +322,29 @@ def house_default_is_what_nobody_has_borne(found: Evidence, system: "DistressSys
             yield f"{event.default_id}: a loss of {event.loss_e8} and {borne_e8} borne: {event}"
 
 
+def a_loss_is_fixed_when_no_order_can_fill(found: Evidence, system: "DistressSystem") -> Wrong:
+    """Once it is fixed, or there is none, nothing of the account is booked but fills of orders of which a venue had
+    said that they had ended."""
+    ended, late = set[str](), set[str]()
+    for event in system.events(ORDERS_EXECUTIONS):
+        if is_end(event):
+            ended.add(event.order_id)
+        elif isinstance(event, m.OrderFilled) and event.order_id in ended:
+            late.add(event.execution_id)
+    for partition in range(PARTITIONS):
+        fixed: dict[str, str] = {}
+        for event in system.tape(CLEARING_ENTRIES, partition).events():
+            match event:
+                case m.DefaultChanged():
+                    if event.state == "DECLARED":
+                        fixed.pop(event.account_id, None)
+                    else:
+                        fixed.setdefault(event.account_id, event.default_id)
+                case m.EntryBooked(kind="TRADE", order_id=str()) if event.account_id in fixed:
+                    if event.entry_id not in late and not _of_liquidation(found, event):
+                        yield f"{event.entry_id} came after the loss of {fixed[event.account_id]} was fixed"
+
+
 def who_is_in_default_takes_no_new_risk(found: Evidence, system: "DistressSystem") -> Wrong:
     """From risk's record on no order of his is accepted but a liquidation's; and each default that was declared is
     known to risk."""
@@ -353,6 +376,7 @@ DISTRESS: Final[Mapping[str, Callable[[Evidence, "DistressSystem"], Wrong]]] = {
         legs_are_booked_once_and_in_order,
         what_changes_hands_leaves_the_clearing_house_flat,
         house_default_is_what_nobody_has_borne,
+        a_loss_is_fixed_when_no_order_can_fill,
         who_is_in_default_takes_no_new_risk,
     )
 }

@@ -97,6 +97,13 @@ def taken_over_after(kind: type[Any] | tuple[type[Any], ...], *states: str) -> J
     return judge
 
 
+def default_found_orders(system: "DistressSystem") -> Met:
+    """Orders were open when a default was declared: its loss had to wait for them."""
+    for event in system.events(ORDERS_DECISIONS):
+        if isinstance(event, m.CancelRequested) and event.command_id.startswith("default:") and event.order_ids:
+            yield event
+
+
 def second_default_in_flight(system: "DistressSystem") -> Met:
     """A default was declared while another one's loss was not borne yet."""
     open_ones: dict[str, str] = {}
@@ -135,6 +142,12 @@ JUDGED: Final[Mapping[str, Judge]] = {
     ),
     "liquidation's order refused by risk": refused_order,
     "liquidation asked again": said(m.LiquidationChanged, lambda event: event.detail == "asked again"),
+    "liquidation's order refused for what passes": said(
+        m.LiquidationChanged, lambda event: event.refusal in ("MARK_STALE", "PRICE_OUTSIDE_COLLAR", "COMMAND_EXPIRED")
+    ),
+    "liquidation raised an alarm": said(m.LiquidationChanged, lambda event: "after 2 questions" in event.detail),
+    "default found orders open": default_found_orders,
+    "default asked risk again": said(m.DefaultChanged, lambda event: event.state == "DECLARED" and event.attempt > 0),
     "own order refused while liquidated": decided(m.OrderRejected, "TRADING_REDUCING", False),
     "crash between a liquidation's record and its order": taken_over_after(m.LiquidationChanged, "SELLING"),
     "crash right after a bid was offered or taken": taken_over_after(m.AuctionChanged, "OFFERED", "RUNNING"),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.booking.ledger import trial_balance
 from services.clearing.core import SERVICE
+from services.clearing.defaults import default
 from services.clearing.defaults.waterfalls import CAPITAL, FUND, HOME
 from services.clearing.session import Session
 from services.clearing.state import State
@@ -119,11 +120,18 @@ class Stage:
         return answer
 
     def quiet(self, number: int, event: Any) -> None:
-        """Risk says that a liquidated account has no open order."""
+        """Risk says that an account that is liquidated or in default has no open order."""
         if isinstance(event, m.LiquidationChanged) and event.state == "CANCELLING":
             found = event.liquidation_id
             told = m.CancelRequested(some_meta(), found, event.account_id, (), found, found)
             self.give(number, told, ORDERS_DECISIONS.name)
+        if isinstance(event, m.DefaultChanged) and event.state == "DECLARED" and not event.quiet:
+            self.ended(number, event)
+
+    def ended(self, number: int, event: m.DefaultChanged) -> None:
+        """Risk says that all orders of an account in default have ended."""
+        name = default.orders_of(event.default_id)
+        self.give(number, m.CancelRequested(some_meta(), name, event.account_id, (), "", name), ORDERS_DECISIONS.name)
 
     def collect(self) -> None:
         """What the sessions have sent is on the wire."""

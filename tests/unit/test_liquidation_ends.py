@@ -1,11 +1,16 @@
 """How a liquidation ends when all is sold, who pays what is missing, and whose word ends a step."""
 
+from typing import Any
+
 import pytest
+import structlog
 from msgspec.structs import replace
 
+from services.clearing import books
 from services.clearing.closeout import closing, liquidations
 from services.clearing.margining.margin import level_e8
 from services.clearing.margining.watch import Liquidation
+from services.clearing.session import Session
 from services.clearing.state import Account
 from tests.unit.contract_desk import E8
 from tests.unit.desk import some_meta
@@ -14,6 +19,8 @@ from truetape import messages as m
 from truetape.margin.account import AssetMargin
 from truetape.money import to_e8
 from truetape.service import Input, Tables
+
+SECOND_US = 1_000_000
 
 
 def room(state: str, cash: str = "0", fund: str = "0") -> Room:
@@ -100,14 +107,20 @@ def selling() -> tuple[Room, m.OrderTerms]:
 
 def order_of(found: Room) -> m.OrderTerms:
     """The next order of the liquidation."""
+    fresh(found)
     found.tick()
     order = found.state.watch.liquidations["ann"].order
     assert order is not None
     return order
 
 
-def refuse(found: Room, order: m.OrderTerms) -> None:
-    no = m.OrderRejected(meta=some_meta(), order=order, reason="PRICE_OUTSIDE_COLLAR", numbers={}, reference_offset=0)
+def fresh(found: Room) -> None:
+    """The mark is published again."""
+    found.mark(BTC, found.marks.newest[BTC].price_e8)
+
+
+def refuse(found: Room, order: m.OrderTerms, reason: m.RejectReason = "NOTIONAL_ABOVE_LIMIT") -> None:
+    no = m.OrderRejected(meta=some_meta(), order=order, reason=reason, numbers={}, reference_offset=0)
     found.give(no, "orders.decisions")
 
 
@@ -132,15 +145,86 @@ def test_a_liquidation_that_risk_refuses_four_times_in_a_row_is_given_up() -> No
     assert (ended.outcome, ended.detail) == ("UNSOLD", "risk refused 4 orders in a row")
 
 
+@pytest.mark.parametrize("reason", closing.PASSING)
+def test_what_passes_by_itself_is_asked_for_a_minute(reason: m.RejectReason) -> None:
+    found, order = selling()
+    refuse(found, order, reason)
+    until_us, count = found.now_us + closing.PASSING_US, 1
+    while found.now_us < until_us - 3 * SECOND_US:
+        refuse(found, order_of(found), reason)
+        count += 1
+    order = order_of(found)
+    assert count > 3 * closing.REFUSED_MAX and not of(found, m.LiquidationEnded)
+    found.now_us = until_us
+    refuse(found, order, reason)
+    fresh(found)
+    found.tick()
+    [ended] = of(found, m.LiquidationEnded)
+    assert (ended.outcome, ended.detail) == ("UNSOLD", f"risk refused {count + 1} orders in a row")
+
+
+def test_a_minute_in_which_risk_was_away_is_no_patience_used_up() -> None:
+    found, order = selling()
+    for _ in range(closing.REFUSED_MAX - 1):
+        refuse(found, order, "COMMAND_EXPIRED")
+        found.now_us += closing.PASSING_US
+        order = order_of(found)
+    assert not of(found, m.LiquidationEnded)
+    refuse(found, order, "COMMAND_EXPIRED")
+    found.tick()
+    assert [ended.outcome for ended in of(found, m.LiquidationEnded)] == ["UNSOLD"]
+
+
+def test_an_order_that_risk_took_makes_refusals_begin_anew() -> None:
+    found, order = selling()
+    refuse(found, order, "MARK_STALE")
+    order_of(found)
+    found.quiet(found.state.watch.liquidations["ann"].liquidation_id)
+    one = found.state.watch.liquidations["ann"]
+    assert (one.refused, one.put_off, one.put_off_since_us) == (0, 0, 0)
+
+
+def test_what_is_not_answered_raises_an_alarm_once_until_it_is_answered() -> None:
+    found, order = selling()
+    with structlog.testing.capture_logs() as logged:
+        session = Session(lambda *_: None)
+        session.resume(0, found.state)
+        seen = len(found.events)
+        for _ in range(400):
+            found.now_us += SECOND_US
+            fresh(found)
+            found.tick()
+        for event in found.events[seen:]:
+            session.act(0, event)
+    asked = [one for one in of(found, m.LiquidationChanged) if one.asked]
+    assert [one.asked for one in asked] == list(range(1, 8)), "it never ends by itself"
+    assert [order.order_id in one.detail for one in asked] == [False] * 3 + [True] * 4
+    assert [(one["event"], one["order_id"]) for one in logged] == [("liquidation not answered", order.order_id)]
+    assert "not known" in shown(found)
+    found.quiet(found.state.watch.liquidations["ann"].liquidation_id)
+    assert shown(found) == "", "the venue has told"
+
+
+def shown(found: Room) -> str:
+    """What the list of liquidations says beside the state."""
+    [one] = books.accounts(found.state)["ann"]["liquidations"]
+    return str(one["detail"])
+
+
+def of(found: Room, kind: type) -> list[Any]:
+    """The records of a kind."""
+    return [event for event in found.events if isinstance(event, kind)]
+
+
 def test_a_position_has_its_own_maintenance_need_and_never_more_than_the_accounts() -> None:
     found = Room()
     opened(found, {BTC: 10, ETH: 10}, (0, 0, 0), 50)
     one = Liquidation("L1", "ann", "USDT", "WAITING", found.now_us)
     tables = Tables(found.reference, found.marks)
     given = Input(None, m.Cause("", 0, -1, ""), found.now_us, "", 1, 1, tables)
-    books, whole = liquidations._books(found.state, given, one), found.found()
+    own, whole = liquidations._books(found.state, given, one), found.found()
     assert whole is not None
-    parts = [closing._maintenance_e8(books, name, books.held[name], whole) for name in (BTC, ETH)]
+    parts = [closing._maintenance_e8(own, name, own.held[name], whole) for name in (BTC, ETH)]
     assert sum(parts) == whole.maintenance_e8 and min(parts) > 0, "this model offsets nothing"
     hedged = replace(whole, maintenance_e8=1)
-    assert closing._maintenance_e8(books, BTC, books.held[BTC], hedged) == 1, "the account needs less than the sum"
+    assert closing._maintenance_e8(own, BTC, own.held[BTC], hedged) == 1, "the account needs less than the sum"

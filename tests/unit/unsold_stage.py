@@ -122,6 +122,13 @@ class Unsold(Stage):
         self._risk(number, m.SubmitOrder(order, "key", self.now_us), ORDERS_COMMANDS.name, self._number)
         return self.decided[number][-1]
 
+    def cancelled(self, accepted: m.OrderAccepted) -> None:
+        """A venue says that an order that rested has ended."""
+        order = accepted.order
+        number = ids.partition_of(order.account_id, PARTITIONS)
+        gone = m.OrderCancelled(some_meta(), order.order_id, order.account_id, 1, "alpha", 0, "REQUESTED")
+        self._execution(number, gone)
+
     def filled(self, accepted: m.OrderAccepted) -> None:
         """A venue fills an order that rested."""
         number = ids.partition_of(accepted.order.account_id, PARTITIONS)
@@ -147,6 +154,9 @@ class Unsold(Stage):
                 return
             self.pass_time(10, 10)
         raise AssertionError("it has not happened")
+
+    def ended(self, number: int, event: m.DefaultChanged) -> None:
+        """Risk says itself whether an account's orders have ended."""
 
     # -- what came out ---------------------------------------------------------------------------------------
 

@@ -6123,7 +6123,24 @@ def read_DefaultChanged_2(data: bytes, at: i64) -> tuple[Any, i64]:
     v17, at = p.read_string(data, at)
     v18, at = p.read_string(data, at)
     v19, at = p.read_string(data, at)
-    return new_DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19), at
+    return new_DefaultChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        default_id=v4,
+        asset=v5,
+        state=v6,
+        margin_e8=v7,
+        loss_e8=v8,
+        steps=v9,
+        uncovered_e8=v13,
+        recovered_e8=v14,
+        round_id=v15,
+        attempt=v16,
+        detail=v17,
+        requested_by=v18,
+        member_id=v19,
+    ), at
 
 
 def decode_178(data: bytes) -> Any:
@@ -6741,6 +6758,92 @@ def read_SettlementCalendarSet(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_198(data: bytes) -> Any:
     message, at = read_SettlementCalendarSet(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_LiquidationChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_name(data, at)
+    v5, at = p.read_string(data, at)
+    v6, at = p.read_long(data, at)
+    v7, at = p.read_long(data, at)
+    v8: Any = None
+    v9, at = p.read_branch(data, at)
+    if v9:
+        v10, at = read_OrderTerms_2(data, at)
+        v8 = v10
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_string(data, at)
+    v15: Any = None
+    v16, at = p.read_branch(data, at)
+    if v16:
+        v17, at = read_MarginSeen(data, at)
+        v15 = v17
+    v18, at = p.read_long(data, at)
+    v19, at = p.read_string(data, at)
+    return new_LiquidationChanged(
+        meta=v1,
+        account_id=v2,
+        liquidation_id=v3,
+        asset=v4,
+        state=v5,
+        step=v6,
+        attempt=v7,
+        order=v8,
+        bankruptcy_price_e8=v11,
+        excess_e8=v12,
+        planned_e8=v13,
+        detail=v14,
+        seen=v15,
+        asked=v18,
+        refusal=v19,
+    ), at
+
+
+def decode_199(data: bytes) -> Any:
+    message, at = read_LiquidationChanged_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DefaultChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v11: list[Any] = []
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = read_DefaultStep(data, at)
+        v11.append(v12)
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = tuple(v11)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_string(data, at)
+    v19, at = p.read_string(data, at)
+    v20, at = p.read_boolean(data, at)
+    return new_DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19, v20), at
+
+
+def decode_200(data: bytes) -> Any:
+    message, at = read_DefaultChanged_3(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -8988,10 +9091,12 @@ def write_LiquidationChanged(out: list[bytes], value: Any) -> None:
     else:
         out.append(b"\x02")
         write_MarginSeen(out, v2)
+    p.write_long(out, value.asked)
+    p.write_string(out, value.refusal)
 
 
-def encode_160(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xa0"]
+def encode_199(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc7"]
     write_LiquidationChanged(out, message)
     return b"".join(out)
 
@@ -9509,10 +9614,11 @@ def write_DefaultChanged(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.detail)
     p.write_string(out, value.requested_by)
     p.write_string(out, value.member_id)
+    p.write_boolean(out, value.quiet)
 
 
-def encode_178(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xb2"]
+def encode_200(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc8"]
     write_DefaultChanged(out, message)
     return b"".join(out)
 
@@ -10384,6 +10490,8 @@ DECODERS: dict[int, Any] = {
     196: decode_196,
     197: decode_197,
     198: decode_198,
+    199: decode_199,
+    200: decode_200,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -10480,7 +10588,7 @@ ENCODERS: dict[Any, Any] = {
     m.MarginRun: encode_106,
     m.MarginReviewed: encode_107,
     m.MarginCallChanged: encode_108,
-    m.LiquidationChanged: encode_160,
+    m.LiquidationChanged: encode_199,
     m.LiquidationEnded: encode_110,
     m.RestrictionEnded: encode_188,
     m.SetCallTerms: encode_115,
@@ -10506,7 +10614,7 @@ ENCODERS: dict[Any, Any] = {
     m.RoundConfirmed: encode_135,
     m.RoundAskedAgain: encode_136,
     m.RoundRepeated: encode_137,
-    m.DefaultChanged: encode_178,
+    m.DefaultChanged: encode_200,
     m.TakeParcel: encode_171,
     m.TellParcel: encode_172,
     m.BookLeg: encode_173,

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.clearing.booking import contracts, positions
 from services.clearing.margining import margin
+from services.clearing.margining.watch import Liquidation
 from truetape import liquidation
 from truetape.contracts import Contract, notional, value
 from truetape.default import plan
@@ -20,14 +21,21 @@ from truetape.default.plan import Closing, Holding
 from truetape.margin import flat
 from truetape.margin.account import AssetMargin, Held, assess
 from truetape.margin.published import Published
-from truetape.messages import CallTerms, ContractTerms, Instrument, Limits, Position
+from truetape.messages import CallTerms, ContractTerms, Instrument, Limits, Position, RejectReason
 from truetape.money import ONE_E8, divide, portion
 from truetape.reference import Reference
 
 LADDER: Final = 4
 """Orders in a row that may sell nothing: the last is at the bankruptcy price."""
 REFUSED_MAX: Final = 4
-"""Orders in a row that risk may refuse before what they were for is given up."""
+"""Orders in a row that risk may refuse, for a reason that stays, before what they were for is given up."""
+PASSING: Final[tuple[RejectReason, ...]] = (
+    "MARK_MISSING", "MARK_STALE", "PRICE_OUTSIDE_COLLAR", "TRADING_REDUCING", "COMMAND_EXPIRED",
+)  # fmt: skip
+"""Reasons that pass by themselves: risk has no fresh mark, another one than clearing, not yet the newest position, or
+was away. The next order is made anew."""
+PASSING_US: Final = 60_000_000
+"""How long risk may refuse orders in a row for such reasons."""
 
 
 class Books(NamedTuple):
@@ -282,6 +290,12 @@ def _size_e8(terms: ContractTerms, price: int) -> int:
     if terms.style == "INVERSE" and terms.kind != "OPTION":
         return terms.multiplier_e8
     return flat.worth_e8(terms, ONE_E8, abs(price))
+
+
+def refused_for_good(one: Liquidation, at_us: int) -> bool:
+    """Whether what risk has refused in a row is tried no more."""
+    waited = one.put_off >= REFUSED_MAX and at_us >= one.put_off_since_us + PASSING_US
+    return waited or one.refused >= REFUSED_MAX
 
 
 def taker_rate_e8(reference: Reference, account_id: str, instrument: Instrument) -> int:

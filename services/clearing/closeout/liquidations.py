@@ -13,6 +13,8 @@ liquidation and the step: one that is sent again, after a crash or because nobod
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from services.clearing.across import pursuit
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.booking import contracts, ledger
@@ -23,22 +25,19 @@ from services.clearing.defaults import default, insurance, porting, seizure
 from services.clearing.margining import margin
 from services.clearing.margining.watch import GOOD, HandedOver, Liquidation, Outcome, ask
 from services.clearing.state import State
-from truetape import ids
+from truetape import ids, liquidation
 from truetape.contracts import value
 from truetape.default import plan
 from truetape.liquidation import CLIENT_ORDER_PREFIX, KEY
 from truetape.margin.account import AssetMargin
 from truetape.messages import (
-    CancelRequested,
     ContractEvent,
-    CreditUpdated,
     DeleveragingChanged,
     EntryBooked,
     Line,
     LiquidationChanged,
     LiquidationEnded,
     OrderRejected,
-    ReservationReleased,
     ReviewMargin,
     RoundRequested,
     SubmitOrder,
@@ -48,7 +47,6 @@ from truetape.service import Input
 
 RETRY_US: Final = 60_000_000
 """After how long an account whose liquidation was given up, and that nobody has taken over, is tried again."""
-Quiet = CancelRequested | CreditUpdated | ReservationReleased
 
 
 def begins(state: State, given: Input, account_id: str, found: AssetMargin) -> bool:
@@ -111,11 +109,24 @@ def begin(state: State, given: Input, asked: ReviewMargin, found: AssetMargin) -
 
 
 def ask_again(state: State, given: Input, asked: ReviewMargin) -> LiquidationChanged | None:
-    """The same once more: risk answers what it has answered before."""
+    """The same once more: risk answers what it has answered before. Nothing ends it but an answer, so after a while
+    the record says what to look at."""
     one = state.watch.liquidations.get(asked.account_id)
     if one is None or not asks_again(one, given.at_us):
         return None
-    return _changed(given, one, one.state, "asked again")
+    again = _changed(given, one, one.state, "asked again")
+    return replace(again, asked=one.asked + 1, detail=alarm(one, one.asked + 1) or again.detail)
+
+
+def alarm(one: Liquidation, asked: int) -> str:
+    """What an operator has to look at, once the same was asked for so often; empty before."""
+    if asked < liquidation.ALARM_ASKED:
+        return ""
+    if one.state == "SELLING" and one.order is not None:
+        what = f"the outcome of order {one.order.order_id} is not known"
+    else:
+        what = "its own orders have not ended"
+    return f"{what} after {asked} questions: nothing is sold before; look at the venue and at risk (docs/routing.md)"
 
 
 def step(
@@ -135,7 +146,7 @@ def step(
     assert found is not None, "something is held"
     if found.maintenance_excess_e8 >= 0 and not books.defaulted:
         return _ended(given, one, "RESTORED", found, equity_e8, "margin is there again")
-    tries = one.attempt < closing.LADDER and one.refused < closing.REFUSED_MAX
+    tries = one.attempt < closing.LADDER and not closing.refused_for_good(one, given.at_us)
     planned = closing.next_order(books, found, one.attempt) if tries else None
     if planned is not None:
         return _ordered(state, given, one, found, planned)
@@ -149,8 +160,9 @@ def _unsold(given: Input, one: Liquidation, found: AssetMargin, bankrupt: bool) 
     """What neither a venue nor a holder of the other side has taken."""
     if one.attempt >= closing.LADDER:
         return _ended(given, one, "UNSOLD", found, found.equity_e8, "no venue takes it down to the bankruptcy price")
-    if one.refused >= closing.REFUSED_MAX:
-        return _ended(given, one, "UNSOLD", found, found.equity_e8, f"risk refused {one.refused} orders in a row")
+    if closing.refused_for_good(one, given.at_us):
+        detail = f"risk refused {one.refused + one.put_off} orders in a row"
+        return _ended(given, one, "UNSOLD", found, found.equity_e8, detail)
     outcome: Outcome = "BANKRUPT" if bankrupt else "UNSELLABLE"
     return _ended(given, one, outcome, found, found.equity_e8, "for auction and default")
 
@@ -233,7 +245,7 @@ def _books(state: State, given: Input, one: Liquidation) -> Books:
     )  # fmt: skip
 
 
-def heard(state: State, given: Input, event: Quiet) -> LiquidationChanged | None:
+def heard(state: State, given: Input, event: default.Quiet) -> LiquidationChanged | None:
     """Risk says that nothing of the account is open or uncleared: the step is over."""
     one = state.watch.liquidations.get(event.account_id) if event.quiet_for else None
     if one is None or one.liquidation_id != event.quiet_for or one.state == "WAITING":
@@ -249,7 +261,7 @@ def refused(state: State, given: Input, event: OrderRejected) -> LiquidationChan
     one = state.watch.liquidations.get(event.order.account_id)
     if one is None or one.state != "SELLING" or one.order is None or one.order.order_id != event.order.order_id:
         return None
-    return _changed(given, one, "WAITING", f"risk refused it: {event.reason}")
+    return replace(_changed(given, one, "WAITING", f"risk refused it: {event.reason}"), refusal=event.reason)
 
 
 def _changed(
@@ -338,15 +350,31 @@ def changed(state: State, event: LiquidationChanged) -> None:
     again = event.state == one.state and event.step == one.step
     one.asked, one.at_us = (one.asked + 1 if again else 0), meta.decided_at_us
     if event.state == "WAITING" and one.state == "SELLING":
-        one.refused = one.refused + 1 if event.attempt == one.attempt and not one.sold_e8 else 0
+        _answered(one, event)
     if event.state == "SELLING" and not again:
         if one.order is not None and event.order is not None and event.order.instrument_id != one.order.instrument_id:
-            one.refused = 0
+            _taken(one)
         one.order, one.ordered_at_us, one.sold_e8, one.fills = event.order, meta.decided_at_us, 0, []
         one.bankruptcy_price_e8 = event.bankruptcy_price_e8
     one.state, one.step, one.attempt = event.state, event.step, event.attempt
     if event.state == "WAITING" and one.fills:
         ask(watch, f"{meta.epoch}.{meta.sequence}", event.account_id, event.asset, "FEE", "")
+
+
+def _answered(one: Liquidation, event: LiquidationChanged) -> None:
+    """How often in a row risk has refused its orders, and since when for a reason that passes."""
+    if event.attempt != one.attempt or one.sold_e8:
+        _taken(one)
+    elif event.refusal not in closing.PASSING:
+        one.refused += 1
+    else:
+        one.put_off_since_us = one.put_off_since_us if one.put_off else event.meta.decided_at_us
+        one.put_off += 1
+
+
+def _taken(one: Liquidation) -> None:
+    """Risk has refused nothing since."""
+    one.refused, one.put_off, one.put_off_since_us = 0, 0, 0
 
 
 def ended(state: State, event: LiquidationEnded) -> None:

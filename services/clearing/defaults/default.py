@@ -1,6 +1,7 @@
 """The default of an account, from its declaration to what comes back of its loss.
 
-    DECLARED     risk refuses its orders and its open ones are cancelled; positions are being closed
+    DECLARED     risk refuses its orders and its open ones are cancelled, until it says that all have ended and are
+                 cleared (`quiet`); positions are being closed
     LOSS_FIXED   it holds no contract any more; a round asks the layers to bear what it cannot pay
     COVERED      the layers have borne it; UNCOVERED: something is left that no layer could bear
     RECOVERING   money has come in; a round pays it back, the last layer first
@@ -35,14 +36,18 @@ from services.clearing.margining import margin
 from services.clearing.state import FACTS_KEPT, UNKNOWN, State
 from truetape import ids
 from truetape.default.waterfall import Outcome, Step, is_lost
+from truetape.liquidation import ALARM_ASKED
 from truetape.messages import (
     CancelAllOrders,
+    CancelRequested,
     ClearingRefusal,
     ClearingRefused,
+    CreditUpdated,
     DeclareDefault,
     DefaultChanged,
     DefaultStep,
     OpenRound,
+    ReservationReleased,
     RoundRequested,
     RoundSettling,
     RoundTerms,
@@ -56,6 +61,7 @@ RUNNING: Final = ("LOSS_FIXED", "RECOVERING")
 """States in which a round is out."""
 FOLLOWS: Final = {"WATERFALL": "HAIRCUT", "HAIRCUT": "TEAR_UP"}
 """The round that bears what one has left."""
+Quiet = CancelRequested | CreditUpdated | ReservationReleased
 CLEARING: Final = "clearing"
 """Who declares a default when nobody asked for it, and who cancels the orders."""
 
@@ -158,6 +164,8 @@ def _closed(state: State, given: Input, known: DefaultChanged) -> DefaultChanged
         return None
     if account_id in state.deleveragings.running:
         return None  # All is closed, and its record follows.
+    if not known.quiet:
+        return _ask_quiet(given, known)
     left_e8 = _cash_left_e8(state, given, account_id, asset)
     if left_e8 >= 0:
         return _changed(given, known, state="ENDED", detail="its own cash was enough")
@@ -177,6 +185,32 @@ def _cash_left_e8(state: State, given: Input, account_id: str, asset: str) -> in
     """Cash of an account once all that its contracts have realised is paid; negative is what it owes."""
     cash_e8 = state.balances.get(ledger.client(account_id), {}).get(asset, 0)
     return cash_e8 + sum(amount_e8 for _, amount_e8 in unpaid(state, account_id, asset, given))
+
+
+def _ask_quiet(given: Input, known: DefaultChanged) -> DefaultChanged | None:
+    """Risk is asked once more: while an order may still fill, what the account loses is not known, and nothing but
+    risk's word says that none can."""
+    if not pursuit.overdue(known.meta.decided_at_us, known.attempt, given.at_us):
+        return None
+    attempt, detail = known.attempt + 1, known.detail
+    if attempt >= ALARM_ASKED:
+        detail = f"its orders have not ended after {attempt} questions: no loss is fixed before; look at the venue and "
+        detail += "at risk (docs/routing.md)"
+    return replace(known, meta=given.meta(known.default_id), command_id="", attempt=attempt, detail=detail)
+
+
+def orders_of(default_id: str) -> str:
+    """Under which name risk is told to cancel an account's orders, and says that they have ended."""
+    return f"default:{default_id}"
+
+
+def quieted(state: State, given: Input, event: Quiet) -> DefaultChanged | None:
+    """Risk says that all orders of an account in default have ended and are cleared: their fills are booked."""
+    known = state.defaults.get(event.account_id) if event.quiet_for else None
+    if known is None or known.state != "DECLARED" or known.quiet or event.quiet_for != orders_of(known.default_id):
+        return None
+    detail = "all its orders have ended" if known.attempt >= ALARM_ASKED else known.detail
+    return _changed(given, known, quiet=True, detail=detail)
 
 
 def _insured(state: State, given: Input, known: DefaultChanged, missing_e8: int) -> RoundRequested | None:
@@ -325,8 +359,8 @@ def heard(state: State, event: RoundSettling) -> None:
 
 def commands_after(event: DefaultChanged) -> Sequence[OpenRound | CancelAllOrders]:
     """What follows from a record of a default: orders are cancelled, a round is asked for."""
-    if event.state == "DECLARED":
-        name = f"default:{event.default_id}"
+    if event.state == "DECLARED" and not event.quiet:
+        name = orders_of(event.default_id)
         at_us = event.meta.decided_at_us
         return [CancelAllOrders(command_id=name, account_id=event.account_id, key_id=CLEARING, received_at_us=at_us)]
     if event.state not in RUNNING:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from services.clearing.booking import contracts, ledger
 from services.clearing.closeout import closing
-from services.clearing.closeout.closing import LADDER, REFUSED_MAX, Books
+from services.clearing.closeout.closing import LADDER, Books
 from services.clearing.margining.watch import Liquidation
 from services.clearing.state import State
 from truetape.collateral import CollateralTerms, Posted, Sale, cover
@@ -57,13 +57,14 @@ def short_e8(books: Books, found: AssetMargin | None) -> int:
 
 
 def offer(books: Books, one: Liquidation, terms: CollateralAsset, free_e8: int, missing_e8: int) -> Offer | None:
-    """The next order for an asset; None when no venue may take it, or four in a row sold nothing or were refused."""
+    """The next order for an asset; None when no venue may take it, or four in a row sold nothing, or
+    risk has refused it for good."""
     instrument = _spot(books, terms.asset)
     if instrument is None or (mark := books.seen.marks.newest.get(instrument.instrument_id)) is None:
         return None
     again = one.order is not None and one.order.instrument_id == instrument.instrument_id
     attempt = one.attempt if again else 0
-    if attempt >= LADDER or (again and one.refused >= REFUSED_MAX) or mark.price_e8 <= 0:
+    if attempt >= LADDER or (again and closing.refused_for_good(one, books.seen.at_us)) or mark.price_e8 <= 0:
         return None
     limit_e8 = closing.stepped_e8(books.limits, ONE_E8, mark.price_e8, instrument.tick_e8, attempt)
     rate_e8 = closing.taker_rate_e8(books.seen.reference, books.account_id, instrument)

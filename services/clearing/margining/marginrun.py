@@ -8,6 +8,7 @@ run: then there may be nothing to do any more, and the record says so.
 from collections.abc import Iterator
 from typing import Final, assert_never, get_args
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from services.clearing.booking import trades
@@ -189,7 +190,7 @@ def shown(state: State) -> Iterator[tuple[str, str, object]]:
     for call in watch.calls.values():
         yield call.account_id, "calls", call
     for account_id, one in watch.liquidations.items():
-        yield account_id, "liquidations", one
+        yield account_id, "liquidations", to_builtins(one) | {"detail": liquidations.alarm(one, one.asked)}
     for account_id, given_up in watch.handed_over.items():
         yield account_id, "handed_over", given_up
     for account_id, reason in watch.doubts.items():

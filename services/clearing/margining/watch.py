@@ -55,12 +55,16 @@ class Liquidation(Struct):
     at_us: int
     """When it was asked last."""
     asked: int = 0
-    """How often the same was asked again."""
+    """How often the same was asked again, as its newest record says."""
     step: int = 0
     attempt: int = 0
     """Orders in a row that were open and sold nothing: each is offered further from the mark."""
     refused: int = 0
-    """Orders in a row that risk refused."""
+    """Orders in a row that risk refused for a reason that stays."""
+    put_off: int = 0
+    """Orders in a row that risk refused for a reason that passes by itself."""
+    put_off_since_us: int = 0
+    """When it refused the first of these; 0 for none."""
     order: OrderTerms | None = None
     ordered_at_us: int = 0
     bankruptcy_price_e8: int = 0
