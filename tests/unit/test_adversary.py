@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.clearing.booking.ledger import trial_balance
+from services.clearing.defaults.default import orders_of
 from services.clearing.margining.watch import HandedOver, Liquidation, ask
 from services.clearing.state import Account
 from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
@@ -158,7 +159,10 @@ def test_a_partition_that_always_has_an_account_to_margin_still_ends_its_auction
     room.reference.accounts |= {"bob": "Bob"}
     opened(room, {BTC: 10}, (0, 0, 0), 200)
     room.give(m.DeclareDefault("d", "bob", "USDT", "did not pay", "desk"), "clearing.commands")
-    assert room.state.defaults["bob"].state == "DECLARED"
+    known = room.state.defaults["bob"]
+    assert known.state == "DECLARED"
+    name = orders_of(known.default_id)
+    room.give(m.CancelRequested(some_meta(), name, "bob", (), "", name), "orders.decisions")
     for turn in range(8):
         if turn % 2:
             room.mark(BTC, PRICE_E8)
