@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Final
 
 from services.gateway.contracts import ASSET
 from truetape import messages as m
-from truetape.calendars import DAY, GAP_MAX, HOLIDAYS_MAX, LAG_MAX, is_business_day
+from truetape.calendars import DAY, GAP_MAX, HOLIDAYS_MAX, LAG_MAX
 from truetape.money import ONE_E8
 from truetape.reference import Reference
+
+YEARS: Final = range(1970, 3_000)
+"""Of holidays: days near the ends of what a date can be have none before or after them."""
+WEEKEND_MAX: Final = 6
 
 
 def calendar(reference: Reference, command: m.SetSettlementCalendar, _: int) -> Iterator[str]:
@@ -21,7 +26,7 @@ def calendar(reference: Reference, command: m.SetSettlementCalendar, _: int) -> 
     if not 0 <= new.lag_days <= LAG_MAX:
         yield f"lag_days must be from 0 to {LAG_MAX}"
     weekend = set(new.weekend)
-    if len(weekend) < len(new.weekend) or not weekend <= set(range(1, 8)) or len(weekend) == 7:
+    if len(weekend) < len(new.weekend) or not weekend <= set(range(1, 8)) or len(weekend) > WEEKEND_MAX:
         yield "weekend must name at most six days from 1 (Monday) to 7, each once"
         return
     if len(new.holidays) > HOLIDAYS_MAX or len(set(new.holidays)) < len(new.holidays):
@@ -32,14 +37,22 @@ def calendar(reference: Reference, command: m.SetSettlementCalendar, _: int) -> 
     except ValueError:
         yield "holidays must be days such as 2026-12-25"
         return
-    if any(day.isoformat() != text for day, text in zip(days, new.holidays, strict=True)):
-        yield "holidays must be days such as 2026-12-25"
+    if any(day.isoformat() != text or day.year not in YEARS for day, text in zip(days, new.holidays, strict=True)):
+        yield f"holidays must be days such as 2026-12-25, from {YEARS.start} to {YEARS.stop - 1}"
         return
-    yield from (f"more than {GAP_MAX} days in a row from {one} have no payments" for one in days if _gap(new, one))
+    closed = set(days)
+    for one in days:
+        if _gap(weekend, closed, one):
+            yield f"{GAP_MAX} days in a row or more, at {one}, have no payments"
 
 
-def _gap(new: m.SettlementCalendar, day: date) -> bool:
-    return not any(is_business_day(new, day + number * DAY) for number in range(GAP_MAX))
+def _gap(weekend: set[int], closed: set[date], day: date) -> bool:
+    """Whether from a holiday on, or from a weekend that leads to it, too many days have no payments."""
+    paid = [
+        one.isoweekday() not in weekend and one not in closed
+        for one in (day + number * DAY for number in range(-WEEKEND_MAX, GAP_MAX))
+    ]
+    return any(not any(paid[start : start + GAP_MAX]) for start in range(WEEKEND_MAX + 1))
 
 
 def of_instrument(new: m.Instrument) -> Iterator[str]:

@@ -95,6 +95,8 @@ def test_a_contract_may_have_a_lag_of_its_own() -> None:
 
 
 YEAR = tuple((START + timedelta(days=number)).isoformat() for number in range(40))
+FROM_MONDAY = tuple((START + timedelta(days=3 + number)).isoformat() for number in range(29))
+"""With the weekend before them 31 days."""
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,10 @@ YEAR = tuple((START + timedelta(days=number)).isoformat() for number in range(40
         ({"holidays": ("20261225",)}, "holidays must be days"),
         ({"holidays": ("2026-12-25", "2026-12-25")}, "each once"),
         ({"holidays": YEAR}, "days in a row"),
+        ({"holidays": FROM_MONDAY}, "days in a row"),
+        ({"holidays": FROM_MONDAY[:27]}, ""),
+        ({"holidays": ("9999-12-31",)}, "from 1970 to 2999"),
+        ({"holidays": ("0001-01-01",)}, "from 1970 to 2999"),
     ],
 )
 def test_what_is_no_calendar_is_refused_by_name(changes: dict[str, object], wrong: str) -> None:
