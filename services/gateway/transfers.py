@@ -32,7 +32,8 @@ _PROBLEMS: Final = (
 async def request_withdrawal(call: Call) -> Response:
     """Withdraw from the key's own account.
 
-    The amount is reserved at once and booked by clearing. The external reference makes a retry safe.
+    The amount is reserved at once and booked by clearing. The external reference makes a retry safe; what was refused
+    under one stays refused.
     """
     asked = call.body(r.WithdrawalRequest)
     return await _transfer(call, call.account_id, asked, -positive("amount", asked.amount))
@@ -53,7 +54,7 @@ async def record_deposit(call: Call) -> Response:
     problems=_PROBLEMS,
 )  # fmt: skip
 async def record_withdrawal(call: Call) -> Response:
-    """Withdraw from any account. The external reference makes a retry safe."""
+    """Withdraw from any account. The external reference makes a retry safe; one that was refused stays refused."""
     asked = call.body(r.TransferRequest)
     return await _transfer(call, asked.account_id, asked, -positive("amount", asked.amount))
 
@@ -132,6 +133,8 @@ def _approval(
 def _refusal(event: m.TransferRejected) -> Problem:
     seen = rendering.numbers(event.numbers)
     detail = f"risk refused the transfer: {event.reason}"
+    if event.transfer.amount_e8 < 0:
+        detail += "; it stays refused under this external reference: ask again under another"
     return Problem(
         event.reason.lower(), detail, reason=event.reason, numbers=seen, transfer_id=event.transfer.transfer_id
     )

@@ -13,6 +13,8 @@ CLOSED_ORDERS_KEPT: Final = 10_000
 that closed first is forgotten first; an order that is open or not cleared is never forgotten."""
 TRANSFERS_KEPT: Final = 10_000
 """Approved transfers that are not approved again."""
+REFUSED_KEPT: Final = 1_000
+"""Refused withdrawals that stay refused."""
 SECOND_US: Final = 1_000_000
 
 TERMS: Final = (
@@ -101,6 +103,9 @@ class Account(Struct):
     """The liquidation that closes it to its own orders; empty for none."""
     porting_id: str = ""
     """The default of its member because of which its own orders only reduce; empty for none."""
+    refused: dict[str, RejectReason] = {}
+    """Why a withdrawal was refused, by transfer id."""
+    refused_known: Recent = field(default_factory=Recent)
 
 
 class State(Struct):
@@ -169,3 +174,12 @@ def remember_transfer(account: Account, transfer_id: str) -> None:
     account.transfers[transfer_id] = None
     if (forgotten := account.transfers_known.add(transfer_id, TRANSFERS_KEPT)) is not None:
         del account.transfers[forgotten]
+
+
+def remember_refused(account: Account, transfer_id: str, reason: RejectReason) -> None:
+    """A withdrawal that was refused once is refused for good."""
+    if transfer_id in account.refused:
+        return
+    account.refused[transfer_id] = reason
+    if (forgotten := account.refused_known.add(transfer_id, REFUSED_KEPT)) is not None:
+        del account.refused[forgotten]

@@ -18,6 +18,7 @@ from services.risk.account import (
     count_message,
     differences,
     remember,
+    remember_refused,
     remember_transfer,
     terms_of,
 )
@@ -121,12 +122,16 @@ def _open(account: Account, instrument_id: str | None = None) -> tuple[str, ...]
 
 
 def _transfer(state: State, given: Input, command: m.RequestTransfer) -> Message | None:
-    """An approved transfer is not answered again; a refused one is decided anew, since nothing came of it."""
+    """An approved transfer is not answered again. A refused deposit is decided anew, since it is a fact that may become
+    bookable; a refused withdrawal stays refused: an earlier attempt may arrive after its client was told, and has asked
+    under another reference."""
     terms = command.transfer
     account = state.accounts.get(terms.account_id, NOBODY)
     if terms.transfer_id in account.transfers:
         return None
     meta = given.meta(terms.transfer_id)
+    if terms.amount_e8 < 0 and (reason := account.refused.get(terms.transfer_id)) is not None:
+        return m.TransferRejected(meta, terms, reason, {"refused_before": 1})
     refusal = transfers.examine_transfer(terms, account, given)
     if refusal is not None:
         return m.TransferRejected(meta, terms, refusal.reason, refusal.numbers)
@@ -384,6 +389,12 @@ def _released(state: State, event: m.ReservationReleased) -> None:
     credit.end(account, event.order_id, event.cumulative_quantity_e8, event.released_e8)
 
 
+def _transfer_refused(state: State, event: m.TransferRejected) -> None:
+    terms, account = event.transfer, state.accounts.get(event.transfer.account_id)
+    if terms.amount_e8 < 0 and account is not None:
+        remember_refused(account, terms.transfer_id, event.reason)
+
+
 def _approved(state: State, event: m.TransferApproved) -> None:
     terms = event.transfer
     account = state.account(terms.account_id)
@@ -404,6 +415,7 @@ _CHANGES: Final[dict[type, Callable[[State, Any], None]]] = {
     m.AccountReopened: _reopened,
     m.ReservationReleased: _released,
     m.TransferApproved: _approved,
+    m.TransferRejected: _transfer_refused,
     m.FundingAccrued: holdings.move,
     m.LegAssessed: legs.assessed,
     m.LegReleased: lambda state, event: legs.free(state.account(event.account_id), event.leg_id),

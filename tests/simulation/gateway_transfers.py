@@ -103,6 +103,11 @@ class Transfers:
         yield from (
             f"{one} was told as refused, the tape has no such refusal" for one in self.refused if one not in rejected
         )
+        yield from (
+            f"withdrawal {terms} was told as refused for {reason} and approved all the same"
+            for terms, reason in self.refused
+            if terms.amount_e8 < 0 and terms.transfer_id in on_tape and on_tape[terms.transfer_id].transfer == terms
+        )
 
     def _not_booked_once(self, found: "Evidence", on_tape: dict[str, m.TransferApproved]) -> Iterator[str]:
         booked: dict[str, list[int]] = {}

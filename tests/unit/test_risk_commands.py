@@ -123,13 +123,15 @@ def test_a_transfer_is_answered(amount: str, given: str, answer: str) -> None:
     assert shown(event) == answer
 
 
-def test_an_approved_transfer_is_not_answered_again_and_a_refused_one_is() -> None:
+def test_an_approved_transfer_is_not_answered_again_and_a_refused_withdrawal_stays_refused() -> None:
+    """Whoever was told "refused" asks under another reference: what arrives late under the first must not pay too."""
     opened = desk("10 USDT")
-    assert isinstance(opened.give(request(transfer("-20"))), m.TransferRejected)
-    assert isinstance(opened.give(request(transfer("-20"))), m.TransferRejected)
+    assert shown(opened.give(request(transfer("-20")))).startswith("INSUFFICIENT_FUNDS needed_e8")
     opened.give(credited("10"))
-    assert isinstance(opened.give(request(transfer("-20"))), m.TransferApproved)
-    assert opened.give(request(transfer("-20"))) is None
+    assert shown(opened.give(request(transfer("-20")))) == "INSUFFICIENT_FUNDS refused_before 1"
+    assert shown(opened.give(request(transfer("-5")))) == "INSUFFICIENT_FUNDS refused_before 1"
+    assert isinstance(opened.give(request(transfer("-20", reference="3"))), m.TransferApproved)
+    assert opened.give(request(transfer("-20", reference="3"))) is None
     assert isinstance(opened.give(request(transfer("5", reference="2"))), m.TransferApproved)
     assert opened.give(request(transfer("5", reference="2"))) is None
 
