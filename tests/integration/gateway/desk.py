@@ -26,7 +26,15 @@ from truetape.money import ONE_E8, to_e8
 from truetape.operator import BY, Operator
 from truetape.settings import PORT_OFFSETS, Settings
 from truetape.tape import Place
-from truetape.topics import MARKET_MARKS, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, Topic, key_of
+from truetape.topics import (
+    MARKET_MARKS,
+    ORDERS_COMMANDS,
+    ORDERS_DECISIONS,
+    ORDERS_EXECUTIONS,
+    PARTITIONS,
+    Topic,
+    key_of,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 UNITS = ("kafka", "postgres", "redis", "topics", "risk", "clearing", "gateway", "projection")
@@ -113,9 +121,11 @@ class Desk:
             m.Cause("books", 0, -1, "1"),
         )
 
-    def account(self, funded: bool = True) -> str:
-        """A new account, with money."""
+    def account(self, funded: bool = True, partition: int | None = None) -> str:
+        """A new account, with money; on a partition, if one is said."""
         self.accounts += 1
+        while partition not in (None, ids.partition_of(f"acc{self.accounts}", PARTITIONS)):
+            self.accounts += 1
         account_id = f"acc{self.accounts}"
         self.operator.ask(m.OpenAccount(ids.random_id(), BY, account_id, account_id))
         if funded:
@@ -150,9 +160,9 @@ class Desk:
         """The typed client."""
         return Client(self.url, key)
 
-    def trader(self) -> tuple[str, httpx.Client]:
+    def trader(self, partition: int | None = None) -> tuple[str, httpx.Client]:
         """A funded account and plain HTTP with its key."""
-        account_id = self.account()
+        account_id = self.account(partition=partition)
         return account_id, self.raw(self.key(account_id))
 
     def fill(self, order: dict[str, Any], number: int = 1, quote_off_e8: int = 0) -> None:

@@ -293,7 +293,7 @@ def test_an_instrument_that_does_not_fit_is_refused_by_name(desk: Desk) -> None:
     other = admin.post("/v1/admin/instruments", json={**good, "tick": "0.1"}, headers={"Idempotency-Key": "eth"})
     assert code(other) == "idempotency_key_reused"
     listed = desk.trader()[1].get("/v1/instruments").json()["instruments"]
-    assert {**good, "contract": None} in listed
+    assert {**good, "contract": None, "marking": None, "settlement_lag_days": None} in listed
 
 
 def test_the_kill_switch_stops_new_orders_and_no_cancels(desk: Desk) -> None:

@@ -27,8 +27,9 @@ class Trader:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.account, self.http = desk.trader()
-        self.partition = ids.partition_of(self.account, PARTITIONS)
+        ends = desk.log.ends([Part(ORDERS_DECISIONS.name, number) for number in range(PARTITIONS)])
+        self.partition = min(ends, key=lambda part: ends[part][1]).partition  # Every place of it is asked for.
+        self.account, self.http = desk.trader(self.partition)
         for number in range(8):
             side, quantity = ("BUY", "SELL")[number % 3 == 2], f"0.0{number + 1}"
             answer = self.http.post("/v1/orders", json=order(f"o{number}", side=side, quantity=quantity))
