@@ -60,7 +60,7 @@ def test_the_table_of_a_porting() -> None:
         **{(state, "accept", RECEIVER): "ACCEPTED" for state in ("REQUESTED", "REFUSED")},
         **{(state, "refuse", RECEIVER): "REFUSED" for state in ("REQUESTED", "ACCEPTED")},
         **{("ACCEPTED", "move", who): "MOVING" for who in (CLOCK, HOUSE)},
-        **{(state, "expire", who): "EXPIRED" for who in (CLOCK, HOUSE) for state in undecided},
+        **{(state, "expire", who): "EXPIRED" for who in (CLOCK, HOUSE) for state in (*undecided, "MOVING")},
         **{(state, "port", LEDGER): "PORTED" for state in TRANSITIONS.states if state != "PORTED"},
     }
     actors = (CLIENT, RECEIVER, HOUSE, CLOCK, LEDGER)
