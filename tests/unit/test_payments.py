@@ -228,6 +228,21 @@ def test_a_contracts_own_lag_keeps_the_date_open_for_longer() -> None:
     assert len(net(made, "ann", "2023-11-17").instructions) == 1
 
 
+def test_what_falls_on_a_date_that_is_netted_is_due_on_the_next_business_day() -> None:
+    made = desk()
+    made.reference.calendars["USDT"] = replace(WORKING, lag_days=1)
+    for netted, due in (("", "2023-11-15"), ("2023-11-14", "2023-11-15"), ("2023-11-15", "2023-11-17")):
+        known = netting.Payments(until={"USDT": netted} if netted else {})
+        assert payments.due_on(known, made.reference, PERP, "USDT", START_US) == due
+
+
+def test_a_contracts_own_lag_needs_no_calendar() -> None:
+    made = desk()
+    made.reference.instruments[PERP] = replace(made.reference.instruments[PERP], settlement_lag_days=2)
+    made.trade_of_two("1")
+    assert list(made.state.payments["ann"].days) == ["2023-11-16"]
+
+
 def test_assets_are_netted_by_their_own_dates_and_nothing_falls_on_one_that_is_netted() -> None:
     known = {"ann": netting.Payments()}
     payments.owed(known, "ann", "USD", "2023-11-17", "compression", 5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.clearing.margining import drafted, standing
 from services.clearing.margining.margin import held_by, seen_by
 from services.clearing.state import UNKNOWN
-from services.risk import margin
+from services.risk import holdings, margin
 from services.risk.account import NOBODY, State
 from services.risk.core import SERVICE as RISK
 from tests.unit import contract_desk
@@ -275,6 +275,16 @@ def test_funding_that_is_owed_is_not_free() -> None:
     assert isinstance(answer, m.FundingAccrued)
     assert pair.free_e8() == free_e8 - 6 * E8
     assert pair.clearing.cash(f"client:{ANN}") == pair.risk.state.accounts[ANN].balances["USDT"]
+
+
+def test_who_holds_nothing_any_more_owes_no_funding() -> None:
+    state, index_e18 = State(), str(10**18)
+    for quantity_e8 in (E8, 0):
+        cost_e8 = quantity_e8 * 60_000
+        holdings.hold(state, state.account(ANN), m.ContractHeld(PERP, quantity_e8, cost_e8, 0, funding_index_e18="0"))
+    meta = m.Meta(1, 1, m.Cause("clearing.entries", 0, 1, ""), START_US, "e", "f")
+    state = RISK.evolve(state, m.FundingAccrued(meta, PERP, index_e18, "f"))
+    assert (state.funding, state.accounts[ANN].contracts, state.accounts[ANN].funded) == ({PERP: index_e18}, {}, {})
 
 
 @pytest.mark.parametrize(
