@@ -10,15 +10,21 @@ from truetape import messages as m
 TICK_E8 = KNOWN[0].tick_e8
 
 
-def in_default(held: int, mark_e8: int = PRICES[BTC] * E8) -> Room:
-    """Ann holds so many contracts, has money enough, and is declared in default."""
+def declared(held: int, mark_e8: int = PRICES[BTC] * E8) -> tuple[Room, str]:
+    """Ann holds so many contracts, has money enough, and is declared in default; under which name her orders end."""
     room = Room()
     opened(room, {BTC: held}, (0, 0, 0), 300)
     room.mark(BTC, mark_e8)
     declare = m.DeclareDefault("d1", "ann", "USDT", "insolvent", "op")
-    declared = room.give(declare, "clearing.commands")
-    assert isinstance(declared, m.DefaultChanged)
-    room.quiet(default.orders_of(declared.default_id))
+    first = room.give(declare, "clearing.commands")
+    assert isinstance(first, m.DefaultChanged)
+    return room, default.orders_of(first.default_id)
+
+
+def in_default(held: int, mark_e8: int = PRICES[BTC] * E8) -> Room:
+    """The same, and her orders have ended."""
+    room, name = declared(held, mark_e8)
+    room.quiet(name)
     return room
 
 
@@ -40,6 +46,15 @@ def test_orders_stand_on_ticks_though_the_mark_does_not(held: int, off_e8: int) 
     assert order is not None and order.price_e8 is not None
     assert order.price_e8 % TICK_E8 == 0
     assert order.price_e8 < mark_e8 if held > 0 else order.price_e8 > mark_e8
+
+
+@pytest.mark.parametrize("other", ["L1", "default:an-earlier-one"])
+def test_risks_word_about_this_default_ends_its_wait_once(other: str) -> None:
+    room, name = declared(20)
+    for said, records in ((other, 1), (name, 2), (name, 2), (other, 2)):
+        room.quiet(said)
+        assert len([event for event in room.events if isinstance(event, m.DefaultChanged)]) == records
+    assert room.state.defaults["ann"].quiet
 
 
 def test_profit_that_is_not_paid_yet_is_nothing_to_sell() -> None:

@@ -62,6 +62,8 @@ def test_the_loss_is_fixed_once_risk_says_that_no_order_is_open() -> None:
     known = stage.default("ann")
     assert (known.state, known.quiet) == ("DECLARED", False), "nobody invents an end of the order"
     assert "its orders have not ended after" in known.detail
+    asked = [event.attempt for event in stage.events(m.DefaultChanged) if event.attempt]
+    assert asked == list(range(1, len(asked) + 1)) and 4 <= len(asked) <= 8, "twice as long each time"
     stage.mark(50_000)
     stage.filled(accepted)
     stage.until(over(stage))
