@@ -73,10 +73,10 @@ class Account(Struct):
     balances: dict[str, int] = {}
     """By asset, as clearing booked them."""
     contracts: dict[str, Held] = {}
-    """Positions in contracts by instrument, but for those without quantity and unpaid profit; funding that has accrued
-    up to the newest index counts as unpaid."""
-    funded: dict[str, tuple[str, int]] = {}
-    """By instrument: the funding index up to which a position has paid, in 1e-18, and its profit not yet paid then."""
+    """Positions in contracts by instrument, as the last entry left them, but for those without quantity and unpaid
+    profit; what funding they owe since then, `holdings.owing` says."""
+    funded: dict[str, str] = {}
+    """The funding index up to which a position has paid, in 1e-18, by instrument."""
     sides: dict[str, tuple[int, int]] = {}
     """Contracts long and short (negative) by instrument, of an account that keeps both side by side."""
     reserved: dict[str, int] = {}

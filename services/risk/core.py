@@ -45,7 +45,7 @@ def decide(state: State, given: Input) -> Message | None:
 
 def _submit(state: State, given: Input, command: m.SubmitOrder) -> Message:
     order = command.order
-    account = state.accounts.get(order.account_id, NOBODY)
+    account = holdings.owing(state, order.account_id)
     if (decision := account.orders.get(order.order_id)) is not None:
         return _repeat(decision, order, given)
     house = command.key_id == liquidation.KEY
@@ -126,7 +126,7 @@ def _transfer(state: State, given: Input, command: m.RequestTransfer) -> Message
     bookable; a refused withdrawal stays refused: an earlier attempt may arrive after its client was told, and has asked
     under another reference."""
     terms = command.transfer
-    account = state.accounts.get(terms.account_id, NOBODY)
+    account = holdings.owing(state, terms.account_id)
     if terms.transfer_id in account.transfers:
         return None
     meta = given.meta(terms.transfer_id)
@@ -373,7 +373,7 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
     if event.reopens_account:
         account.halted_by = ""
     if event.contract is not None:
-        holdings.hold(state, account, event.contract)
+        holdings.hold(account, event.contract)
 
 
 def _halted(state: State, event: m.AccountHalted) -> None:

@@ -5,7 +5,9 @@ not yet paid is what clearing's own margin counts (services/clearing/margining/m
 `truetape.funding.unpaid`.
 """
 
-from services.risk.account import Account, State
+from msgspec.structs import replace
+
+from services.risk.account import NOBODY, Account, State
 from truetape import funding
 from truetape.errors import MoneyError
 from truetape.margin.account import Held
@@ -30,8 +32,10 @@ def closed_out(account: Account, event: SidesClosedOut) -> ContractHeld:
     """Both sides of a position are smaller; the position is as it was."""
     name = event.instrument_id
     known = account.contracts.get(name, Held(0, 0, 0))
-    index_e18, unpaid_e8 = account.funded.get(name, ("", known.unpaid_e8))
-    return ContractHeld(name, known.quantity_e8, known.cost_e8, unpaid_e8, event.long_e8, event.short_e8, index_e18)
+    index_e18 = account.funded.get(name, "")
+    return ContractHeld(
+        name, known.quantity_e8, known.cost_e8, known.unpaid_e8, event.long_e8, event.short_e8, index_e18
+    )
 
 
 def accrued(state: State, given: Input, event: ContractFactTaken) -> FundingAccrued | None:
@@ -42,18 +46,36 @@ def accrued(state: State, given: Input, event: ContractFactTaken) -> FundingAccr
     return FundingAccrued(given.meta(event.fact.fact_id), name, index_e18, event.fact.fact_id)
 
 
+def owing(state: State, account_id: str) -> Account:
+    """An account as it is margined: with the funding that its positions owe up to the newest index.
+
+    Reckoned when it is asked for, so that a step of funding costs nothing for those who only hold.
+    """
+    account = state.accounts.get(account_id, NOBODY)
+    moved = {name: since for name, since in account.funded.items() if state.funding.get(name, since) != since}
+    if not moved:
+        return account
+    owed = {name: _owed(account.contracts[name], since, state.funding[name]) for name, since in moved.items()}
+    return replace(account, contracts=account.contracts | owed)
+
+
+def _owed(known: Held, since_e18: str, now_e18: str) -> Held:
+    try:
+        unpaid_e8 = funding.unpaid(known.quantity_e8, known.unpaid_e8, int(since_e18), int(now_e18))
+    except MoneyError:  # It can be neither booked nor margined: the largest debt there is lets nothing through.
+        unpaid_e8 = -MAX_E8
+    return Held(known.quantity_e8, known.cost_e8, unpaid_e8)
+
+
 # -- for evolve ------------------------------------------------------------------------------------------------------
 
 
 def move(state: State, event: FundingAccrued) -> None:
-    """Every position of the contract owes what the index has moved."""
+    """Every position of the contract owes what the index has moved: `owing` reckons it."""
     state.funding[event.instrument_id] = event.funding_index_e18
-    for account in state.accounts.values():
-        if event.instrument_id in account.funded:
-            _accrue(state, account, event.instrument_id)
 
 
-def hold(state: State, account: Account, after: ContractHeld) -> None:
+def hold(account: Account, after: ContractHeld) -> None:
     """The position that an entry has left."""
     name = after.instrument_id
     for kept in (account.contracts, account.sides, account.funded):
@@ -63,15 +85,4 @@ def hold(state: State, account: Account, after: ContractHeld) -> None:
     if after.quantity_e8 or after.unpaid_e8:
         account.contracts[name] = Held(after.quantity_e8, after.cost_e8, after.unpaid_e8)
         if after.funding_index_e18:
-            account.funded[name] = after.funding_index_e18, after.unpaid_e8
-            _accrue(state, account, name)
-
-
-def _accrue(state: State, account: Account, name: str) -> None:
-    (since_e18, unpaid_e8), known = account.funded[name], account.contracts[name]
-    now_e18 = state.funding.get(name, since_e18)
-    try:
-        unpaid_e8 = funding.unpaid(known.quantity_e8, unpaid_e8, int(since_e18), int(now_e18))
-    except MoneyError:  # It can be neither booked nor margined: the largest debt there is lets nothing through.
-        unpaid_e8 = -MAX_E8
-    account.contracts[name] = Held(known.quantity_e8, known.cost_e8, unpaid_e8)
+            account.funded[name] = after.funding_index_e18

@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from services.risk import checks, credit
-from services.risk.account import NOBODY, Account, Reservation, State
+from services.risk import checks, credit, holdings
+from services.risk.account import Account, Reservation, State
 from services.risk.refusal import Refusal
 from truetape.messages import EntryBooked, LegAssessed, LegChanged, LegReleased, OrderTerms
 from truetape.reference import Reference
@@ -32,7 +32,7 @@ PRICE_CHECKS: Final[checks.Checks[checks.Priced]] = (
 
 def changed(state: State, given: Input, event: LegChanged) -> LegAssessed | LegReleased | None:
     """Reserve, refuse or release; nothing where clearing only says what risk has said."""
-    account = state.accounts.get(event.account_id, NOBODY)
+    account = holdings.owing(state, event.account_id)
     held = account.reservations.get(event.leg.leg_id)
     if event.state == "RESERVING" and held is None:
         return _assess(account, given, event)

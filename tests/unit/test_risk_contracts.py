@@ -11,7 +11,7 @@ from services.clearing.margining import drafted, standing
 from services.clearing.margining.margin import held_by, seen_by
 from services.clearing.state import UNKNOWN
 from services.risk import holdings, margin
-from services.risk.account import NOBODY, State
+from services.risk.account import State
 from services.risk.core import SERVICE as RISK
 from tests.unit import contract_desk
 from tests.unit.contract_desk import E8, future, instrument, option
@@ -70,7 +70,7 @@ class Pair:
         """What is left of the equity when every worst fill has its margin and every order its cost."""
         tables = self.risk.tables
         market = Published(tables.marks, tables.reference, START_US, 10**12)
-        return margin.free_e8(self.risk.state.accounts[ANN], "USDT", market, spends=False)
+        return margin.free_e8(holdings.owing(self.risk.state, ANN), "USDT", market, spends=False)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_risk_and_clearing_count_the_same_equity_with_funding_that_is_not_booked
         ours = assess(
             booked.balances.get(f"client:{ANN}", {}), held_by(booked, booked.accounts.get(ANN, UNKNOWN)), seen
         )
-        theirs = margin.standing(pair.risk.state.accounts.get(ANN, NOBODY), asset, seen)
+        theirs = margin.standing(holdings.owing(pair.risk.state, ANN), asset, seen)
         _three_ways(pair, asset, ours)
         assert theirs.equity_e8 == (ours[asset].equity_e8 if asset in ours else booked_cash(booked, asset))
         assert theirs.required_e8 == (ours[asset].initial_e8 if asset in ours else 0)
@@ -277,11 +277,23 @@ def test_funding_that_is_owed_is_not_free() -> None:
     assert pair.clearing.cash(f"client:{ANN}") == pair.risk.state.accounts[ANN].balances["USDT"]
 
 
+def test_a_step_of_funding_touches_no_account() -> None:
+    """However many hold the contract: what they owe is reckoned when somebody asks."""
+    state = State()
+    holdings.hold(state.account(ANN), m.ContractHeld(PERP, E8, 60_000 * E8, 0, funding_index_e18="0"))
+    before = msgspec.msgpack.encode(state.accounts)
+    meta = m.Meta(1, 1, m.Cause("clearing.entries", 0, 1, ""), START_US, "e", "f")
+    state = RISK.evolve(state, m.FundingAccrued(meta, PERP, str(6 * 10**18), "f"))
+    assert msgspec.msgpack.encode(state.accounts) == before
+    assert holdings.owing(state, ANN).contracts[PERP].unpaid_e8 == -6 * E8
+    assert holdings.owing(state, ANN).contracts[PERP].cost_e8 == 60_000 * E8
+
+
 def test_who_holds_nothing_any_more_owes_no_funding() -> None:
     state, index_e18 = State(), str(10**18)
     for quantity_e8 in (E8, 0):
         cost_e8 = quantity_e8 * 60_000
-        holdings.hold(state, state.account(ANN), m.ContractHeld(PERP, quantity_e8, cost_e8, 0, funding_index_e18="0"))
+        holdings.hold(state.account(ANN), m.ContractHeld(PERP, quantity_e8, cost_e8, 0, funding_index_e18="0"))
     meta = m.Meta(1, 1, m.Cause("clearing.entries", 0, 1, ""), START_US, "e", "f")
     state = RISK.evolve(state, m.FundingAccrued(meta, PERP, index_e18, "f"))
     assert (state.funding, state.accounts[ANN].contracts, state.accounts[ANN].funded) == ({PERP: index_e18}, {}, {})
