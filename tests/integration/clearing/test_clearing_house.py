@@ -74,10 +74,10 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     )
 
 
-def delisted(house: House, at: str) -> bool:
+def delisted(house: House, at: str, name: str = FUTURE, price: str = "40000") -> bool:
     """Whether every partition has taken it; one that has not read yet that trading is over refuses it until then."""
     try:
-        return house.admin.publish_fact("DELISTING", FUTURE, "40000", effective_at=at).taken >= 0
+        return house.admin.publish_fact("DELISTING", name, price, effective_at=at).taken >= 0
     except Refused as refused:
         assert refused.problem["reason"] == "STATE_WRONG", refused
         return False

@@ -1,0 +1,252 @@
+"""Rounds with content on real servers, one stage for several: a member in default with clients who are ported, an
+exercise assigned by lot, a run of compression, and a crash whose loser is deleveraged and whose loss no layer is enough
+for. After them the audit looks at all books (test_zero_sums.py)."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.integration.clearing.house import LONG_US, PERP, SECONDS, House, Trader, refused, table, today
+from tests.integration.clearing.test_clearing_house import delisted
+from tests.integration.gateway.desk import await_true
+from tests.unit.contract_desk import instrument, option, terms
+from truetape import ids
+from truetape.assignment import Short, assign
+from truetape.client import Refused as Refusal
+from truetape.operator import Refused
+
+pytestmark = pytest.mark.timeout(300)
+CALL, CRASH = "BTC-USDT-20330518-60000-C", "BTC-USDT-CRASH"
+TOLD_ON = "2026-11-26"
+
+
+# -- porting -----------------------------------------------------------------------------------------------------------
+
+
+def test_clients_of_a_member_in_default_are_ported_or_closed_out(house: House) -> None:
+    member, taker, other = house.trader("10"), house.trader("10"), house.trader("90000")
+    client, left = house.trader("9000", apart=member.name), house.trader("9000")
+    for one in (client, left):
+        assert house.admin.set_member(one.name, member.name).event_id
+    assert "takes clients over up to" in house.say("members", "limit", taker.name, "100000")
+    house.trade(client, other, PERP, "5")
+    assert client.client.choose_member(taker.name, "beforehand").state == "CHOSEN"
+    house.admin.declare_default(member.name, "USDT", "it cannot pay")
+    await_true(lambda: states(house, client, left) == ["REQUESTED", "REQUESTED"], SECONDS)
+
+    await_true(lambda: barred(house, other.name, member.name), SECONDS)
+    with pytest.raises(Refused, match="is in default"):
+        house.say("members", "set", other.name, member.name)
+    [shown] = [one for one in house.admin.members() if one.member_id == member.name]
+    assert shown.default_id and set(shown.clients) == {client.name, left.name}
+    [row] = [row for row in house.told("members", "list", "--json") if row["member_id"] == member.name]
+    assert row["default_id"] == shown.default_id
+    only_reduces(house, client)
+
+    assert taker.client.answer_porting(client.name, True, "welcome").state == "ACCEPTED"
+    assert {one.account_id for one in taker.client.portings()} == {client.name}
+    rows = {row["account_id"]: row["state"] for row in house.told("porting", "list", "--json")}
+    assert (rows[client.name], rows[left.name]) == ("ACCEPTED", "REQUESTED")
+    assert "are decided in round" in house.say("porting", "end", member.name, "--reason", "all have answered")
+    await_true(lambda: states(house, client, left) == ["PORTED", "EXPIRED"], SECONDS)
+    ported, expired = porting(house, client), porting(house, left)
+    assert (ported.receiver_id, expired.reason) == (taker.name, "NO_RECEIVER_CHOSEN")
+    assert (client.held(PERP), client.cash()) == ("5", "9000"), "whole, and nothing moves"
+    assert {row["state"] for row in table(house.admin.sheet("/v1/admin/portings"))} >= {"PORTED", "EXPIRED"}
+    await_true(lambda: opens(client, "after"), SECONDS)
+    assert not opens(left, "never"), "closed out, it opens nothing until it has another member"
+    house.say("members", "set", left.name, left.name)
+    await_true(lambda: states(house, left) == ["PORTED"] and opens(left, "free"), SECONDS)
+
+
+def porting(house: House, client: Trader) -> Any:
+    """How a client stands."""
+    return next((one for one in house.admin.all_portings() if one.account_id == client.name), None)
+
+
+def states(house: House, *clients: Trader) -> list[str]:
+    return [getattr(porting(house, one), "state", "") for one in clients]
+
+
+def barred(house: House, account: str, member: str) -> bool:
+    """Whether reference data has heard of the default; until then it gives the account, and takes it back."""
+    try:
+        house.admin.set_member(account, member)
+    except Refusal as error:
+        assert error.code == "reference_rejected" and "is in default" in str(error.problem), error
+        return True
+    house.admin.set_member(account, account)
+    return False
+
+
+def opens(trader: Trader, name: str) -> bool:
+    """Whether risk takes an order that opens something; it rests far below the mark, and is cancelled."""
+    return order(trader, f"{name}-{ids.random_id()[:8]}", "BUY", "1") == ""
+
+
+def order(trader: Trader, name: str, side: str, quantity: str) -> str:
+    """Why an order in the perpetual is refused; empty when it is accepted."""
+    body = {
+        "client_order_id": name, "instrument_id": PERP, "side": side, "order_type": "LIMIT", "quantity": quantity,
+        "price": "60000", "time_in_force": "IOC",
+    }  # fmt: skip
+    answer = trader.client._http.post("/v1/orders", json=body)
+    return "" if answer.status_code == 201 else str(answer.json()["reason"])
+
+
+def only_reduces(house: House, client: Trader) -> None:
+    """In its window."""
+    await_true(lambda: order(client, f"more-{ids.random_id()[:8]}", "BUY", "1") == "TRADING_REDUCING", SECONDS)
+    assert order(client, "turns", "SELL", "6") == "TRADING_REDUCING"
+    assert order(client, "less", "SELL", "1") == "", "no venue lists it, but risk takes it"
+
+
+# -- assignment by lot -------------------------------------------------------------------------------------------------
+
+
+def test_an_exercise_is_assigned_by_lot_from_the_recorded_seed(house: House) -> None:
+    of = option(
+        "CALL", 60_000, exercise="AMERICAN", assignment="LOT", mark_max_age_us=LONG_US,
+        expires_at_us=2_000_000_000_000_000,
+    )  # fmt: skip
+    house.define(instrument(CALL, of))
+    house.mark(CALL, 1_000)
+    holder = house.trader("90000")
+    shorts = {one.name: (one, number) for number, one in ((3, seller(house)), (2, seller(house)))}
+    for one, number in shorts.values():
+        house.trade(holder, one, CALL, str(number), "1000")
+    before = {name: float(one.cash()) for name, (one, _) in shorts.items()}
+    said = house.say(
+        "contracts", "assign", CALL, "2", "--price", "61500", "--exerciser", holder.name, "--seed", "drawn-before"
+    )
+    assert "seed drawn-before" in said
+    drawn = assign("LOT", 2, [Short(name, number) for name, (_, number) in shorts.items()], b"drawn-before")
+    wanted = {one.account_id: one.contracts for one in drawn}
+    await_true(lambda: holder.held(CALL) == "3", SECONDS)
+    left = {name: number - wanted.get(name, 0) for name, (_, number) in shorts.items()}
+    await_true(lambda: {name: -int(one.held(CALL)) for name, (one, _) in shorts.items()} == left, SECONDS)
+    paid = {name: before[name] - float(one.cash()) for name, (one, _) in shorts.items()}
+    assert paid == {name: 1_500.0 * wanted.get(name, 0) for name in shorts}, "61 500 less the strike, for each"
+    await_true(lambda: "exercise" in purposes(house, holder), SECONDS)
+    await_true(lambda: phases(house, "ASSIGNMENT") == ["BOOKED"], SECONDS)
+
+
+def purposes(house: House, trader: Trader) -> set[str]:
+    return {line.purpose for line in house.admin.statement_of(trader.name, today()).lines}
+
+
+def phases(house: House, kind: str) -> list[str]:
+    return [one.phase for one in house.admin.rounds(open=False) if one.kind == kind]
+
+
+def seller(house: House) -> Trader:
+    return house.trader("90000")
+
+
+# -- compression -------------------------------------------------------------------------------------------------------
+
+
+def test_a_circle_of_bilateral_trades_is_compressed_once_all_have_accepted(house: House) -> None:
+    ann = house.trader("10")
+    bob, cat = house.trader("10", apart=ann.name), house.trader("10", apart=ann.name)
+    for buyer, seller_, quantity in ((ann, bob, "5"), (bob, cat, "4"), (cat, ann, "3")):
+        keep(buyer, seller_, quantity)
+    names = [one.name for one in (ann, bob, cat)]
+    begun = house.admin.start_compression(PERP, names)
+    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"], SECONDS)
+    [seen] = ann.client.compressions()
+    assert (seen.run_id, seen.waits_for, seen.net_quantity_before) == (begun.run_id, 3, seen.net_quantity_after)
+    [row] = [row for row in house.told("compression", "list", "--format", "json") if row["run_id"] == begun.run_id]
+    assert float(row["gross_after"]) < float(row["gross_before"])
+    assert ann.client.answer_compression(begun.run_id, True).waits_for == 2
+    for one in (bob, cat):
+        house.say("compression", "accept", begun.run_id, one.name)
+    await_true(lambda: {one.client.compressions()[0].state for one in (ann, bob, cat)} == {"COMPRESSED"}, SECONDS)
+    await_true(lambda: all(gross(one) < before for one, before in ((ann, 8), (bob, 9), (cat, 7))), SECONDS)
+    again = refused(lambda: ann.client.answer_compression(begun.run_id, False))
+    assert again[0] == "compression_refused"
+    assert house.told("compression", "list", "--format", "json") == []
+
+
+def keep(buyer: Trader, seller_: Trader, quantity: str) -> None:
+    """Both tell a trade that stays between them."""
+    reference, of = ids.random_id(), (PERP, quantity, "60000", TOLD_ON)
+    buyer.client.tell_trade(reference, seller_.name, "BUY", *of, clearing="BILATERAL")
+    seller_.client.tell_trade(reference, buyer.name, "SELL", *of, clearing="BILATERAL")
+    await_true(lambda: any(reference in str(one) for one in seller_.client.trades("OPEN")), SECONDS)
+
+
+def gross(trader: Trader) -> float:
+    """Contracts of all its bilateral trades."""
+    return sum(float(one.quantity) for one in trader.client.trades("OPEN") if one.instrument_id == PERP)
+
+
+# -- a crash -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_crash_is_deleveraged_and_what_no_layer_bears_is_said(house: House) -> None:
+    """The loser's contracts are closed against the winner at the bankruptcy price; what it owes beside that cuts gains,
+    and the rest is borne by nobody."""
+    house.define(instrument(CRASH, terms(mark_max_age_us=LONG_US)))
+    house.mark(CRASH, 60_000)
+    loser = house.trader("3000")
+    winner = house.trader("30000", apart=loser.name)
+    house.trade(loser, winner, CRASH, "40")
+    switch(house, "REDUCING")
+    house.mark(CRASH, 50_000)
+    await_true(lambda: [one.state for one in deleveraged(house, loser)] == ["ENDED"], SECONDS)
+    switch(house, "ACTIVE")
+    [one] = deleveraged(house, loser)
+    assert (one.method, one.change, one.left) == ("DELEVERAGING", "CLOSED", "0"), one
+    assert 50_000 < Decimal(one.price) <= 52_500, "3 000 are used up there, and what the insurance fund has"
+    assert (loser.held(CRASH), winner.held(CRASH)) == ("0", "0")
+    [part] = winner.client.deleveraging_parts()
+    assert (part.rank, part.quantity) == (1, "40")
+    history = house.admin.deleveraging(one.deleveraging_id)
+    assert [(each.account_id, each.state) for each in history.parts] == [(winner.name, "TAKEN")]
+    assert winner.name not in str(loser.client.own_deleveragings())
+    assert {row["deleveraging_id"] for row in table(house.admin.sheet("/v1/admin/deleveragings"))} == {
+        one.deleveraging_id
+    }
+    no_layer_is_enough(house, winner)
+
+
+def no_layer_is_enough(house: House, winner: Trader) -> None:
+    """Ten thousand beyond its money: what is left of all layers, then gains, then bought options; and the rest."""
+    broke, gainer, other = house.trader("10000"), house.trader("9000"), house.trader("9000")
+    house.trade(gainer, other, PERP, "10")
+    house.trade(broke, winner, CRASH, "100", "50000")
+    house.define(instrument(CRASH, terms(mark_max_age_us=LONG_US), tradable=False))
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    await_true(lambda: delisted(house, at, CRASH, "30000"), SECONDS)
+    await_true(lambda: broke.cash() == "-10000", SECONDS)
+    house.mark(PERP, 60_500)
+    await_true(lambda: [one.state for one in defaults(house, broke)] == ["UNCOVERED"], SECONDS)
+    [found] = defaults(house, broke)
+    steps = [(one.layer, one.payer_id, Decimal(one.amount)) for one in found.steps]
+    assert 9_000 < Decimal(found.loss) <= 10_000 and broke.cash() == "0", "the insurance fund has paid what it had"
+    assert sum(amount for _, _, amount in steps) + Decimal(found.uncovered) == Decimal(found.loss)
+    assert Decimal(found.uncovered) > 0 and [layer for layer, _, _ in steps][-1] == "TEAR_UP"
+    assert ("HAIRCUT", gainer.name, Decimal(50)) in steps, "500 a bitcoin, of 0.1 bitcoin"
+    assert any("haircut" in one.purpose for one in gainer.client.own_fund().movements)
+    assert [one.amount for one in house.admin.fund().unborne] == [found.uncovered]
+    rows = table(house.say("default", "show", broke.name, "--format", "csv"))
+    assert list(rows[-1].values()) == ["UNCOVERED", "", found.uncovered]
+    house.mark(PERP, 60_000)
+
+
+def defaults(house: House, trader: Trader) -> list[Any]:
+    """Declared by clearing itself: a debt without contracts is a loss that the insurance fund could not pay."""
+    return [one for one in house.admin.defaults() if one.account_id == trader.name]
+
+
+def deleveraged(house: House, trader: Trader) -> list[Any]:
+    return [one for one in house.admin.deleveragings() if one.account_id == trader.name]
+
+
+def switch(house: House, state: str) -> None:
+    """For everybody."""
+    body = {"account_id": "*", "state": state, "reason": "a crash"}
+    house.admin.administer("POST", "/v1/admin/trading-state", body)
