@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from services.clearing import books, clock
-from services.clearing.across import parcels, requests, rounds
+from services.clearing.across import parcels, remainders, requests, rounds
 from services.clearing.booking import facts, ledger, payments, positions, sides, trades, volume
 from services.clearing.booking.contracts import Held
 from services.clearing.booking.ledger import AccountHalted, EntryRepeated
@@ -353,6 +353,7 @@ def _book(state: State, entry: EntryBooked) -> None:
         _resolve(state, entry)
     if entry.contract is not None:
         fund.booked(state, entry)
+        remainders.booked(state, entry)
 
 
 def _remember(state: State, entry: EntryBooked) -> None:

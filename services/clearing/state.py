@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from services.clearing.across.pursuit import Brief, Pursuit
+from services.clearing.across.remainderbook import Remainders
 from services.clearing.across.roundbook import Request, Rounds
 from services.clearing.booking.contracts import START, Held
 from services.clearing.booking.ledger import Balances
@@ -253,6 +254,8 @@ class State(Struct):
     """Rounds whose legs this partition has booked."""
     rounds_ended: Booked = field(default_factory=Booked)
     """Rounds of homes here that are booked everywhere."""
+    remainders: Remainders = field(default_factory=Remainders)
+    """What rounds that end contracts have left with the house, and which rounds follow them."""
     requests: dict[str, Request] = {}
     """Rounds that this partition needs, by round id."""
     insured: Booked = field(default_factory=Booked)

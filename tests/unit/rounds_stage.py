@@ -272,7 +272,9 @@ class Stage:
 
     def done(self) -> bool:
         """No round runs anywhere."""
-        return not any(at.state.rounds.queue or at.state.rounds.here for at in self.partitions)
+        return not any(
+            at.state.rounds.queue or at.state.rounds.here or at.state.remainders.following for at in self.partitions
+        )
 
 
 def members(stage: Stage, shares: Iterable[tuple[str, int]], capital: int = 0) -> None:

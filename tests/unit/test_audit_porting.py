@@ -19,6 +19,7 @@ from truetape.audit.ledger_rules import LedgerRules
 from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
 from truetape.happenings import Part
+from truetape.remainder import FOLLOW, UNTAKEN
 from truetape.topics import CLEARING_ENTRIES, PARTITIONS
 
 Change = Callable[[Any], Any]
@@ -72,6 +73,7 @@ class Nothing:
 def test_each_rule_is_applied_and_silent(ported: PortingStage, assigned: Stage) -> None:
     here = Path(truetape.audit.__file__).parent
     named = rules_of(here / "porting_rules.py") | rules_of(here / "assignment_rules.py")
+    named |= rules_of(here / "remainder_rules.py")
     stages = ((ported, ported.members), (assigned, None))
     house = opened()
     house.act("ann", "end", "house", reason="all have answered")
@@ -185,8 +187,10 @@ def quantity(event: str, change: Callable[[int], int]) -> Callable[[m.RoundLeg],
 
 def swapped(event: m.RoundDecided) -> m.RoundDecided:
     """One contract is taken from one and given to another: the sum is right."""
-    told, lot_e8 = list(event.legs), event.outcome["lot_e8"]
+    told, lot_e8 = list(event.legs), 10**8
     places = [place for place, leg in enumerate(told) if leg.event == "ASSIGNMENT"]
+    if len(places) < 2:
+        return event
     for place, change in ((places[0], -lot_e8), (places[1], lot_e8)):
         told[place] = quantity("ASSIGNMENT", change.__add__)(told[place])
     return replace(event, legs=tuple(told))
@@ -200,6 +204,23 @@ def beyond(event: m.EntryBooked) -> m.EntryBooked:
     return replace(event, contract=replace(contract, numbers=contract.numbers | {"asked_e8": 1}))
 
 
+def last(event: m.RoundDecided) -> m.RoundDecided:
+    """The round that assigns says that none follows."""
+    return replace(event, outcome={name: e8 for name, e8 in event.outcome.items() if not name.startswith(FOLLOW)})
+
+
+def untaken(event: m.RoundDecided) -> m.RoundDecided:
+    """It tells of contracts that nobody has, and there are none."""
+    return replace(event, outcome=event.outcome | {f"{UNTAKEN}{event.round.asset}": 10**8})
+
+
+def reseeded(seed: str) -> Change:
+    return of_kind(
+        "ASSIGNMENT_REST",
+        lambda event: replace(event, round=replace(event.round, ids=event.round.ids | {"seed": seed})),
+    )
+
+
 ASSIGNED: list[tuple[str, type, Change]] = [
     ("as much is assigned as exercised", m.RoundDecided, legs(quantity("ASSIGNMENT", lambda old: old + 10**8))),
     ("nobody is assigned beyond his short", m.RoundDecided, legs(quantity("ASSIGNMENT", lambda old: 20 * 10**8))),
@@ -207,17 +228,28 @@ ASSIGNED: list[tuple[str, type, Change]] = [
     ("who exercises is long", m.RoundDecided, legs(quantity("EXERCISE", lambda old: old + 10**8))),
     ("a refused exercise assigns nobody", m.RoundDecided, lambda event: replace(event, detail="it cannot be")),
     ("an assignment only ends contracts", m.EntryBooked, beyond),
+    ("a round follows until nothing is left", m.RoundDecided, of_kind("ASSIGNMENT_REST", last)),
+    ("what nobody takes is told", m.RoundDecided, of_kind("ASSIGNMENT_REST", untaken)),
+    ("a round that follows keeps its terms", m.RoundOpened, reseeded("other")),
+    (
+        "a round that follows keeps its terms",
+        m.RoundOpened,
+        of_kind(
+            "ASSIGNMENT_REST",
+            lambda event: replace(
+                event, round=replace(event.round, numbers={name: e8 + 1 for name, e8 in event.round.numbers.items()})
+            ),
+        ),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("rule", "kind", "change"), ASSIGNED, ids=[rule for rule, _, _ in ASSIGNED])
+@pytest.mark.parametrize(
+    ("rule", "kind", "change"), ASSIGNED, ids=[f"{rule}-{n}" for n, (rule, _, _) in enumerate(ASSIGNED)]
+)
 def test_a_lie_about_an_assignment_is_found(assigned: Stage, rule: str, kind: type, change: Change) -> None:
     found = judged(assigned, None, kind, change)
     assert rule in {one.what for one in found.kept}
-
-
-def reseeded(seed: str) -> Change:
-    return lambda event: replace(event, round=replace(event.round, ids=event.round.ids | {"seed": seed}))
 
 
 def test_another_seed_is_another_assignment(assigned: Stage) -> None:

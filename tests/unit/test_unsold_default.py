@@ -19,6 +19,7 @@ from tests.unit.unsold_stage import AGE_US, OWN_PERP, PERP, Unsold
 from truetape import collateral
 from truetape import messages as m
 from truetape.default.waterfall import LAYERS
+from truetape.remainder import carried
 from truetape.service import Input
 
 CALL = "BTC-USDT-C"
@@ -71,6 +72,7 @@ def test_from_liquidation_to_the_last_layer_and_what_nobody_bears() -> None:
     assert stage.open_loss() == 550 and stage.cash("ann") == 0
     assert [event.round.kind for event in stage.events(m.RoundOpened) if event.round.kind != "INSURANCE"] == [
         "DELEVERAGING", "DELEVERAGING", "PARTIAL_TEAR_UP", "WATERFALL", "HAIRCUT", "TEAR_UP",
+        "TEAR_UP_REST", "TEAR_UP_REST",
     ]  # fmt: skip
     assert [stage.held(name) for name in ("ann", "bob", "cat")] == [0, 0, 0]
     assert stage.held("eve", CALL) == stage.held("dan", CALL) == 0 and stage.in_house() == stage.in_house(CALL) == 0
@@ -156,6 +158,18 @@ def torn(stage: Unsold, loss_e8: int) -> Any:
     return tearing.KINDS["TEAR_UP"].decide(given, terms_of_round, stated)
 
 
+def sold_ones(stage: Unsold, handed_on: dict[str, int], given_e8: int) -> Any:
+    """What the round that follows decides, when bought ones have really ended."""
+    if not (numbers := carried(handed_on)):
+        return ()
+    names = {"account_id": "ann", "default_id": "d"}
+    terms_of_round = m.RoundTerms("d/TEAR_UP/1/rest/1", "TEAR_UP_REST", HOME, "USDT", numbers, names, "x")
+    at, kind = stage.of(HOME), tearing.KINDS["TEAR_UP_REST"]
+    given = Input(None, m.Cause("x", 0, 0, ""), stage.now_us, "x", 1, 1, stage.tables, at.number)
+    stated = [(each.number, one) for each in stage.partitions for one in kind.answer(each.state, given, terms_of_round)]
+    return kind.decide(given, terms_of_round, [*stated, (0, m.RoundHolding("", CALL, {"given_e8": given_e8}))]).legs
+
+
 @LAW
 @given(
     held=st.lists(st.integers(-5, 5), min_size=5, max_size=5),
@@ -175,8 +189,11 @@ def test_claims_end_in_pairs_and_to_the_unit(held: list[int], price: int, loss_e
     paid_e8 = sum(leg.amount_e8 for leg in decided.legs)
     assert paid_e8 + decided.outcome["uncovered_e8"] == loss_e8
     assert paid_e8 == min(loss_e8, min(longs, shorts) * price * E8)
-    assert sum(leg.numbers["quantity_e8"] for leg in decided.legs) == 0, "as many bought as sold ones end"
-    for leg in decided.legs:
+    ended_e8 = -sum(leg.numbers["quantity_e8"] for leg in decided.legs)
+    sold = sold_ones(stage, decided.outcome, ended_e8)
+    assert sum(leg.numbers["quantity_e8"] for leg in sold) == ended_e8, "as many bought as sold ones end"
+    assert not any(leg.amount_e8 for leg in sold), "who has sold pays nothing of the loss"
+    for leg in (*decided.legs, *sold):
         has_e8 = held[MEMBERS.index(leg.account_id)] * E8
         assert has_e8 * leg.numbers["quantity_e8"] < 0 and abs(leg.numbers["quantity_e8"]) <= abs(has_e8)
         assert leg.amount_e8 == 0 or leg.amount_e8 <= -leg.numbers["quantity_e8"] * price
@@ -344,12 +361,7 @@ def test_what_margins_other_contracts_of_the_account_is_not_taken() -> None:
 
 def _shorts_stay(patch: pytest.MonkeyPatch) -> None:
     """Sold options do not end with the bought ones."""
-    right = tearing._Listed.shares
-
-    def shares(self: Any, holds: Any, quantity_e8: int) -> Any:
-        return right(self, holds, 0 if holds is self.shorts else quantity_e8)
-
-    patch.setattr(tearing._Listed, "shares", shares)
+    patch.setattr("services.clearing.across.remainders.shared", lambda *_: {})
 
 
 def _claims_twice(patch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from truetape import messages as m
-from truetape.audit import assignment_rules, porting_rules
+from truetape.audit import assignment_rules, porting_rules, remainder_rules
 from truetape.audit.membership import Membership
+from truetape.remainder import carried, number_of
 from truetape.topics import PARTITIONS
 
 Expect = Callable[..., None]
@@ -17,7 +18,7 @@ ROUND: Final = "round/"
 HOUSE: Final = "house:default"
 COMPRESSION: Final = "COMPRESSION"
 """The kind of round that waits for its participants and books no entries."""
-JUDGED: Final = (assignment_rules.KIND, porting_rules.DECIDING)
+JUDGED: Final = (assignment_rules.KIND, *remainder_rules.KINDS, porting_rules.DECIDING)
 """Kinds of rounds whose decision is made again from what was stated."""
 BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
@@ -33,6 +34,8 @@ class RoundRules:
         self._heard: dict[str, set[int]] = {}
         """By round, partitions whose answer home has."""
         self._terms: dict[str, m.RoundTerms] = {}
+        self._handed_on: dict[str, dict[str, int]] = {}
+        """By root round, what the newest of it hands on to the one that follows."""
         self._answered: set[str] = set()
         """Rounds that this partition has answered and not settled."""
         self._waiting: list[str] = []
@@ -61,6 +64,10 @@ class RoundRules:
     def _opened(self, where: str, event: m.RoundOpened) -> None:
         name = event.round.round_id
         self._expect(name not in self._terms, "a round opens once", where, event.account_id, "a new round", name)
+        root, number = number_of(name)
+        if number:
+            handed_on = self._handed_on.pop(root, {})
+            remainder_rules.opened(self._expect, where, event.round, self._terms.get(root), handed_on)
         self._terms[name], self._heard[name] = event.round, set()
         if event.round.kind in JUDGED:
             self._stated[name] = []
@@ -84,11 +91,14 @@ class RoundRules:
         self._expect(everybody, "a round is decided on all answers", where, home, PARTITIONS, sorted(heard))
         self._expect(terms == self._terms.get(terms.round_id), "a round keeps its terms", where, home, "", terms)
         if terms.kind in BEARS and not event.detail:
-            loss_e8, borne_e8 = terms.numbers.get("loss_e8"), sum(event.outcome.values())
+            loss_e8, borne_e8 = terms.numbers.get("loss_e8"), _borne_e8(event.outcome)
             self._expect(loss_e8 == borne_e8, "a loss is borne once", where, home, loss_e8, borne_e8)
+        self._handed_on[number_of(terms.round_id)[0]] = carried(event.outcome)
         stated = self._stated.pop(terms.round_id, [])
         if terms.kind == assignment_rules.KIND:
             assignment_rules.judge(self._expect, where, event, stated)
+        elif terms.kind in remainder_rules.KINDS and not event.detail:
+            remainder_rules.judge(self._expect, where, event, stated)
         elif terms.kind == porting_rules.DECIDING and not event.detail:
             porting_rules.judge(self._expect, where, event, stated, self._members)
 
@@ -140,6 +150,11 @@ class RoundRules:
         self._expect(same, "compression keeps every net position", where, home, before, after)
         total_e8 = sum(paid.amount_e8 for paid in event.payments)
         self._expect(total_e8 == 0, "what compression pays is received", where, home, 0, total_e8)
+
+
+def _borne_e8(outcome: dict[str, int]) -> int:
+    """What an outcome says is borne and left; what it hands on to the round that follows is no money."""
+    return sum(outcome.values()) - sum(carried(outcome).values())
 
 
 def nets(trades: tuple[m.BilateralTrade, ...]) -> dict[str, tuple[int, int]]:

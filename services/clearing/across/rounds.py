@@ -13,7 +13,7 @@ What a round is about is its kind's business (kind.py): KINDS lists them.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.clearing.across import pursuit, requests
+from services.clearing.across import pursuit, remainders, requests
 from services.clearing.across.kind import Consent, Kind
 from services.clearing.across.roundbook import Here, Homed
 from services.clearing.booking import assigning, trades
@@ -47,6 +47,7 @@ from truetape.messages import (
     SettleRound,
     TellRound,
 )
+from truetape.remainder import carried
 from truetape.service import DUE, Input
 from truetape.topics import PARTITIONS
 
@@ -139,7 +140,8 @@ def _decide(state: State, given: Input, asked: RunRound) -> RoundDecided:
         legs, outcome, detail = KINDS[terms.kind].decide(given, terms, holdings)
         _bounded("legs", len(legs))
     except TruetapeError as error:
-        legs, outcome, detail = (), {}, f"{type(error).__name__}: {error}"[:DETAIL_MAX]
+        # What a round before it has handed on is not dropped: it is tried again, later each time.
+        legs, outcome, detail = (), carried(terms.numbers), f"{type(error).__name__}: {error}"[:DETAIL_MAX]
     assert len({leg.leg_id for leg in legs}) == len(legs), "each leg has an id of its own"
     return RoundDecided(given.meta(terms.round_id), terms.home_id, terms, tuple(legs), outcome, detail)
 
@@ -154,13 +156,16 @@ def confirm(state: State, given: Input, command: ConfirmRound) -> RoundConfirmed
     return RoundConfirmed(meta, command.account_id, command.round_id, command.partition, left)
 
 
-def tick(state: State, given: Input) -> RoundAskedAgain | CompressionChanged | None:
-    """Ask once more whoever has not answered, one round at a time; and what nobody accepted in time falls."""
+def tick(state: State, given: Input) -> RoundAskedAgain | RoundOpened | CompressionChanged | None:
+    """Ask once more whoever has not answered, one round at a time; open what has to follow a round; and what nobody
+    accepted in time falls."""
     for name in state.rounds.queue:
         known = state.rounds.homed[name]
         if known.waiting and pursuit.overdue(known.asked_at_us, known.attempts, given.at_us):
             home = known.terms.home_id
             return RoundAskedAgain(given.meta(name), home, name, known.phase, known.attempts + 1)
+    if len(state.rounds.queue) < ROUNDS_MAX and (following := remainders.tick(state, given)) is not None:
+        return following
     return multilateral.tick(state, given)
 
 
@@ -270,6 +275,7 @@ def opened(state: State, event: RoundOpened) -> None:
     free = all(rounds.homed[name].terms.home_id != terms.home_id for name in rounds.queue)
     rounds.homed[terms.round_id] = Homed(terms)
     rounds.queue.append(terms.round_id)
+    remainders.opened(state, event)
     if free:
         _begin(rounds.homed[terms.round_id], event.meta.decided_at_us)
 
@@ -312,6 +318,7 @@ def settling(state: State, event: RoundSettling) -> None:
     if not KINDS[event.round.kind].books:
         here.done = len(event.legs)
     multilateral.settling(state, event)
+    remainders.settling(state, event)
 
 
 def applied(state: State, event: Any) -> None:
@@ -348,6 +355,7 @@ def confirmed(state: State, event: RoundConfirmed) -> None:
     del rounds.homed[event.round_id]
     rounds.queue.remove(event.round_id)
     state.rounds_ended.add(event.round_id, ROUNDS_KEPT)
+    remainders.confirmed(state, known, event.meta.decided_at_us)
     if (following := next_of(state, known.terms.home_id)) is not None:
         _begin(following, event.meta.decided_at_us)
 

@@ -6,13 +6,15 @@ or by lot (LOT) from the seed that the round's terms recorded before anybody had
 always gives the same assignment (truetape/assignment.py). Each leg is one entry: the contracts end, and their payoff in
 cash moves between the account and the other side: the clearing house, or the venue's mirror.
 
-Who has traded since it stated its position ends at most what it still has; what that leaves stays with the clearing
-house, and another round assigns it.
+Who has traded since it stated its position ends at most what it still has. So who exercises is booked first, and
+rounds of kind ASSIGNMENT_REST assign what that has really given, until the clearing house has nothing left of it
+(remainders.py).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from services.clearing.across import remainders
 from services.clearing.across.kind import Decision, Kind, Stated
 from services.clearing.booking import contracts, positions, trades
 from services.clearing.booking.contracts import HOUSE
@@ -21,6 +23,7 @@ from truetape import ids
 from truetape.assignment import LOT, RULES, Short, assign
 from truetape.messages import ContractTerms, EntryBooked, RoundHolding, RoundLeg, RoundTerms
 from truetape.money import from_e8
+from truetape.remainder import BY_LOT, PRICE, UNIT, VENUE
 from truetape.service import Input
 from truetape.topics import PARTITIONS
 
@@ -46,7 +49,7 @@ def _stated(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHold
 
 
 def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
-    """Who is assigned how much. Raises ExerciseRefused and ContractError."""
+    """What is exercised, when enough are short. Raises ExerciseRefused and ContractError."""
     of, lot_e8 = _terms(given, terms.asset)
     exercised_e8, exerciser = terms.numbers[EXERCISED], terms.ids.get("exerciser", "")
     held = {one.account_id: one.numbers["held_e8"] for _, one in stated}
@@ -54,12 +57,25 @@ def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
     if of.expires_at_us is not None and given.at_us >= of.expires_at_us:
         raise ExerciseRefused(f"{terms.asset} has expired")
     shorts = [Short(who, -held_e8 // lot_e8) for who, held_e8 in held.items() if held_e8 <= -lot_e8]
-    assigned = assign(of.assignment, exercised_e8 // lot_e8, shorts, terms.ids["seed"].encode())
+    assign(of.assignment, exercised_e8 // lot_e8, shorts, terms.ids["seed"].encode())  # It refuses more than are short.
     legs = [_leg(terms, "EXERCISE", exerciser, -exercised_e8)] if exerciser else []
-    legs += [_leg(terms, "ASSIGNMENT", one.account_id, one.contracts * lot_e8) for one in assigned]
     short_e8 = sum(one.contracts for one in shorts) * lot_e8
-    numbers = {EXERCISED: exercised_e8, "short_e8": short_e8, "lot_e8": lot_e8, "by_lot": int(of.assignment == LOT)}
-    return Decision(legs, numbers)
+    numbers = {EXERCISED: exercised_e8, "short_e8": short_e8}
+    follow = {
+        f"{PRICE}{terms.asset}": terms.numbers["price_e8"], f"{UNIT}{terms.asset}": lot_e8,
+        f"{VENUE}{terms.asset}": 0 if exerciser else exercised_e8, BY_LOT: int(of.assignment == LOT),
+    }  # fmt: skip
+    return Decision(legs, numbers | follow)
+
+
+def _rest_stated(state: State, _: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
+    """What was given, and who is short."""
+    return remainders.stated(state, terms, lambda _, __: False)
+
+
+def _rest(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
+    """Who is assigned how much."""
+    return remainders.decide(terms, stated, lambda who, _, quantity_e8: _leg(terms, "ASSIGNMENT", who, quantity_e8))
 
 
 def _require(of: ContractTerms, terms: RoundTerms, held_e8: int, lot_e8: int) -> None:
@@ -109,4 +125,7 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     )  # fmt: skip
 
 
-KINDS: Final[Mapping[str, Kind]] = {KIND: Kind(_stated, _decide, _entry, by_command=True)}
+KINDS: Final[Mapping[str, Kind]] = {
+    KIND: Kind(_stated, _decide, _entry, by_command=True),
+    f"{KIND}{remainders.SUFFIX}": Kind(_rest_stated, _rest, _entry),
+}

@@ -2,7 +2,8 @@
 
 A future's claim is its gain, and the haircut has taken that; what is left to claim is the value of bought options. The
 layer is cut from all of them in proportion. Of each as many contracts end as are worth what is not paid for them, and
-as many sold ones, in proportion too, at the same mark: so nobody is left with contracts that have no other side.
+as many sold ones, in proportion too, at the same mark: so nobody is left with contracts that have no other side. The
+bought ones end first; rounds of kind TEAR_UP_REST end as many sold ones as they have really given (remainders.py).
 Options whose other side is at a venue do not end here, as the venue still pays for them.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
 from typing import Final
 
+from services.clearing.across import remainders
 from services.clearing.across.kind import Decision, Kind, Stated
 from services.clearing.booking import contracts, ledger, positions, trades
 from services.clearing.defaults.waterfalls import HOME, booked, in_default, leg_of, mark_e8_of, numbers_of, terms_of
@@ -19,6 +21,7 @@ from truetape.default import waterfall
 from truetape.default.waterfall import Member, Outcome, Resources, Step
 from truetape.messages import ContractTerms, EntryBooked, Line, RoundHolding, RoundLeg, RoundTerms
 from truetape.money import ONE_E8, apportion, fits
+from truetape.remainder import PRICE, UNIT
 from truetape.service import Input
 
 KIND: Final = "TEAR_UP"
@@ -54,15 +57,15 @@ class _Listed:
         self.longs = {one.account_id: one.numbers["held_e8"] for one in stated if one.numbers["held_e8"] > 0}
         self.shorts = {one.account_id: -one.numbers["held_e8"] for one in stated if one.numbers["held_e8"] < 0}
         holds = [*self.longs.values(), *self.shorts.values()]
-        self._unit_e8 = gcd(stated[0].numbers["lot_e8"], *holds)
+        self.unit_e8 = gcd(stated[0].numbers["lot_e8"], *holds)
         self.ending = self.shares(self.longs, min(sum(self.longs.values()), sum(self.shorts.values())))
         """By holder, contracts that can end: those that have another side here."""
 
     def shares(self, holds: Mapping[str, int], quantity_e8: int) -> dict[str, int]:
         """A quantity in proportion to what each holds."""
-        weights = [held_e8 // self._unit_e8 for held_e8 in holds.values()]
-        shares = apportion(quantity_e8 // self._unit_e8, weights)
-        return {name: share * self._unit_e8 for name, share in zip(holds, shares, strict=True)}
+        weights = [held_e8 // self.unit_e8 for held_e8 in holds.values()]
+        shares = apportion(quantity_e8 // self.unit_e8, weights)
+        return {name: share * self.unit_e8 for name, share in zip(holds, shares, strict=True)}
 
     def claim_e8(self, account_id: str) -> int:
         """What a holder would have to get for what can end."""
@@ -70,8 +73,8 @@ class _Listed:
 
     def least_e8(self, amount_e8: int) -> int:
         """The fewest contracts that are worth an amount."""
-        per_unit = self._unit_e8 * self._of.multiplier_e8 * self.price_e8
-        return -(-amount_e8 * ONE_E8**2 // per_unit) * self._unit_e8
+        per_unit = self.unit_e8 * self._of.multiplier_e8 * self.price_e8
+        return -(-amount_e8 * ONE_E8**2 // per_unit) * self.unit_e8
 
 
 def _torn(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
@@ -86,12 +89,25 @@ def _torn(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
         quantity_e8 = one.least_e8(step.amount_e8)
         ended[one.name] += quantity_e8
         legs.append(_leg(terms, one, who, -quantity_e8, step.amount_e8))
-    for one in listed:
-        for who, share_e8 in one.shares(one.shorts, ended[one.name]).items():
-            if share_e8:
-                legs.append(_leg(terms, one, who, share_e8, 0))
+    torn = [one for one in listed if ended[one.name]]
+    follow = {f"{PRICE}{one.name}": one.price_e8 for one in torn} | {f"{UNIT}{one.name}": one.unit_e8 for one in torn}
     borne = tuple(Step("TEAR_UP", claims[step.payer_id][1], step.amount_e8) for step in outcome.steps)
-    return Decision(legs, numbers_of(Outcome(loss_e8, borne, outcome.uncovered_e8)))
+    return Decision(legs, numbers_of(Outcome(loss_e8, borne, outcome.uncovered_e8)) | follow)
+
+
+def _rest_stated(state: State, _: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
+    """What was given, and who is short; who is in default when its positions have been closed."""
+    return remainders.stated(state, terms, in_default)
+
+
+def _rest(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
+    """Sold ones end, at the mark at which the bought ones have ended."""
+
+    def leg(who: str, name: str, quantity_e8: int) -> RoundLeg:
+        numbers = {"price_e8": remainders.price_e8_of(terms, name), "quantity_e8": quantity_e8}
+        return leg_of(terms, KIND, who, name, 0, numbers=numbers)
+
+    return remainders.decide(terms, stated, leg)
 
 
 def _listed(given: Input, stated: Iterable[tuple[int, RoundHolding]]) -> Iterable[_Listed]:
@@ -133,4 +149,7 @@ def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> Entr
     )  # fmt: skip
 
 
-KINDS: Final[Mapping[str, Kind]] = {KIND: Kind(_options, _torn, _entry)}
+KINDS: Final[Mapping[str, Kind]] = {
+    KIND: Kind(_options, _torn, _entry),
+    f"{KIND}{remainders.SUFFIX}": Kind(_rest_stated, _rest, _entry),
+}

@@ -1,0 +1,235 @@
+"""Rounds that end contracts leave the clearing house flat, whatever is traded between an answer and its leg."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.clearing.across import remainders
+from services.clearing.across.roundbook import Homed
+from services.clearing.booking import assigning
+from services.clearing.booking.parked import Parked
+from services.clearing.defaults import waterfalls
+from services.clearing.state import State
+from tests.unit.contract_desk import E8
+from tests.unit.desk import LAW, some_meta
+from tests.unit.rounds_stage import MEMBERS, Stage, disturb
+from tests.unit.test_assigning import CALL, assigned_by, decided, exercise, held, stage_of, trades
+from truetape import messages as m
+from truetape import snapshots
+from truetape.remainder import FOLLOW, UNTAKEN, Remainder, shared
+
+HOUSE = "house:clearing"
+MARK = 100
+
+
+def pair(stage: Stage, buyer: str, seller: str, contracts: int) -> None:
+    """Two members trade with each other: the house stands between them, and stays flat."""
+    stage.trade(buyer, "BUY", contracts, MARK, CALL)
+    stage.trade(seller, "SELL", contracts, MARK, CALL)
+
+
+def tear_up(stage: Stage, loss: int) -> None:
+    """The last layer of a default of nobody here."""
+    names = {"account_id": "zoe", "default_id": "d"}
+    terms = m.RoundTerms("d/TEAR_UP/1", "TEAR_UP", waterfalls.HOME, "USDT", {"loss_e8": loss * E8}, names, "x")
+    stage.command(m.OpenRound(waterfalls.HOME, terms))
+
+
+def marked(stage: Stage) -> None:
+    """A mark that stays fresh."""
+    at_us = stage.now_us + 10**12
+    stage.tables.marks.newest[CALL] = m.MarkPublished(
+        some_meta(at_us), CALL, MARK * E8, MARK * E8, MARK * E8, "alpha", 7, at_us, 0
+    )
+
+
+def finished(stage: Stage) -> None:
+    """All rounds end, those that come later each time too."""
+    for _ in range(400):
+        stage.run(1)
+        if stage.done():
+            return
+        stage.now_us += 5_000_000
+    raise AssertionError("its rounds end")
+
+
+def ended_flat(stage: Stage) -> None:
+    """What must hold at the end: the house is flat, nothing is left, and nobody was turned by what he gave."""
+    assert stage.balance(HOUSE, CALL) == 0, "the house is flat"
+    total = dict[str, int]()
+    for amounts in stage.books().values():
+        for asset, amount_e8 in amounts.items():
+            total[asset] = total.get(asset, 0) + amount_e8
+    assert not any(total.values()), total
+    assert not any(name.startswith(UNTAKEN) for one in stage.events(m.RoundDecided) for name in one.outcome)
+    for one in stage.events(m.EntryBooked):
+        if one.contract is not None and "asked_e8" in one.contract.numbers:
+            moved_e8, asked_e8 = one.contract.quantity_e8, one.contract.numbers["asked_e8"]
+            assert moved_e8 * one.position.quantity_e8 <= 0 and abs(moved_e8) <= abs(asked_e8)
+            assert moved_e8 * asked_e8 >= 0, "nobody gives more than he holds"
+    booked = [one.entry_id for one in stage.events(m.EntryBooked)]
+    assert len(set(booked)) == len(booked), "each leg is booked once"
+    for at in stage.partitions:
+        assert at.state.remainders.given == {} and at.state.remainders.following == {}, "nothing is kept for it"
+    stage.check()
+
+
+def begun(kind: str) -> Stage:
+    """Ann and eve are long, bob, cat and dan are short; a round has just been opened."""
+    stage = stage_of("LOT" if kind == "LOT" else "PRO_RATA")
+    trades(stage, {"ann": 7, "eve": 4, "bob": -3, "cat": -6, "dan": -2})
+    marked(stage)
+    if kind == "TEAR_UP":
+        tear_up(stage, 400)
+    else:
+        exercise(stage, 6)
+    return stage
+
+
+KINDS = ("PRO_RATA", "LOT", "TEAR_UP")
+
+
+def traded(stage: Stage, data: st.DataObject) -> None:
+    """Members trade with each other, in any of the moments of a round."""
+    buyer, seller = data.draw(st.permutations(MEMBERS), label="buyer, seller")[:2]
+    pair(stage, buyer, seller, data.draw(st.integers(1, 5), label="contracts"))
+
+
+@LAW
+@given(data=st.data(), kind=st.sampled_from(KINDS))
+def test_the_house_ends_flat_whatever_is_traded_and_whatever_the_network_does(data: st.DataObject, kind: str) -> None:
+    stage = begun(kind)
+    for _ in range(data.draw(st.integers(0, 6), label="trades")):
+        disturb(stage, data, data.draw(st.integers(0, 20), label="faults"))
+        traded(stage, data)
+    disturb(stage, data, data.draw(st.integers(0, 20), label="more faults"))
+    finished(stage)
+    ended_flat(stage)
+
+
+def between(stage: Stage) -> None:
+    """All partitions have answered the round that runs, and none has booked a leg of it."""
+    before = len(stage.events(m.RoundDecided))
+    while len(stage.events(m.RoundDecided)) == before:
+        stage.deliver(0) if stage.wire else stage.tick()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_buys_back_in_each_round_passes_it_on_to_who_has_sold(kind: str) -> None:
+    """Bob is out between his answer and his leg, then who had sold to him: each time another round has the rest."""
+    stage = begun(kind)
+    between(stage)
+    between(stage)
+    pair(stage, "cat", "dan", 6)
+    finished(stage)
+    numbers = [one.round.round_id.rpartition("/rest/")[2] for one in stage.events(m.RoundDecided)]
+    assert numbers[1:] == ["1", "2", "3"], "the third finds nothing left"
+    assert held(stage, "cat") == 0
+    ended_flat(stage)
+
+
+def test_who_exercises_and_has_sold_meanwhile_assigns_no_more_than_he_has_given() -> None:
+    stage = begun("PRO_RATA")
+    between(stage)
+    pair(stage, "bob", "ann", 5)
+    finished(stage)
+    assert held(stage, "ann") == 0 and sum(e8 for _, e8 in assigned_by(stage)) == 2 * E8
+    ended_flat(stage)
+
+
+def halt(stage: Stage, name: str) -> None:
+    """Something of an account is parked."""
+    stage.of(name).state.halted[name] = [Parked("event", "orders.executions", 1, "in doubt", 0, None)]
+
+
+def test_a_leg_of_a_halted_account_is_pending_and_not_anothers() -> None:
+    stage = begun("PRO_RATA")
+    between(stage)
+    halt(stage, "cat")
+    stage.run(60)
+    assert not stage.done(), "it waits for cat"
+    [asked_e8] = [e8 for who, e8 in assigned_by(stage) if who == "cat"]
+    assert stage.balance(HOUSE, CALL) * E8 == asked_e8 and not decided(stage).legs
+    assert decided(stage).outcome[f"rest_e8/{CALL}"] == 0
+    waiting = stage.of("cat").state.halted["cat"]
+    del waiting[0]
+    [leg] = waiting
+    stage.command(m.ReleaseParked("release", "cat", leg.event_id, "desk"))
+    finished(stage)
+    assert len(assigned_by(stage)) == 3, "nobody else was asked"
+    assert held(stage, "cat") == asked_e8 // E8 - 6 and stage.balance(HOUSE, CALL) == 0
+
+
+def test_a_leg_that_is_dismissed_goes_to_the_others() -> None:
+    stage = begun("PRO_RATA")
+    between(stage)
+    halt(stage, "cat")
+    stage.run(60)
+    [leg] = stage.of("cat").state.halted["cat"][1:]
+    del stage.of("cat").state.halted["cat"][0]
+    stage.command(m.DismissParked("dismiss", "cat", leg.event_id, "desk", "it was settled by hand"))
+    finished(stage)
+    assert stage.balance(HOUSE, CALL) == 0 and sum(e8 for _, e8 in assigned_by(stage)) > 6 * E8
+
+
+def test_less_than_a_lot_goes_too() -> None:
+    numbers = {f"{FOLLOW}lot_e8/{CALL}": E8, f"{FOLLOW}price_e8/{CALL}": 1}
+    takers = {"bob": 3 * E8 // 2, "cat": E8 // 4}
+    assert shared(numbers, CALL, Remainder(3 * E8 // 2, takers=takers), "") == {"bob": E8}
+    rest = shared(numbers, CALL, Remainder(E8 // 2, takers={"bob": E8 // 2, "cat": E8 // 4}), "")
+    assert sum(rest.values()) == E8 // 2 and rest["cat"] <= E8 // 4
+    assert shared(numbers, CALL, Remainder(E8, ended=True, takers=takers), "") == {}
+
+
+def test_a_snapshot_of_a_version_without_remainders_loads() -> None:
+    kept = msgspec.msgpack.decode(snapshots.pack(begun("LOT").partitions[0].state))
+    assert kept.pop("remainders") == {"given": {}, "following": {}}
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=State).remainders.given == {}
+
+
+def test_a_round_of_a_version_that_assigned_at_once_is_followed_by_none() -> None:
+    state, terms = State(), m.RoundTerms("r", "ASSIGNMENT", assigning.HOME, CALL, {"exercised_e8": E8}, {}, "desk")
+    remainders.confirmed(state, Homed(terms, outcome={"exercised_e8": E8, "by_lot": 1}), 1)
+    assert state.remainders.following == {}
+
+
+# -- planted faults ----------------------------------------------------------------------------------------------------
+
+
+def _asked_counts_as_given(patch: pytest.MonkeyPatch) -> None:
+    """What a leg asks for is counted, not what its entry gives."""
+
+    def booked(state: State, entry: m.EntryBooked) -> None:
+        contract = entry.contract
+        if contract is not None and "asked_e8" in contract.numbers:
+            for known in state.remainders.given.values():
+                known[CALL] = known.get(CALL, 0) - contract.numbers["asked_e8"]
+
+    patch.setattr(remainders, "booked", booked)
+
+
+def _one_round_is_enough(patch: pytest.MonkeyPatch) -> None:
+    """Nothing follows the first round that shares the rest."""
+    right = remainders.confirmed
+    patch.setattr(
+        remainders, "confirmed",
+        lambda state, known, at_us: right(state, known, at_us) if "/rest/" not in known.terms.round_id else None,
+    )  # fmt: skip
+
+
+def _all_is_ended(patch: pytest.MonkeyPatch) -> None:
+    """A leg ends what it says, through zero."""
+    patch.setattr("services.clearing.booking.positions.reducing_e8", lambda _, asked_e8: asked_e8)
+
+
+@pytest.mark.parametrize(
+    "plant", [_asked_counts_as_given, _one_round_is_enough, _all_is_ended], ids=lambda one: one.__name__[1:]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_planted_faults_are_caught(kind: str, plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_who_buys_back_in_each_round_passes_it_on_to_who_has_sold(kind)
