@@ -93,7 +93,8 @@ class RoundRules:
         if terms.kind in BEARS and not event.detail:
             loss_e8, borne_e8 = terms.numbers.get("loss_e8"), _borne_e8(event.outcome)
             self._expect(loss_e8 == borne_e8, "a loss is borne once", where, home, loss_e8, borne_e8)
-        self._handed_on[number_of(terms.round_id)[0]] = carried(event.outcome)
+        if handed_on := carried(event.outcome):
+            self._handed_on[number_of(terms.round_id)[0]] = handed_on
         stated = self._stated.pop(terms.round_id, [])
         if terms.kind == assignment_rules.KIND:
             assignment_rules.judge(self._expect, where, event, stated)
