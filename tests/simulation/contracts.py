@@ -91,7 +91,8 @@ class ContractSystem(System):
                 if waiting := [name for name, one in tape.state.trades.items() if one.waiting]:
                     return f"{part} waits for legs of {waiting}"
                 rounds = (*tape.state.rounds.homed, *tape.state.rounds.here, *tape.state.requests)
-                if going_on := [*rounds, *tape.state.watch.liquidations]:
+                following = tape.state.remainders.following
+                if going_on := [*rounds, *following, *tape.state.watch.liquidations]:
                     return f"{part} has not ended {going_on}"
         return ""
 

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from services.clearing.across import remainders
 from services.clearing.across.roundbook import Homed
 from services.clearing.booking import assigning
-from services.clearing.booking.parked import Parked
 from services.clearing.defaults import waterfalls
 from services.clearing.state import State
 from tests.unit.contract_desk import E8
-from tests.unit.desk import LAW, some_meta
+from tests.unit.desk import LAW, fill, some_meta
 from tests.unit.rounds_stage import MEMBERS, Stage, disturb
 from tests.unit.test_assigning import CALL, assigned_by, decided, exercise, held, stage_of, trades
 from truetape import messages as m
 from truetape import snapshots
 from truetape.remainder import FOLLOW, UNTAKEN, Remainder, shared
+from truetape.service import DUE
+from truetape.topics import ORDERS_DECISIONS
 
 HOUSE = "house:clearing"
 MARK = 100
@@ -95,7 +96,27 @@ KINDS = ("PRO_RATA", "LOT", "TEAR_UP")
 def traded(stage: Stage, data: st.DataObject) -> None:
     """Members trade with each other, in any of the moments of a round."""
     buyer, seller = data.draw(st.permutations(MEMBERS), label="buyer, seller")[:2]
+    if any(name in stage.of(name).state.halted for name in (buyer, seller)):
+        return  # What it trades would be parked.
     pair(stage, buyer, seller, data.draw(st.integers(1, 5), label="contracts"))
+
+
+def halt(stage: Stage, name: str) -> None:
+    """A fill contradicts itself: it is parked, and what comes later waits behind it."""
+    doubtful = fill("BUY", "1", "3", execution=f"doubtful-{stage.now_us}", account_id=name, quote="99")
+    stage.give(stage.of(name).number, doubtful, ORDERS_DECISIONS.name)
+    assert name in stage.of(name).state.halted
+
+
+def resolve(stage: Stage, name: str, release: bool) -> None:
+    """What cannot be booked is dismissed; legs behind it are released, or dismissed too."""
+    for one in list(stage.of(name).state.halted.get(name, [])):
+        command = f"resolve-{one.event_id}"
+        if release and one.source == DUE:
+            answer = stage.command(m.ReleaseParked(command, name, one.event_id, "desk"))
+        else:
+            answer = stage.command(m.DismissParked(command, name, one.event_id, "desk", "settled by hand"))
+        assert isinstance(answer, m.EntryBooked | m.ParkedDismissed), answer
 
 
 @LAW
@@ -105,7 +126,12 @@ def test_the_house_ends_flat_whatever_is_traded_and_whatever_the_network_does(da
     for _ in range(data.draw(st.integers(0, 6), label="trades")):
         disturb(stage, data, data.draw(st.integers(0, 20), label="faults"))
         traded(stage, data)
+        if data.draw(st.integers(0, 4), label="halts") == 4:
+            halt(stage, data.draw(st.sampled_from(MEMBERS), label="who"))
     disturb(stage, data, data.draw(st.integers(0, 20), label="more faults"))
+    stage.run(data.draw(st.sampled_from((0, 3, 20)), label="time passes"))
+    for name in MEMBERS:
+        resolve(stage, name, data.draw(st.booleans(), label=f"{name} is released"))
     finished(stage)
     ended_flat(stage)
 
@@ -140,11 +166,6 @@ def test_who_exercises_and_has_sold_meanwhile_assigns_no_more_than_he_has_given(
     ended_flat(stage)
 
 
-def halt(stage: Stage, name: str) -> None:
-    """Something of an account is parked."""
-    stage.of(name).state.halted[name] = [Parked("event", "orders.executions", 1, "in doubt", 0, None)]
-
-
 def test_a_leg_of_a_halted_account_is_pending_and_not_anothers() -> None:
     stage = begun("PRO_RATA")
     between(stage)
@@ -154,13 +175,11 @@ def test_a_leg_of_a_halted_account_is_pending_and_not_anothers() -> None:
     [asked_e8] = [e8 for who, e8 in assigned_by(stage) if who == "cat"]
     assert stage.balance(HOUSE, CALL) * E8 == asked_e8 and not decided(stage).legs
     assert decided(stage).outcome[f"rest_e8/{CALL}"] == 0
-    waiting = stage.of("cat").state.halted["cat"]
-    del waiting[0]
-    [leg] = waiting
-    stage.command(m.ReleaseParked("release", "cat", leg.event_id, "desk"))
+    resolve(stage, "cat", release=True)
     finished(stage)
     assert len(assigned_by(stage)) == 3, "nobody else was asked"
-    assert held(stage, "cat") == asked_e8 // E8 - 6 and stage.balance(HOUSE, CALL) == 0
+    assert held(stage, "cat") == asked_e8 // E8 - 6
+    ended_flat(stage)
 
 
 def test_a_leg_that_is_dismissed_goes_to_the_others() -> None:
@@ -168,11 +187,10 @@ def test_a_leg_that_is_dismissed_goes_to_the_others() -> None:
     between(stage)
     halt(stage, "cat")
     stage.run(60)
-    [leg] = stage.of("cat").state.halted["cat"][1:]
-    del stage.of("cat").state.halted["cat"][0]
-    stage.command(m.DismissParked("dismiss", "cat", leg.event_id, "desk", "it was settled by hand"))
+    resolve(stage, "cat", release=False)
     finished(stage)
-    assert stage.balance(HOUSE, CALL) == 0 and sum(e8 for _, e8 in assigned_by(stage)) > 6 * E8
+    assert sum(e8 for _, e8 in assigned_by(stage)) > 6 * E8
+    ended_flat(stage)
 
 
 def test_less_than_a_lot_goes_too() -> None:
