@@ -58,7 +58,6 @@ class Runner(Generic[S]):
     service: Service[S]
     log: Log
     settings: Settings
-    effects: Effects = field(default_factory=NoEffects)
     tables: Tables = field(default_factory=lambda: Tables(reference.Reference(), marks.Marks()))
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -71,19 +70,26 @@ class Runner(Generic[S]):
         self._assigned: set[int] = set()
         self._retake_at: float | None = None
         self._parts = [Part(self.service.owns.name, number) for number in range(self.service.owns.partitions)]
-        self._heeds = heeds_of(self.effects)
+        self.effects: Effects = NoEffects()
         self._readers: dict[tuple[str, int], Reader] = {}
         self._ready_at: dict[Part, int] = {}
         self._in_flight = 0
         self._committed_at = 0.0
-        self._upkeep_at = 0.0
-        """Before that no timer, snapshot or commit is due: a turn need not look."""
         self._lease_seconds = self.settings.session_timeout_ms / 2000
         self._report_seconds = self.settings.session_timeout_ms * 0.6 / 1000
         self._impossible: dict[Cause, str] = {}
         self._stopping = threading.Event()
         self._joined = False
         self.turned_at = self.log.monotonic()
+
+    @property
+    def effects(self) -> Effects:
+        """What follows from the service's own events, once they are in place."""
+        return self._effects
+
+    @effects.setter
+    def effects(self, effects: Effects) -> None:
+        self._effects, self._heeds = effects, heeds_of(effects)
 
     # -- from other threads ----------------------------------------------------------------------------------
 
@@ -265,8 +271,6 @@ class Runner(Generic[S]):
         self._in_flight += 1
         self.counts["events"] += 1
         clock.records += 1
-        if clock.records == 1 or clock.records >= self.settings.snapshot_every_records:
-            self._upkeep_at = 0.0
         self.log.append(self._parts[own.partition], key_of(event).encode(), value, headers(event), own)
 
     def _overdue(self) -> bool:
@@ -318,8 +322,6 @@ class Runner(Generic[S]):
         own = self._restorer.own(restored, offset)
         self._owned[own.partition] = own
         self._clocks[own.partition] = Clock(self.log.monotonic())
-        self._heeds = heeds_of(self.effects)
-        self._upkeep_at = 0.0
         self._follow(own)
         self.effects.resume(own.partition, own.state)
         _log.info("owner", service=self.service.name, partition=own.partition, epoch=own.place.epoch)
@@ -374,8 +376,7 @@ class Runner(Generic[S]):
     # -- housekeeping ----------------------------------------------------------------------------------------
 
     def _housekeep(self) -> None:
-        if (now := self.log.monotonic()) < self._upkeep_at:
-            return
+        now = self.log.monotonic()
         for own in list(self._owned.values()):
             if own.partition in self._clocks:  # Else it was given up meanwhile.
                 self._tick(own, now)
@@ -385,9 +386,6 @@ class Runner(Generic[S]):
             self.log.commit(
                 {Part.parse(key): offset for own in self._owned.values() for key, offset in own.positions.items()}
             )
-        ticks, kept = self.service.tick_seconds, self.settings.snapshot_every_seconds
-        due = [clock.next_due(ticks, kept) for clock in self._clocks.values()]
-        self._upkeep_at = min([self._committed_at + COMMIT_SECONDS, *due])
 
     def _tick(self, own: Ownership[S], now: float) -> None:
         """What a predecessor left due, and the timer."""
@@ -416,7 +414,7 @@ class Runner(Generic[S]):
     def _publish(self, own: Ownership[S], clock: Clock) -> None:
         assert clock.waiting is not None
         kept = snapshots.Kept(clock.waiting.place, own.in_place, clock.waiting.positions, clock.waiting.state)
-        clock.waiting, self._upkeep_at = None, 0.0
+        clock.waiting = None
         for key, record in snapshots.cut(self.service.name, own.partition, self._restorer.version, kept):
             self.log.append(Part(snapshots_of(self.service.owns).name, own.partition), key, encode(record), [], None)
         self.counts["snapshots"] += 1

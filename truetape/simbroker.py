@@ -51,8 +51,6 @@ class SimPartition:
     def __init__(self, part: Part) -> None:
         self.part = part
         self.low = 0
-        self.end = 0
-        """One past the last offset."""
         self.shown = 0
         """The least high watermark that somebody knows of; it never falls but by truncation."""
         self.reachable_us = 0
@@ -61,6 +59,11 @@ class SimPartition:
         self._records: list[Record] = []
         self._written_us: list[int] = []
         self._writers: list[SimProducer | None] = []
+
+    @property
+    def end(self) -> int:
+        """One past the last offset."""
+        return self.low + len(self._records)
 
     def show(self, end: int) -> int:
         """Somebody learns that the partition reaches to end at least."""
@@ -83,7 +86,6 @@ class SimPartition:
         self._records.append(Record(*self.part, offset, key, value, headers))
         self._written_us.append(at_us)
         self._writers.append(producer)
-        self.end = offset + 1
         self._changed()
         return offset
 
@@ -92,7 +94,6 @@ class SimPartition:
         left = max(0, len(self._records) - count)
         writers = [writer for writer in self._writers[left:] if writer is not None]
         del self._records[left:], self._written_us[left:], self._writers[left:]
-        self.end = self.low + left
         self.shown = min(self.shown, self.end)
         self._changed()
         return list(dict.fromkeys(writers))

@@ -258,7 +258,6 @@ class Stage(Tape):
         """Every service keeps a snapshot of every partition."""
         for runner in self.runners.values():
             runner.settings = runner.settings.model_copy(update={"snapshot_every_seconds": 0.001})
-            runner._upkeep_at = 0.0  # What is due was reckoned with the settings before.
         self.settle()
 
     # -- the audit -------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from truetape import messages as m
 from truetape.codec import encode
 from truetape.happenings import Part
 from truetape.money import from_e8, to_e8
-from truetape.service import heeds_of
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, REFERENCE_COMMANDS
 
 KINDS = (m.MarginRun, m.MarginReviewed, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.DefaultChanged)
@@ -28,7 +27,6 @@ class LiquidationStage(ContractStage):
         super().__init__()
         runner = self.runners["clearing"]
         runner.effects = Session(runner.log.append)
-        runner._heeds = heeds_of(runner.effects)
         for partition, own in runner._owned.items():
             runner.effects.resume(partition, own.state)
         self.venue.appetite = lambda leg: leg.quantity_e8

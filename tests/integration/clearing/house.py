@@ -115,8 +115,17 @@ class House(Desk):
         while apart and ids.partition_of(name, PARTITIONS) == ids.partition_of(apart, PARTITIONS):
             name = self.account(funded=False)
         if amount:
-            self.admin.deposit(name, "USDT", amount, "venue:alpha", f"{name}-1")
+            await_true(lambda: self._paid_in(name, amount), SECONDS)
         return Trader(name, self.client(self.key(name)))
+
+    def _paid_in(self, name: str, amount: str) -> bool:
+        """Whether risk has heard of the account by now, and taken its deposit."""
+        try:
+            self.admin.deposit(name, "USDT", amount, "venue:alpha", f"{name}-1")
+        except Refused as error:
+            assert error.code == "account_unknown", error
+            return False
+        return True
 
     def trade(self, buyer: Trader, seller: Trader, name: str, quantity: str, price: str = "60000") -> None:
         """A trade of two, novated and booked on both sides."""
