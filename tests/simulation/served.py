@@ -24,7 +24,7 @@ from tests.simulation.simredis import RedisFaults, SimRedis
 from tests.simulation.simview import SimView, folded
 from tests.simulation.streams import BEGINS_US, READER_FAULTS, Reader
 from tests.simulation.swarm import SECOND
-from tests.simulation.system import System
+from tests.simulation.system import CLOSE_US, System
 from truetape.audit import OpenView
 from truetape.happenings import Part
 from truetape.settings import Settings
@@ -137,6 +137,13 @@ class Served(System):
         self.traders.line = ClientLine()
         for reader in self.readers:
             reader.heal()
+        self.later(CLOSE_US, self._close_again)
+
+    def _close_again(self) -> None:
+        """As long as somebody waits for an answer: what he asked for may come through after the market has closed."""
+        self.market.close()
+        if self.traders.waiting:
+            self.later(CLOSE_US, self._close_again)
 
     def still_missing(self) -> str:
         """Besides what the services owe: an answer for every client, and views at the tape's end."""

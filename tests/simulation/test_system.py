@@ -23,6 +23,7 @@ REGRESSIONS = {
     20: "calm",
     146: "a defaulter's payment arrives in the last second: the run waits for the round that shares it out",
     908: "a defaulter pays again and again: what begins too late to be shared out is not begun",
+    1129: "an order comes through after the market has closed, since its client still waited",
     1041: "an auction that nobody bids at is over late, and its liquidation goes on selling",
     1127: "marks are stale while a liquidation sells: no venue has seen what risk refused",
     689: "a margin call is made in the last second: the run waits for its end",
