@@ -85,6 +85,14 @@ CROSSED = top("gamma", 10_010, 10_000)
         ((ALPHA, BETA, FAR), (), 3, "VENUES_DISAGREE", "COUNTED COUNTED OUTLIER"),
         ((ALPHA, FAR), (), 1, "alpha+gamma 10500", "COUNTED COUNTED"),  # Each within 5 % of half-way.
         ((ALPHA, top("gamma", 12_990, 13_010)), (), 1, "VENUES_DISAGREE", "OUTLIER OUTLIER"),
+        # Half of them is not more than half: 11 000 is the centre, and two of four lie within 5 % of it.
+        (
+            (ALPHA, top("beta", 10_890, 10_910), top("delta", 11_090, 11_110), top("gamma", 12_990, 13_010)),
+            (),
+            1,
+            "VENUES_DISAGREE",
+            "OUTLIER COUNTED COUNTED OUTLIER",
+        ),
         ((ALPHA, BETA, OLD), (), 2, "alpha+beta 10000", "COUNTED COUNTED STALE"),
         ((ALPHA, OLD), (), 2, "TOO_FEW_VENUES", "COUNTED STALE"),
         ((ALPHA, CROSSED), (), 1, "alpha 10000", "COUNTED CROSSED"),
