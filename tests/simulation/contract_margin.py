@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from services.risk import holdings
 from services.risk.core import SERVICE as RISK
 from tests.simulation.derivatives import ASSET
 from tests.simulation.evidence import Evidence
@@ -42,7 +43,7 @@ def accepted_orders_keep_initial_margin(found: Evidence, system: "ContractSystem
             if isinstance(event, Began):
                 continue
             if isinstance(event, m.OrderAccepted) and event.margin is not None and not of_liquidation(event.order):
-                account = state.accounts[event.order.account_id]
+                account = holdings.owing(state, event.order.account_id)
                 yield from _wrong(account, event, event.margin, spans(marks, event.meta.decided_at_us), system)
             state = RISK.evolve(state, event)
 
