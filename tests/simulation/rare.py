@@ -71,7 +71,7 @@ def names() -> list[str]:
     return [*COUNTED, *SERVED, *JUDGED, *contract_rare.JUDGED, *distress_rare.JUDGED]
 
 
-SELDOM: Final = ("parcel asked for again",)
+SELDOM: Final = ("parcel asked for again", "liquidation raised an alarm", "default asked risk again")
 """What one distress in twenty seeds meets too seldom: the seeds of test_distress.py alone must."""
 
 
