@@ -182,9 +182,7 @@ async def create_key(call: Call) -> Response:
 @routes.add("GET", "/v1/admin/keys", "admin", answers={200: a.Keys})
 async def list_keys(call: Call) -> Response:
     """All API keys, without their secrets."""
-    await call.see_reference()
-    known = call.gateway.bus.reference.api_keys
-    return reply(a.Keys([rendering.key(known[name]) for name in sorted(known)]))
+    return reply(a.Keys([rendering.key(one) for one in await call.listed(lambda known: known.api_keys)]))
 
 
 @routes.add("DELETE", "/v1/admin/keys/{key_id}", "admin", answers={200: a.Changed}, problems=PROBLEMS)

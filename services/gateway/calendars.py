@@ -28,7 +28,5 @@ async def set_settlement_calendar(call: Call) -> Response:
 @routes.add("GET", "/v1/admin/settlement-calendars", "admin", answers={200: reports.SettlementCalendars})
 async def list_settlement_calendars(call: Call) -> Response:
     """All calendars that are set; an asset without one is paid on every day, on the day of booking."""
-    await call.see_reference()
-    known = call.gateway.bus.reference.calendars
-    shown = [to_builtins(known[name]) for name in sorted(known)]
+    shown = to_builtins(await call.listed(lambda known: known.calendars))
     return reply(convert({"calendars": shown}, reports.SettlementCalendars))

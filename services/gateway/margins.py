@@ -94,9 +94,7 @@ async def set_margin_class(call: Call) -> Response:
 @routes.add("GET", "/v1/admin/margin-classes", "admin", answers={200: reports.MarginClasses})
 async def list_margin_classes(call: Call) -> Response:
     """All margin classes that are set."""
-    await call.see_reference()
-    known = call.gateway.bus.reference.margin_classes
-    shown = [class_shown(known[name]) for name in sorted(known)]
+    shown = [class_shown(one) for one in await call.listed(lambda known: known.margin_classes)]
     return reply(msgspec.convert({"margin_classes": shown}, reports.MarginClasses))
 
 
@@ -112,9 +110,7 @@ async def set_collateral(call: Call) -> Response:
 @routes.add("GET", "/v1/admin/collateral", "admin", answers={200: reports.CollateralAssets})
 async def list_collateral(call: Call) -> Response:
     """All that counts as collateral."""
-    await call.see_reference()
-    known = call.gateway.bus.reference.collateral
-    shown = [collateral_shown(known[name]) for name in sorted(known)]
+    shown = [collateral_shown(one) for one in await call.listed(lambda known: known.collateral)]
     return reply(msgspec.convert({"collateral": shown}, reports.CollateralAssets))
 
 

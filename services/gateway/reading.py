@@ -165,9 +165,8 @@ async def get_order_history(call: Call) -> Response:
 @routes.add("GET", "/v1/instruments", "read", answers={200: a.Instruments})
 async def list_instruments(call: Call) -> Response:
     """Everything that can be traded, and where."""
-    await call.see_reference()
-    known = call.gateway.bus.reference.instruments
-    return reply(a.Instruments([rendering.instrument(known[name]) for name in sorted(known)]))
+    known = await call.listed(lambda known: known.instruments)
+    return reply(a.Instruments([rendering.instrument(one) for one in known]))
 
 
 @routes.add("GET", "/v1/marks", "read", answers={200: api_marks.Marks})

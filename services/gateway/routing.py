@@ -22,6 +22,7 @@ from services.gateway.requests import NoQuery
 from truetape import clock, ids, sheets
 from truetape.log import Part
 from truetape.messages import ApiKey
+from truetape.reference import Reference
 from truetape.topics import REFERENCE_EVENTS
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ class Call:
         await self.reach_reference(
             parse_positions(self.header(b"truetape-position")).get(Part(REFERENCE_EVENTS.name, 0), -1)
         )
+
+    async def listed(self, read: Callable[[Reference], Mapping[str, T]]) -> list[T]:
+        """What reference data has of a kind, by name. Raises Problem view_behind."""
+        await self.see_reference()
+        known = read(self.gateway.bus.reference)
+        return [known[name] for name in sorted(known)]
 
     async def reach_reference(self, wanted: int) -> None:
         """Wait until this process has read the reference events up to an offset. Raises Problem view_behind."""
