@@ -272,3 +272,11 @@ class Stage(Tape):
             body = msgspec.json.encode({"service": name, "partitions": request.found})
             found[name] = msgspec.json.decode(body, type=Live, strict=False)
         return found
+
+
+def traded() -> Stage:
+    """Services that have traded, with a snapshot of every partition."""
+    made = Stage()
+    made.trade()
+    made.keep_snapshots()
+    return made

@@ -11,7 +11,7 @@ import pytest
 
 import truetape.audit
 from services.clearing.core import SERVICE as CLEARING
-from tests.unit.audit_stage import SERVICES, Stage, Tape
+from tests.unit.audit_stage import SERVICES, Stage, Tape, traded
 from tests.unit.desk import ANN, BOB
 from truetape import messages as m
 from truetape import snapshots
@@ -51,10 +51,7 @@ def stage() -> Stage:
 @pytest.fixture(scope="module")
 def written() -> Tape:
     """What such services wrote, snapshots included."""
-    stage = Stage()
-    stage.trade()
-    stage.keep_snapshots()
-    return stage
+    return traded()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.clearing.booking import positions
-from tests.unit.audit_stage import SERVICES, Stage, Tape
+from tests.unit.audit_stage import SERVICES, Stage, Tape, traded
 from tests.unit.desk import ANN
 from truetape import ids, tape
 from truetape import messages as m
@@ -126,10 +126,7 @@ def test_positions_stand_by_their_keys_in_whatever_order_those_come(batches: lis
 
 @pytest.fixture(scope="module")
 def stage() -> Stage:
-    made = Stage()
-    made.trade()
-    made.keep_snapshots()
-    return made
+    return traded()
 
 
 @pytest.fixture

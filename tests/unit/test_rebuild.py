@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.audit_stage import SERVICES, Stage, Tape
+from tests.unit.audit_stage import SERVICES, Stage, Tape, traded
 from tests.unit.desk import ANN
 from truetape import ids
 from truetape import messages as m
@@ -25,10 +25,7 @@ ENTRIES = Part(CLEARING_ENTRIES.name, ids.partition_of(ANN, PARTITIONS))
 
 @pytest.fixture(scope="module")
 def stage() -> Stage:
-    made = Stage()
-    made.trade()
-    made.keep_snapshots()
-    return made
+    return traded()
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """`truetape calendars`: on which days each asset is paid, with access to Kafka alone."""
 
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
-from truetape import ids
 from truetape import messages as m
 from truetape.calendars import calendar_from
-from truetape.commands.instruments import described
-from truetape.operator import BY, operator
+from truetape.commands.instruments import FileArgument, described, set_each
+from truetape.operator import operator
 from truetape.reports import FormOption, write
 from truetape.settings import settings
 
@@ -30,12 +28,11 @@ def list_calendars(form: FormOption = "table") -> None:
 
 
 @app.command(name="set")
-def set_calendars(
-    file: Annotated[Path, typer.Argument(help="JSON: one calendar or a list of them; - for the standard input")],
-) -> None:
+def set_calendars(file: FileArgument) -> None:
     """Define or change calendars: asset, lag_days, weekend (1 is Monday), holidays, and version, the next one."""
     found = described(file, "a settlement calendar", "docs/clearing-house.md", calendar_from)
-    with operator(settings().kafka) as hand:
-        for new in found:
-            hand.ask(m.SetSettlementCalendar(ids.random_id(), BY, new))
-            print(f"{new.asset} is paid {new.lag_days} business days after booking, version {new.version}")
+    set_each(found, m.SetSettlementCalendar, _told)
+
+
+def _told(new: m.SettlementCalendar) -> str:
+    return f"{new.asset} is paid {new.lag_days} business days after booking, version {new.version}"

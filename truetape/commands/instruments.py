@@ -1,7 +1,7 @@
 """`truetape instruments`: what can be traded, with access to Kafka alone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -31,10 +31,15 @@ def set_instruments(
 ) -> None:
     """Define or change instruments: a JSON object, or a list of them, as the API takes it."""
     found = described(file, "instruments", "docs/api.md", instrument_from)
+    set_each(found, m.SetInstrument, lambda new: f"{new.instrument_id} is set")
+
+
+def set_each(found: Iterable[T], command: Callable[[str, str, T], Any], told: Callable[[T], str]) -> None:
+    """Ask reference data for each, and print what it is now."""
     with operator(settings().kafka) as hand:
-        for instrument in found:
-            hand.ask(m.SetInstrument(ids.random_id(), BY, instrument))
-            print(f"{instrument.instrument_id} is set")
+        for new in found:
+            hand.ask(command(ids.random_id(), BY, new))
+            print(told(new))
 
 
 def described(file: Path, what: str, guide: str, make: Callable[[dict[str, Any]], T]) -> list[T]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from truetape import clock, ids, journal, reports
 from truetape import messages as m
-from truetape.commands.instruments import FileArgument, described
+from truetape.commands.instruments import FileArgument, described, set_each
 from truetape.errors import SetupError
 from truetape.log import Log, Part
 from truetape.margin import report
@@ -19,7 +19,7 @@ from truetape.margin.published import Published
 from truetape.margin.terms import class_from, collateral_from
 from truetape.marks import Marks, fold
 from truetape.money import from_e8, to_e8
-from truetape.operator import BY, Operator, operator
+from truetape.operator import Operator, operator
 from truetape.restore import accepted
 from truetape.settings import settings
 from truetape.tape import Reader
@@ -113,10 +113,7 @@ def classes() -> None:
 def set_class(file: FileArgument) -> None:
     """Define or change a margin class: name, model, parameters, and version, which is one more than the known one."""
     found = described(file, "a margin class", "docs/margin.md", class_from)
-    with operator(settings().kafka) as hand:
-        for new in found:
-            hand.ask(m.SetMarginClass(ids.random_id(), BY, new))
-            print(f"margin class {new.name} is set, version {new.version}")
+    set_each(found, m.SetMarginClass, lambda new: f"margin class {new.name} is set, version {new.version}")
 
 
 @app.command()
@@ -136,7 +133,4 @@ def collateral() -> None:
 def set_collateral(file: FileArgument) -> None:
     """Define or change how an asset counts as collateral; its version is one more than the known one."""
     found = described(file, "collateral", "docs/margin.md", collateral_from)
-    with operator(settings().kafka) as hand:
-        for new in found:
-            hand.ask(m.SetCollateral(ids.random_id(), BY, new))
-            print(f"{new.asset} counts for {new.counts_for} from now on")
+    set_each(found, m.SetCollateral, lambda new: f"{new.asset} counts for {new.counts_for} from now on")
