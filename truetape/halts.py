@@ -10,7 +10,8 @@ from truetape.reference import EVERYBODY, Reference
 HaltKind = Literal["OPERATOR", "DEFAULT", "PORTING", "PARKED", "LIQUIDATION"]
 KINDS: Final[tuple[HaltKind, ...]] = get_args(HaltKind)
 DEFAULT: Final = "default:"
-"""Before a default's id, where risk says what halts an account."""
+"""Before a default's id: in what risk says that halts an account, and in the name of the command that cancels its
+orders."""
 
 
 class Halt(Struct, frozen=True):

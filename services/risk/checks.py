@@ -12,6 +12,7 @@ from msgspec import Struct
 from services.risk import credit, margin, sides
 from services.risk.account import Account, messages_in_second
 from services.risk.refusal import Numbers, Refusal, unmargined, unmarked
+from truetape import halts
 from truetape.errors import ContractError, MarginError, MarkWanted, MoneyError
 from truetape.margin.published import Published
 from truetape.marks import Marks
@@ -28,8 +29,6 @@ from truetape.money import MAX_E8, ONE_E8, divide
 from truetape.reference import EVERYBODY, Reference
 from truetape.service import Input
 
-DEFAULT: Final = "default:"
-"""How the reason begins of an account that is halted because it is in default."""
 COMMAND_LIFETIME_US: Final = 30_000_000
 """A submission decided later than this after the gateway had it is refused: the client was told 202 and may have acted
 since; it must never trade by surprise. Longer than a takeover (session timeout and restore) takes."""
@@ -175,7 +174,8 @@ def trading_halted(one: Asked) -> Numbers | None:
 
 def ledger_halted(one: Asked) -> Numbers | None:
     """Clearing has parked an input of the account: until that is resolved, its books are behind its trades."""
-    closing = one.house and one.account.halted_by.startswith(DEFAULT)  # Positions of who is in default are closed.
+    # Positions of who is in default are closed.
+    closing = one.house and one.account.halted_by.startswith(halts.DEFAULT)
     return {"ledger_halted": 1} if one.account.halted_by and not closing else None
 
 

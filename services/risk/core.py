@@ -23,7 +23,7 @@ from services.risk.account import (
     terms_of,
 )
 from services.risk.refusal import Refusal
-from truetape import liquidation
+from truetape import halts, liquidation
 from truetape import messages as m
 from truetape.codec import Message
 from truetape.orders import advance
@@ -108,7 +108,7 @@ def _cancel_all(state: State, given: Input, command: m.CancelAllOrders) -> Messa
 
 def _default_of(account: Account) -> str:
     """The default that has closed the account to its own orders for good; empty for none."""
-    return account.halted_by if account.halted_by.startswith(checks.DEFAULT) else ""
+    return account.halted_by if account.halted_by.startswith(halts.DEFAULT) else ""
 
 
 def _open(account: Account, instrument_id: str | None = None) -> tuple[str, ...]:
@@ -226,7 +226,7 @@ def _parked(state: State, given: Input, parked: m.InputParked) -> m.AccountHalte
 
 def _defaulted(state: State, given: Input, event: m.DefaultChanged) -> m.AccountHalted | None:
     """Whoever is in default takes no new risk and takes no money out, for good."""
-    by = f"{checks.DEFAULT}{event.default_id}"
+    by = f"{halts.DEFAULT}{event.default_id}"
     if event.state != "DECLARED" or state.accounts.get(event.account_id, NOBODY).halted_by == by:
         return None
     return m.AccountHalted(given.meta(event.account_id), event.account_id, by)
@@ -263,7 +263,7 @@ def _ported(state: State, given: Input, event: m.PortingChanged) -> m.CancelRequ
 
 def _reopens(account: Account, release: m.Release | None) -> bool:
     """Whether clearing has resolved the last parked input of the account."""
-    halted = bool(account.halted_by) and not account.halted_by.startswith(checks.DEFAULT)
+    halted = bool(account.halted_by) and not account.halted_by.startswith(halts.DEFAULT)
     return release is not None and release.left == 0 and halted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from truetape import ids
+from truetape import halts, ids
 from truetape import messages as m
 from truetape.audit.archive import Archive, Seen
 from truetape.audit.findings import Findings
@@ -112,7 +112,7 @@ class OrderRules:
         state = self._kill_switch.at(account, event.reference_offset)
         self._expect(state != "HALTED", "no order while halted", where, account, state, "OrderAccepted")
         by = self._halted_accounts.get(account, "")
-        if by.startswith("default:") and terms.client_order_id.startswith(CLIENT_ORDER_PREFIX):
+        if by.startswith(halts.DEFAULT) and terms.client_order_id.startswith(CLIENT_ORDER_PREFIX):
             by = ""  # Positions of who is in default are closed.
         self._expect(not by, "no order while the ledger is halted", where, account, by, "OrderAccepted")
         least = terms.quantity_e8

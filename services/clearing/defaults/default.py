@@ -34,7 +34,7 @@ from services.clearing.defaults.waterfalls import (
 )
 from services.clearing.margining import margin
 from services.clearing.state import FACTS_KEPT, UNKNOWN, State
-from truetape import ids
+from truetape import halts, ids
 from truetape.default.waterfall import Outcome, Step, is_lost
 from truetape.liquidation import ALARM_ASKED
 from truetape.messages import (
@@ -201,7 +201,7 @@ def _ask_quiet(given: Input, known: DefaultChanged) -> DefaultChanged | None:
 
 def orders_of(default_id: str) -> str:
     """Under which name risk is told to cancel an account's orders, and says that they have ended."""
-    return f"default:{default_id}"
+    return f"{halts.DEFAULT}{default_id}"
 
 
 def quieted(state: State, given: Input, event: Quiet) -> DefaultChanged | None:
