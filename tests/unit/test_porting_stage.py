@@ -362,6 +362,12 @@ def test_nobody_is_given_to_a_member_in_default() -> None:
     stage.check()
 
 
+def test_who_takes_a_partition_over_bars_its_members_in_default_once_more() -> None:
+    """The command may have been lost with its owner."""
+    left = list(porting.commands_left(opened().of("ann").state))
+    assert [one.account_id for one in left if isinstance(one, m.SetMemberDefaulted)] == ["ann"]
+
+
 def test_a_command_of_somebody_unknown_bars_nobody() -> None:
     stage = PortingStage()
     assert isinstance(stage.ask(m.SetMemberDefaulted("x", "clearing", "zoe", "d")), m.ReferenceRejected)
