@@ -23,7 +23,8 @@ import psycopg
 import pytest
 
 from tests.chaos import reader
-from tests.chaos.load import Acknowledged, Level, Load
+from tests.chaos.catalogue import Trial
+from tests.chaos.load import Acknowledged, Load
 from tests.chaos.scenario import Course, drawn, look_back, name_of, reported, under_load
 from tests.chaos.stage import bring_up, wait_until
 from truetape import demo, ids, topics
@@ -160,11 +161,11 @@ class Depositors(Load):
 
 
 @contextmanager
-def damage(books: Books, title: str, level: Level) -> Iterator[Course]:
+def damage(books: Books, trial: Trial) -> Iterator[Course]:
     """Deposits around a block that destroys something and puts it back; then everything is whole, and reported."""
-    seed, name = drawn(), name_of("28")
-    load = Depositors(books.url, dict.fromkeys(books.accounts, books.administrator), name, seed, level)
-    course = Course(number="28", title=title, seed=seed, load=load, probe=books.deposit)
+    seed, name = drawn(), name_of(trial.number)
+    load = Depositors(books.url, dict.fromkeys(books.accounts, books.administrator), name, seed, trial.load)
+    course = Course(trial=trial, seed=seed, load=load, probe=books.deposit)
     with reported(course, lambda: "") as findings:
         try:
             with under_load(course):

@@ -1,9 +1,11 @@
 """The stage that scenarios share, their loads, and which of them run where: some in `make test`, all in `make chaos`.
 
-Every test of a scenario takes `load`, and runs once for each load: for all of them in `make chaos`, for one in
+Every test of a scenario takes `trial`, and runs once for each load: for all of them in `make chaos`, for one in
 `make test`, where each scenario has the next one and a seed says who begins, so that every run meets all loads.
-TRUETAPE_CHAOS_LOADS names them instead. Tests that share a system run by load, idle first: it is started once, and
-its tape, which the criterion reads whole, grows last.
+TRUETAPE_CHAOS_LOADS names them instead, or says `turn` for one each in `make chaos` too. Tests that share a system run
+by load, idle first: it is started once, and its tape, which the criterion reads whole, grows last.
+
+TRUETAPE_CHAOS_SCENARIOS=6,8 leaves out all but these, TRUETAPE_CHAOS_RESUME=1 what this code has passed by the report.
 """
 
 import itertools
@@ -16,31 +18,35 @@ from typing import Literal
 import pytest
 
 from tests.chaos.books import Books, opened
+from tests.chaos.catalogue import NUMBERS, REPORT, Trial, code, numbers, shown, trials
 from tests.chaos.load import LEVELS, Level, levels
 from tests.chaos.scenario import drawn
 from tests.chaos.stage import Stage
 
+IN_TURN = "turn"
 _turns = itertools.count(drawn())
 _words = os.environ.get("TRUETAPE_CHAOS_LOADS", "")
-_named: tuple[Level, ...] = levels(_words) if _words else ()
+_named: tuple[Level, ...] = levels(_words) if _words not in ("", IN_TURN) else ()
+_wanted = numbers(os.environ.get("TRUETAPE_CHAOS_SCENARIOS") or ",".join(NUMBERS))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each scenario once for each of its loads."""
-    if "load" in metafunc.fixturenames:
-        metafunc.parametrize("load", _loads(metafunc.definition))
+    if "trial" in metafunc.fixturenames:
+        found = trials(metafunc.function.__name__, _loads(metafunc.definition))
+        metafunc.parametrize("trial", found, ids=[trial.load for trial in found])
 
 
 def _loads(test: pytest.Item) -> tuple[Level, ...]:
     if _named:
         return _named
-    if _all() or test.get_closest_marker("only_make_chaos"):
+    if _words != IN_TURN and (_all() or test.get_closest_marker("only_make_chaos")):
         return LEVELS
     return (LEVELS[next(_turns) % len(LEVELS)],)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `only_make_chaos` unless TRUETAPE_CHAOS=all says otherwise.
+    """Leave out what is not wanted: by its number, by the report, or as `only_make_chaos` unless TRUETAPE_CHAOS=all.
 
     Order: the shared stage last, so that it does not run beside systems of others' own; by file where each has its own;
     by load.
@@ -51,9 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in mine:
         item.add_marker(pytest.mark.integration)
         item.add_marker(pytest.mark.chaos)
-    if _all():
-        return
-    left_out = [item for item in mine if item.get_closest_marker("only_make_chaos")]
+    done = shown(REPORT.read_text().splitlines(), code()) if _resumes() and REPORT.exists() else set()
+    left_out = [item for item in mine if not _runs(item, done)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
@@ -62,11 +67,28 @@ def _all() -> bool:
     return os.environ.get("TRUETAPE_CHAOS") == "all"
 
 
+def _resumes() -> bool:
+    return os.environ.get("TRUETAPE_CHAOS_RESUME", "") not in ("", "0")
+
+
+def _runs(item: pytest.Item, done: set[Trial]) -> bool:
+    if item.get_closest_marker("only_make_chaos") and not _all():
+        return False
+    if (trial := _trial(item)) is None:
+        return len(_wanted) == len(NUMBERS)
+    return trial.number in _wanted and trial not in done
+
+
+def _trial(item: pytest.Item) -> Trial | None:
+    called = getattr(item, "callspec", None)
+    found = called.params.get("trial") if called is not None else None
+    return found if isinstance(found, Trial) else None
+
+
 def _order(item: pytest.Item) -> tuple[bool, str, int]:
     own = _all() or "stage" not in getattr(item, "fixturenames", ())
-    called = getattr(item, "callspec", None)
-    load = called.params.get("load") if called is not None else None
-    return _on_the_stage(item), str(item.path) if own else "", LEVELS.index(load) if load in LEVELS else -1
+    trial = _trial(item)
+    return _on_the_stage(item), str(item.path) if own else "", LEVELS.index(trial.load) if trial else -1
 
 
 def _on_the_stage(item: pytest.Item) -> bool:

@@ -19,14 +19,20 @@ from truetape.client import Refused, Unreachable
 
 ENDED: Final = ("REJECTED", "FILLED", "CANCELLED", "EXPIRED")
 QUIET_SECONDS: Final = 120.0
+CANCELLED_SECONDS: Final = 30.0
+"""How long an acknowledged cancel may take once everything works again, before everything is cancelled."""
 AUDIT_SECONDS: Final = 300.0
 RETRIES: Final = 12
 SHOWN_MAX: Final = 5
 Findings = dict[str, list[str]]
 
 
-def quiesce(stage: Stage) -> None:
-    """Until no order is open and every fill is booked, in the views."""
+def quiesce(stage: Stage, load: Load) -> list[str]:
+    """Until no order is open and every fill is booked, in the views. What acknowledged cancels have not ended by then,
+    before everything is cancelled again: ids of orders."""
+    deadline = time.monotonic() + CANCELLED_SECONDS
+    while (uncancelled := _open_of(stage, load.cancelled)) and time.monotonic() < deadline:
+        time.sleep(0.2)
 
     def quiet() -> bool:
         if rows(stage, "SELECT 1 FROM view.orders WHERE NOT (status = ANY(%s)) LIMIT 1", list(ENDED)):
@@ -37,6 +43,12 @@ def quiesce(stage: Stage) -> None:
         return bool(fills == booked)
 
     wait_until(quiet, "all orders ended and all fills booked", QUIET_SECONDS)
+    return uncancelled
+
+
+def _open_of(stage: Stage, order_ids: list[str]) -> list[str]:
+    query = "SELECT order_id FROM view.orders WHERE order_id = ANY(%s) AND NOT (status = ANY(%s))"
+    return [order_id for (order_id,) in rows(stage, query, order_ids, list(ENDED))]
 
 
 def _cancel_everything(stage: Stage) -> None:
@@ -54,12 +66,13 @@ def rows(stage: Stage, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode(), values).fetchall()
 
 
-def judge(stage: Stage, load: Load, tape: reader.Verdict) -> Findings:
-    """What breaks each promise, after `quiesce`."""
+def judge(stage: Stage, load: Load, tape: reader.Verdict, uncancelled: Iterable[str]) -> Findings:
+    """What breaks each promise, after `quiesce`, which says what was not cancelled."""
     since_us = time.time_ns() // 1000
     found = {
         "every acknowledged order is there and has ended": _acknowledged(stage, load),
         "what was refused came to nothing": _refused(stage, load),
+        "every acknowledged cancel ended its order, or the venue refused it": _cancelled(tape, uncancelled),
         "a retry gives the same order": _retried(stage, load),
         "the venues' fills are booked once, none is invented": _fills(stage, tape),
         "the independent reader finds nothing": _read(stage, tape),
@@ -103,6 +116,14 @@ def _refused(stage: Stage, load: Load) -> list[str]:
         for (account, name), code in load.refusals.items()
         if known.get((account, name), ("", "REJECTED"))[1] != "REJECTED"
     ]
+
+
+def _cancelled(tape: reader.Verdict, uncancelled: Iterable[str]) -> list[str]:
+    """The router gives a cancel up after some tries, and says so on the tape."""
+    given_up = {raw.body["order_id"] for raw in tape.accepted["orders.executions"]
+                if raw.kind == "CancelRejectedByVenue"}  # fmt: skip
+    return [f"the cancel of {order_id} was acknowledged, and it stayed open" for order_id in uncancelled
+            if order_id not in given_up]  # fmt: skip
 
 
 def _retried(stage: Stage, load: Load) -> list[str]:

@@ -92,6 +92,8 @@ class Load:
     """Code by account and client order id of what was definitely refused."""
     doubtful: list[str] = field(default_factory=list)
     """Client order ids that never got a definite answer."""
+    cancelled: list[str] = field(default_factory=list)
+    """Ids of orders whose cancel was acknowledged."""
     differing: list[str] = field(default_factory=list)
     """A repeated submission that was answered with another order id."""
 
@@ -171,7 +173,7 @@ class Load:
         if not wanted.get("post_only") or chance.random() < 0.3:
             return  # It stays until the end.
         try:
-            client.cancel(order_id)
+            self.cancelled += client.cancel(order_id)
         except (Refused, Unreachable):
             return  # What became of it, the books will tell.
 

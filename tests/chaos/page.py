@@ -1,21 +1,22 @@
 """`python -m tests.chaos.page [REPORT] [PAGE]`: one self-contained HTML page from the report of the chaos scenarios.
 
-On top each scenario with its recovery time at each load, then all figures, then per scenario and load the curve:
-answers per 100 ms, what kind they were, and how long they took, with the moments of fault, repair and recovery. The
-newest run of each scenario and load counts.
+On top each scenario of the catalogue with its recovery time at each load, also those that were not run, then all
+figures, then per scenario and load the curve: answers over time, what kind they were, and how long they took, with the
+moments of fault, repair and recovery. The newest run of each scenario and load counts.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from tests.chaos.catalogue import CATALOGUE, REPORT, Row, Trial, newest, trials
 from tests.chaos.load import LEVELS
-from tests.chaos.scenario import BUCKET_SECONDS, REPORT
 
-Row = dict[str, Any]
+LETTER_WIDTH: Final = 6.5
 WIDTH, HEIGHT, LEFT, LATENCY_HEIGHT = 1_000, 110, 46, 70
 KINDS: Final = ("accepted", "pending", "refused", "busy", "failed")
 MEANING: Final = {
@@ -47,45 +48,37 @@ a { color: inherit; }
 """
 
 
-def newest(lines: Iterable[str]) -> list[Row]:
-    """The last run of each scenario and load, in the catalogue's order."""
-    found: dict[tuple[str, str, str], Row] = {}
-    for line in lines:
-        row = json.loads(line)
-        found[row["number"], row["title"], row["load"]] = row
-    return sorted(found.values(), key=lambda row: (_order(row["number"]), row["title"], LEVELS.index(row["load"])))
-
-
-def _order(number: str) -> tuple[int, str]:
-    digits = number.split("-")[0]
-    return (int(digits) if digits.isdigit() else 99, number)
-
-
-def page(rows: list[Row]) -> str:
-    """The whole page."""
-    passed = sum(row["passed"] for row in rows)
-    orders = sum(row["acknowledged"] for row in rows)
-    faults = sum(len(row["faults"]) for row in rows)
-    head = (
-        f"<h1>Truetape under chaos</h1><p>{passed} of {len(rows)} scenarios and loads passed: {faults} faults in real "
-        f"processes under load, {orders} orders acknowledged. Passed means: no acknowledged order lost, every fill of "
-        "the venues booked once, none invented, audit and rebuilt state equal to the live one, money sums to zero, "
-        "nothing reserved, and the reconciler shows exactly what was planted. <code>docs/chaos.md</code> says more.</p>"
-    )
-    body = head + _overview(rows) + _table(rows) + _key() + "".join(_section(row) for row in rows)
+def page(runs: Mapping[Trial, Row]) -> str:
+    """The whole page, from the newest runs."""
+    rows = list(runs.values())
+    body = _head(runs) + _overview(runs) + _table(rows) + _key() + "".join(_section(row) for row in rows)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Truetape under chaos</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>{body}</body></html>\n'
     )
 
 
-def _overview(rows: list[Row]) -> str:
+def _head(runs: Mapping[Trial, Row]) -> str:
+    rows = runs.values()
+    passed, faults = sum(row["passed"] for row in rows), sum(len(row["faults"]) for row in rows)
+    orders, all_trials = sum(row["acknowledged"] for row in rows), len(CATALOGUE) * len(LEVELS)
+    times, codes = sorted(row["at"] for row in rows), sorted({row["code"] for row in rows})
+    when = f"Run from {times[0]} to {times[-1]}, code {', '.join(codes)}." if times else ""
+    return (
+        f"<h1>Truetape under chaos</h1><p>{passed} of {len(runs)} scenarios and loads passed, "
+        f"{all_trials - len(runs)} of {all_trials} were not run: {faults} faults in real processes under load, "
+        f"{orders} orders acknowledged. {when}</p><p>Passed means: no acknowledged order or cancel lost, every fill of "
+        "the venues booked once, none invented, audit and rebuilt state equal to the live one, money sums to zero, "
+        "nothing reserved, and the reconciler shows exactly what was planted. <code>docs/chaos.md</code> says more.</p>"
+    )
+
+
+def _overview(runs: Mapping[Trial, Row]) -> str:
     """A line per scenario, a column per load: recovered in, or what it is instead."""
     head = "".join(f'<th class="number">{level}</th>' for level in LEVELS)
     lines = ""
-    for number, title in dict.fromkeys((row["number"], row["title"]) for row in rows):
-        runs = {row["load"]: row for row in rows if (row["number"], row["title"]) == (number, title)}
-        cells = "".join(f'<td class="number">{_cell(runs.get(level))}</td>' for level in LEVELS)
+    for test, (number, title) in CATALOGUE.items():
+        cells = "".join(f'<td class="number">{_cell(runs.get(trial))}</td>' for trial in trials(test))
         lines += f"<tr><td>{escape(number)}</td><td>{escape(title)}</td>{cells}</tr>"
     head = f"<tr><th>no.</th><th>recovered in, at load</th>{head}</tr>"
     return f'<div class="wide"><table>{head}{lines}</table></div><p></p>'
@@ -103,7 +96,7 @@ def _recovery(row: Row) -> str:
 
 
 def _table(rows: list[Row]) -> str:
-    numbers = ("before, per s", "faults", "recovered in", "longest silence", "orders", "void records")
+    numbers = ("before, per s", "faults", "recovered in", "longest silence", "not answered", "orders", "void records")
     names = ("no.", "scenario", "load", "result", *numbers)
     head = "".join(f'<th class="{"number" if name in numbers else ""}">{name}</th>' for name in names)
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(map(_result, rows))}</table></div>'
@@ -111,8 +104,9 @@ def _table(rows: list[Row]) -> str:
 
 def _result(row: Row) -> str:
     verdict = '<td class="passed">passed</td>' if row["passed"] else '<td class="broken">FAILED</td>'
-    numbers = (row["steady_per_second"], len(row["faults"]), _recovery(row), f"{row['outage_seconds']:.1f} s",
-               row["acknowledged"], row["notes"].get("void_records", "–"))  # fmt: skip
+    costs = _recovery(row), f"{row['outage_seconds']:.1f} s", f"{row['unanswered_share']:.1%}"
+    void = row["notes"].get("void_records", "–")
+    numbers = (row["steady_per_second"], len(row["faults"]), *costs, row["acknowledged"], void)
     cells = "".join(f'<td class="number">{value}</td>' for value in numbers)
     link = f'<a href="#{_anchor(row)}">{escape(row["title"])}</a>'
     return f"<tr><td>{escape(row['number'])}</td><td>{link}</td><td>{row['load']}</td>{verdict}{cells}</tr>"
@@ -132,18 +126,26 @@ def _key() -> str:
             ("recovered", "line: recovered, an order of each account went all the way"),
         )
     ]
-    return f'<p class="key dim">{"".join(kinds)}<br>{"".join(lines)}</p>'
+    words = (
+        "Recovered in: from the fault's first moment until an order of each account had been accepted, filled, booked "
+        "and seen in the views; the longest of the run's faults. Longest silence: the longest time after the first "
+        "fault in which nobody was told of an accepted order. Not answered: of all requests those that got no definite "
+        "answer; each was repeated under its client order id until it had one."
+    )
+    return f'<p class="dim">{words}</p><p class="key dim">{"".join(kinds)}<br>{"".join(lines)}</p>'
 
 
 def _section(row: Row) -> str:
     notes = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row["notes"].items())
     broken = [f"{promise}: {one}" for promise, found in row["criterion"].items() for one in found]
     lines = "".join(f'<p class="broken">{escape(one)}</p>' for one in broken)
-    said = f"{row['steady_per_second']} orders/s accepted before the first fault; "
-    said += f"seed {row['seed']}, {row['at']}, {row['seconds']} s; answers {_answers(row)}; {escape(notes)}"
+    said = f"{row['steady_per_second']} orders/s accepted before the first fault; answers {_answers(row)}; {notes}"
+    again = f"TRUETAPE_CHAOS_SEED={row['seed']} make chaos SCENARIOS={row['number']} LOADS={row['load']}"
+    ended = f"ended {row['at']} after {row['seconds']} s, code {row['code']}"
     return (
         f'<h2 id="{_anchor(row)}">{escape(row["number"])} · {escape(row["title"])} · {row["load"]} load</h2>{lines}'
-        f'<p class="dim">{said}</p><figure>{_curve(row)}</figure>{_faults(row)}'
+        f'<p class="dim">{escape(said)}</p><figure>{_curve(row)}</figure>{_faults(row)}'
+        f'<p class="dim">{ended}; again: <code>{escape(again)}</code></p>'
     )
 
 
@@ -153,17 +155,19 @@ def _answers(row: Row) -> str:
 
 
 def _faults(row: Row) -> str:
-    head = '<tr><th>fault</th><th class="number">at</th><th>in flight</th><th class="number">put right after</th>'
-    head += '<th class="number">recovered after</th></tr>'
+    names = ("at", "UTC", "put right after", "recovered after", "silent for")
+    head = (
+        "<tr><th>fault</th><th>in flight</th>" + "".join(f'<th class="number">{name}</th>' for name in names) + "</tr>"
+    )
     lines = ""
-    for fault in row["faults"]:
-        flying = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in fault["in_flight"].items())
+    for number, fault in enumerate(row["faults"], 1):
+        flying = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in fault["in_flight"].items())
         healed, recovered = (f"{fault[name] - fault['at_s']:.1f} s" if fault[name] else "–"
                              for name in ("healed_s", "recovered_s"))  # fmt: skip
-        lines += (
-            f'<tr><td>{escape(fault["what"])}</td><td class="number">{fault["at_s"]:.1f} s</td>'
-            f'<td>{flying}</td><td class="number">{healed}</td><td class="number">{recovered}</td></tr>'
-        )
+        at_utc = time.strftime("%H:%M:%S", time.gmtime(fault["at_us"] / 1e6))
+        figures = f"{fault['at_s']:.1f} s", at_utc, healed, recovered, f"{fault['silent_s']:.1f} s"
+        cells = "".join(f'<td class="number">{figure}</td>' for figure in figures)
+        lines += f"<tr><td>{number}. {escape(fault['what'])}</td><td>{flying}</td>{cells}</tr>"
     return f'<div class="wide"><table>{head}{lines}</table></div>'
 
 
@@ -171,19 +175,20 @@ def _faults(row: Row) -> str:
 
 
 def _curve(row: Row) -> str:
-    """Two plots over one time axis: answers per 100 ms as stacked bars, and the median and longest latency."""
+    """Two plots over one time axis: answers per bucket as stacked bars, and the median and longest latency."""
     series = row["series"]
     if not series:
         return "<p>no answers</p>"
-    seconds = len(series) * BUCKET_SECONDS
-    top = max(10, max(sum(bucket[:5]) for bucket in series))
+    seconds = len(series) * row["bucket_seconds"]
+    top = max(4, max(sum(bucket[:5]) for bucket in series))
     slowest = max(10.0, max(bucket[6] for bucket in series))
     height = HEIGHT + LATENCY_HEIGHT + 58
     parts = [f'<svg viewBox="0 0 {WIDTH + LEFT + 10} {height}" role="img" aria-label="{escape(row["title"])}">']
     parts += _bars(series, top)
     parts += _latencies(series, slowest)
-    parts += _axes(seconds, top, slowest)
+    parts += _axes(seconds, row["bucket_seconds"], top, slowest)
     parts += _moments(row["faults"], seconds)
+    parts += _labels(row["faults"], seconds)
     return "".join(parts) + "</svg>"
 
 
@@ -218,11 +223,11 @@ def _latencies(series: list[list[float]], slowest: float) -> Iterator[str]:
             yield f'<circle cx="{LEFT + (number + 0.5) * step:.1f}" cy="{y:.1f}" r="1.6" fill="var(--latency)"/>'
 
 
-def _axes(seconds: float, top: float, slowest: float) -> Iterator[str]:
+def _axes(seconds: float, bucket_seconds: float, top: float, slowest: float) -> Iterator[str]:
     base, low = 14 + HEIGHT, HEIGHT + 34 + LATENCY_HEIGHT
     for y in (base, low):
         yield f'<path d="M{LEFT} {y}H{LEFT + WIDTH}" stroke="var(--line)"/>'
-    yield f'<text x="0" y="22">{top:g}</text><text x="0" y="{base}">per 0.1 s</text>'
+    yield f'<text x="0" y="22">{top:g}</text><text x="0" y="{base}">per {bucket_seconds:g} s</text>'
     yield f'<text x="0" y="{low - LATENCY_HEIGHT + 9}">{slowest:.0f} ms</text><text x="0" y="{low}">latency</text>'
     step = next(step for step in (1, 2, 5, 10, 20, 30, 60, 120, 600) if seconds / step <= 20)
     for number in range(int(seconds / step) + 1):
@@ -243,13 +248,33 @@ def _moments(faults: list[Row], seconds: float) -> Iterator[str]:
                 yield f'<path d="M{x:.1f} 6V{low}" stroke="var(--{name})" stroke-width="1.5"/>'
 
 
+def _labels(faults: list[Row], seconds: float) -> Iterator[str]:
+    """Words at the lines, the faults' first, as far as there is room."""
+    words = [(fault["at_s"], f"fault {number}") for number, fault in enumerate(faults, 1)]
+    words += [(fault["recovered_s"], "recovered") for fault in faults]
+    words += [(fault["healed_s"], "put right") for fault in faults]
+    taken = [(float(LEFT), LEFT + LETTER_WIDTH * len("before"))]
+    yield f'<text x="{LEFT}" y="9">before</text>'
+    for at_s, word in words:
+        left = _x(at_s, seconds) + 3
+        right = left + LETTER_WIDTH * len(word)
+        if 0 < at_s <= seconds and all(right < low or left > high for low, high in taken):
+            taken.append((left, right))
+            yield f'<text x="{left:.1f}" y="9">{word}</text>'
+
+
 def main(arguments: list[str]) -> None:
     """Write the page beside the report, unless told otherwise."""
     report = Path(arguments[0]) if arguments else REPORT
     if not report.exists():
         sys.exit(f"there is no {report}: `make chaos` writes it")
     target = Path(arguments[1]) if len(arguments) > 1 else report.with_suffix(".html")
-    target.write_text(page(newest(report.read_text().splitlines())))
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    if not all("bucket_seconds" in row for row in rows):
+        sys.exit(
+            f"{report} has lines of an older version, which say other things: remove it, and run `make chaos` again"
+        )
+    target.write_text(page(newest(rows)))
     print(target)
 
 

@@ -1,13 +1,13 @@
 """One scenario: steady state, fault, recovered, quiet, criterion; and the line that it leaves in the report.
 
-    with scenario(stage, "2", "kill -9 risk", load) as run:
+    with scenario(stage, trial) as run:
         with run.fault("kill -9 risk"):
             stage.stack.kill("risk")
             stage.stack.start("risk")
 
 At the end of each `fault` an order per account must go all the way through again; how long that took since the fault
-began is the recovery time. `load` is the parameter that every scenario's test has (`conftest.py`): idle, light or full.
-Set TRUETAPE_CHAOS_SEED to repeat what a run's traders did.
+began is the recovery time. `trial` is the parameter that every scenario's test has (`conftest.py`): what the catalogue
+calls it, and its load: idle, light or full. Set TRUETAPE_CHAOS_SEED to repeat what a run's traders did.
 """
 
 import itertools
@@ -16,23 +16,24 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from tests.chaos import reader
+from tests.chaos.catalogue import REPORT, Trial, code
 from tests.chaos.criterion import Findings, judge, quiesce
 from tests.chaos.load import Attempt, Level, Load
 from tests.chaos.stage import Stage
 
-REPORT: Final = Path(os.environ.get("TRUETAPE_CHAOS_REPORT", ".truetape/chaos/report.jsonl"))
 STEADY_SECONDS: Final = 3.0
 AFTER_SECONDS: Final = 2.0
-BUCKET_SECONDS: Final = 0.1
+BUCKET_SECONDS: Final[Mapping[Level, float]] = {"idle": 1.0, "light": 0.1, "full": 0.1}
+LONG_SECONDS, LONG_FACTOR = 150.0, 5
+"""A run that is longer has wider buckets, by the factor, so that a curve can show them."""
 COLUMNS: Final = ("accepted", "pending", "refused", "busy", "failed", "p50_ms", "max_ms")
-"""Of the series, per 100 ms of answers: 201, 202, 4xx, 429 and 503, no answer or another 5xx; latencies of answers."""
+"""Of the series, per bucket of answers: 201, 202, 4xx, 429 and 503, no answer or another 5xx; latencies of answers."""
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Fault:
     """When what was broken had been put right again, as far as the test does that."""
     recovered_s: float = 0.0
     """When an order of each account had gone all the way again."""
+    silent_s: float = 0.0
+    """From the fault until recovered: the longest time in which nobody was told of an accepted order."""
     in_flight: dict[str, int] = field(default_factory=dict)
     """What the tape says was half way when the fault came."""
 
@@ -57,8 +60,7 @@ class Fault:
 class Course:
     """A scenario under way, on any system."""
 
-    number: str
-    title: str
+    trial: Trial
     seed: int
     load: Load
     probe: Callable[[str], None]
@@ -97,19 +99,17 @@ class Run(Course):
 
 
 @contextmanager
-def scenario(
-    stage: Stage, number: str, title: str, level: Level, steady_seconds: float = STEADY_SECONDS
-) -> Iterator[Run]:
+def scenario(stage: Stage, trial: Trial, steady_seconds: float = STEADY_SECONDS) -> Iterator[Run]:
     """Load around a block with faults, then quiet, the criterion and a line in the report. Raises AssertionError."""
     seed = drawn()
-    load = Load(stage.url, stage.keys, name_of(number), seed, level)
-    run = Run(number=number, title=title, seed=seed, load=load, probe=stage.probe, stage=stage)
+    load = Load(stage.url, stage.keys, name_of(trial.number), seed, trial.load)
+    run = Run(trial=trial, seed=seed, load=load, probe=stage.probe, stage=stage)
     with reported(run, stage.said) as findings:
         with under_load(run, steady_seconds):
             yield run
-        quiesce(stage)
+        uncancelled = quiesce(stage, load)
         tape = look_back(run, stage.kafka)
-        findings |= judge(stage, load, tape) | {"the faults met what they had to": missed(run.faults)}
+        findings |= judge(stage, load, tape, uncancelled) | {"the faults met what they had to": missed(run.faults)}
 
 
 def name_of(number: str) -> str:
@@ -141,7 +141,7 @@ def look_back(course: Course, kafka: str) -> reader.Verdict:
 @contextmanager
 def reported(course: Course, said: Callable[[], str]) -> Iterator[Findings]:
     """A line in the report, with the findings that the block adds or the error that ended it. Raises AssertionError."""
-    print(f"\n{course.number} {course.title}: load {course.load.level}, seed {course.seed}", flush=True)
+    print(f"\n{course.trial.number} {course.trial.title}: load {course.load.level}, seed {course.seed}", flush=True)
     findings: Findings = {}
     try:
         yield findings
@@ -213,13 +213,15 @@ def _time(raw: reader.Raw) -> int:
 
 def _report(course: Course, findings: Findings) -> None:
     attempts = course.load.attempts()
+    for fault in course.faults:
+        fault.silent_s = silence(told(course, attempts), fault.at_s, fault.recovered_s or course.now_s)
+    bucket_seconds = BUCKET_SECONDS[course.load.level] * (LONG_FACTOR if course.now_s > LONG_SECONDS else 1)
     recoveries = [round(fault.recovered_s - fault.at_s, 2) for fault in course.faults if fault.recovered_s]
     statuses = Counter(str(one.status) for one in attempts)
     row = {
-        "number": course.number,
-        "title": course.title,
-        "load": course.load.level,
+        **course.trial._asdict(),
         "seed": course.seed,
+        "code": code(),
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "seconds": round(course.now_s, 1),
         "faults": [_rounded(asdict(fault)) for fault in course.faults],
@@ -227,13 +229,15 @@ def _report(course: Course, findings: Findings) -> None:
         "steady_per_second": round(steady(course, attempts), 1),
         "outage_seconds": round(outage(course, attempts), 2),
         "answers": dict(statuses),
+        "unanswered_share": round(unanswered_share(attempts), 4),
         "acknowledged": len(course.load.acknowledged),
         "refused": dict(course.load.refused),
         "notes": course.notes,
         "criterion": findings,
         "passed": not any(findings.values()),
         "columns": COLUMNS,
-        "series": series(attempts, course.began),
+        "bucket_seconds": bucket_seconds,
+        "series": series(attempts, course.began, bucket_seconds),
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     with REPORT.open("a") as report:
@@ -246,7 +250,7 @@ def _say(course: Course, row: dict[str, Any]) -> None:
         flying = ", ".join(f"{number} {what}" for what, number in fault.in_flight.items())
         healed, recovered = fault.healed_s - fault.at_s, fault.recovered_s - fault.at_s
         print(f"  at {fault.at_s:.1f} s {fault.what}; in flight: {flying or 'not known'};", end=" ")
-        print(f"put right after {healed:.1f} s, recovered after {recovered:.1f} s")
+        print(f"put right after {healed:.1f} s, recovered after {recovered:.1f} s, silent {fault.silent_s:.1f} s")
     verdict = "passed" if row["passed"] else "FAILED"
     print(f"  {row['load']} load: {row['steady_per_second']} orders/s accepted before the first fault", end="; ")
     print(f"{row['acknowledged']} orders acknowledged, answers {row['answers']}, {row['notes']}")
@@ -266,19 +270,32 @@ def steady(course: Course, attempts: Sequence[Attempt]) -> float:
 
 def outage(course: Course, attempts: Sequence[Attempt]) -> float:
     """The longest time after the first fault in which no client was told of an accepted order."""
-    if not course.faults:
-        return 0.0
-    accepted = sorted(one.at + one.seconds - course.began for one in attempts if one.status == 201)
-    first = course.faults[0].at_s
-    times = [first, *(at for at in accepted if at > first)]
-    return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+    return silence(told(course, attempts), course.faults[0].at_s, course.now_s) if course.faults else 0.0
 
 
-def series(attempts: Sequence[Attempt], began: float) -> list[list[float]]:
+def told(course: Course, attempts: Sequence[Attempt]) -> list[float]:
+    """When clients were told of an accepted order."""
+    return sorted(one.at + one.seconds - course.began for one in attempts if one.status == 201)
+
+
+def silence(told: Sequence[float], from_s: float, until_s: float) -> float:
+    """The longest time without an answer that begins in a span, the load's end apart; the span when none came."""
+    times = [from_s, *(at for at in told if at > from_s)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times) if earlier < until_s]
+    return max(gaps, default=until_s - from_s)
+
+
+def unanswered_share(attempts: Sequence[Attempt]) -> float:
+    """Of all requests, those that got no definite answer: none, a 202, a 429 or a 5xx. What the fault cost clients."""
+    definite = sum(one.status == 201 or (400 <= one.status < 500 and one.status != 429) for one in attempts)
+    return 1 - definite / len(attempts) if attempts else 0.0
+
+
+def series(attempts: Sequence[Attempt], began: float, bucket_seconds: float) -> list[list[float]]:
     """COLUMNS of each bucket, by the time of the answer."""
     buckets: dict[int, list[Attempt]] = {}
     for one in attempts:
-        buckets.setdefault(int((one.at + one.seconds - began) / BUCKET_SECONDS), []).append(one)
+        buckets.setdefault(int((one.at + one.seconds - began) / bucket_seconds), []).append(one)
     return [_bucket(buckets.get(number, [])) for number in range(max(buckets, default=-1) + 1)]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, bring_up
 from truetape.dev.services import SERVICES
@@ -22,18 +22,18 @@ REASONS: Final = {"command_expired", "mark_stale", "message_rate_exceeded"}
 
 
 @pytest.mark.only_make_chaos
-def test_the_clock_of_each_service_is_set(stage: Stage, load: Level, tmp_path: Path) -> None:
+def test_the_clock_of_each_service_is_set(stage: Stage, trial: Trial, tmp_path: Path) -> None:
     """While clocks disagree orders may be refused, for a reason that says so; then all is as before.
 
     Every step for every service at light load, one for each in turn at the others.
     """
     clocks = {service.name: tmp_path / service.name for service in SERVICES}
-    with scenario(stage, "15", "the clock of each service set: +1 h, -1 h, -5 min", load) as run:
+    with scenario(stage, trial) as run:
         key = key_with_an_end(stage)
         try:
             start_with(stage, clocks)
             for number, (service, clock) in enumerate(clocks.items()):
-                for seconds in STEPS_SECONDS if load == "light" else STEPS_SECONDS[number % 3 :][:1]:
+                for seconds in STEPS_SECONDS if trial.load == "light" else STEPS_SECONDS[number % 3 :][:1]:
                     with run.fault(f"clock of {service} {seconds:+d} s for {WRONG_SECONDS:g} s"):
                         clock.write_text(str(seconds))
                         time.sleep(WRONG_SECONDS)

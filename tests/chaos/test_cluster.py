@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, bring_up, wait_until
 from truetape import topics
@@ -27,8 +27,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-def test_a_leader_is_lost_and_then_one_broker_too_many(cluster: Stage, load: Level) -> None:
-    with scenario(cluster, "9", "three brokers: leader lost, then below min.insync.replicas", load) as run:
+def test_a_leader_is_lost_and_then_one_broker_too_many(cluster: Stage, trial: Trial) -> None:
+    with scenario(cluster, trial) as run:
         number, led = leaders(cluster).most_common(1)[0]
         assert number in BROKERS and led > topics.PARTITIONS
         with run.fault(f"kill -9 {BROKERS[number]}, leader of {led} partitions"):

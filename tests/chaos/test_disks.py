@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, bring_up
 
@@ -54,9 +54,9 @@ def fill(filler: Path) -> None:
                 continue
 
 
-def filled_up(stage: Stage, load: Level, number: str, title: str, server: str) -> None:
+def filled_up(stage: Stage, trial: Trial, server: str) -> None:
     """Load goes on while the disk is full. The server may end, and starts again when there is space."""
-    with scenario(stage, number, title, load) as run:
+    with scenario(stage, trial) as run:
         filler, log = stage.stack.home.data(server) / "filler", stage.stack.home.log(server)
         with run.fault(f"no space left for {server} for {FULL_SECONDS:g} s") as fault:
             try:
@@ -75,11 +75,11 @@ def filled_up(stage: Stage, load: Level, number: str, title: str, server: str) -
         assert all(one.retry_after for one in told), "a 503 without Retry-After"
 
 
-def test_the_brokers_disk_is_full(cramped: Stage, load: Level) -> None:
+def test_the_brokers_disk_is_full(cramped: Stage, trial: Trial) -> None:
     """Nobody is told of an order that is not on the tape, and no segment is torn."""
-    filled_up(cramped, load, "13", "Kafka's disk full", "kafka")
+    filled_up(cramped, trial, "kafka")
 
 
-def test_the_view_databases_disk_is_full(cramped: Stage, load: Level) -> None:
+def test_the_view_databases_disk_is_full(cramped: Stage, trial: Trial) -> None:
     """The tape goes on without the views, whose half-done transaction leaves nothing; they catch up."""
-    filled_up(cramped, load, "14", "PostgreSQL's disk full", "postgres")
+    filled_up(cramped, trial, "postgres")

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
+from tests.chaos.catalogue import Trial
 from tests.chaos.criterion import rows
-from tests.chaos.load import Level
 from tests.chaos.proxy import BOTH, Direction, Proxy
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, wait_until
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.timeout(900)
 UNKNOWN = "SELECT count(*) FROM view.orders WHERE status = 'UNKNOWN'"
 
 
-def partition(stage: Stage, load: Level, venues: tuple[str, ...], seconds: float, title: str) -> None:
+def partition(stage: Stage, trial: Trial, venues: tuple[str, ...], seconds: float) -> None:
     """First the venues' replies are lost, until an order is UNKNOWN; then nothing passes; then everything, late."""
     between = f"partition between the router and {' and '.join(venues)}"
-    with scenario(stage, "18", title, load) as run, run.fault(between):
+    with scenario(stage, trial) as run, run.fault(between):
         proxies = [stage.proxies[venue] for venue in venues]
         try:
             for proxy in proxies:
@@ -38,19 +38,18 @@ def partition(stage: Stage, load: Level, venues: tuple[str, ...], seconds: float
                 proxy.release()
 
 
-def test_one_venue_cannot_be_reached(stage: Stage, load: Level) -> None:
-    partition(stage, load, ("alpha",), 5.0, "partition between the router and one venue, replies first")
+def test_one_venue_cannot_be_reached(stage: Stage, trial: Trial) -> None:
+    partition(stage, trial, ("alpha",), 5.0)
 
 
 @pytest.mark.only_make_chaos
-def test_no_venue_can_be_reached(stage: Stage, load: Level) -> None:
-    partition(stage, load, ("alpha", "beta"), 30.0, "partition between the router and both venues for thirty seconds")
+def test_no_venue_can_be_reached(stage: Stage, trial: Trial) -> None:
+    partition(stage, trial, ("alpha", "beta"), 30.0)
 
 
 @pytest.mark.only_make_chaos
-def test_connections_to_the_venues_are_reset(stage: Stage, load: Level) -> None:
-    title = "connections to the venues reset, twenty times"
-    with scenario(stage, "18", title, load) as run, run.fault("reset, 20 times"):
+def test_connections_to_the_venues_are_reset(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run, run.fault("reset, 20 times"):
         for _ in range(20):
             for venue in stage.venues:
                 stage.proxies[venue].cut()
@@ -64,9 +63,9 @@ THIRD: Final = 3
 PARTITION_SECONDS: Final = 30.0
 
 
-def cut_off(stage: Stage, load: Level, number: str, title: str, directions: Sequence[Direction]) -> None:
+def cut_off(stage: Stage, trial: Trial, directions: Sequence[Direction]) -> None:
     """Instances that own partitions lose Kafka, not the venues, and go on by themselves; the others take over."""
-    with scenario(stage, number, title, load) as run:
+    with scenario(stage, trial) as run:
         lonely = {service: stage.join(service, THIRD, cuttable=True) for service in OWNERS}
         wait_until(lambda: all(stage.owned(name) > 0 for name in lonely.values()), "all that will be cut off own")
         with run.fault(f"{', '.join(lonely.values())} and Kafka for {PARTITION_SECONDS:g} s") as fault:
@@ -88,14 +87,14 @@ def cut_off(stage: Stage, load: Level, number: str, title: str, directions: Sequ
 
 
 @pytest.mark.only_make_chaos
-def test_owners_and_kafka_cannot_reach_each_other(stage: Stage, load: Level) -> None:
-    cut_off(stage, load, "16", "partition between owners and Kafka for thirty seconds", BOTH)
+def test_owners_and_kafka_cannot_reach_each_other(stage: Stage, trial: Trial) -> None:
+    cut_off(stage, trial, BOTH)
 
 
 @pytest.mark.only_make_chaos
-def test_kafkas_replies_are_lost(stage: Stage, load: Level) -> None:
+def test_kafkas_replies_are_lost(stage: Stage, trial: Trial) -> None:
     """What the owner writes arrives, and it never learns so."""
-    cut_off(stage, load, "17", "Kafka's replies to owners lost for thirty seconds", ["to_client"])
+    cut_off(stage, trial, ["to_client"])
 
 
 # -- the proxy -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.chaos import stranger
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, wait_until
 from truetape import ids, topics
@@ -29,10 +29,9 @@ Place = tuple[str, int, int]
 
 
 @pytest.mark.only_make_chaos
-def test_the_end_of_every_topic_comes_again(stage: Stage, load: Level) -> None:
+def test_the_end_of_every_topic_comes_again(stage: Stage, trial: Trial) -> None:
     """As from a mirroring tool that was set up twice: owned topics twice over, void; commands answered as before."""
-    title = "the last records of every topic written again, partitions in any order"
-    with scenario(stage, "20", title, load) as run:
+    with scenario(stage, trial) as run:
         chance, replayed = random.Random(run.seed), 0
         for _ in range(2):
             with run.fault("everything again"):
@@ -62,9 +61,9 @@ def kill_and_start(stage: Stage, services: Sequence[str]) -> None:
 # -- poison --------------------------------------------------------------------------------------------------------
 
 
-def test_poison_on_every_topic(stage: Stage, load: Level) -> None:
+def test_poison_on_every_topic(stage: Stage, trial: Trial) -> None:
     """What no reader can read is set aside where it was a command, and passed over where only the owner may write."""
-    with scenario(stage, "21", "poison on every topic", load) as run:
+    with scenario(stage, trial) as run:
         key = run.load.name.encode()
         everywhere = [(part, key, value) for part in stranger.parts(topics.ALL) for value in stranger.broken().values()]
         everywhere += [(Part(topic.name, 0), key, b"\0" * stranger.HUGE_BYTES) for topic in topics.ALL]

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chaos import page, reader
+from tests.chaos.catalogue import CATALOGUE, Trial, newest, numbers, shown, trials
 from tests.chaos.load import LEVELS, levels
 from tests.chaos.reader import Raw, Verdict, check
+from tests.chaos.scenario import silence
 
 EXECUTIONS, DECISIONS, ENTRIES = "orders.executions", "orders.decisions", "clearing.entries"
 INTENT: dict[str, Any] = {
@@ -173,11 +177,14 @@ def test_a_command_without_an_answer_is_found() -> None:
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    fault = {"what": "kill <all>", "at_s": 0.1, "healed_s": 0.2, "recovered_s": 0.3, "in_flight": {"commands": 2}}
+    fault = {
+        "what": "kill <all>", "at_s": 0.1, "at_us": 1_700_000_000_000_000, "healed_s": 0.2, "recovered_s": 0.3,
+        "silent_s": 0.1, "in_flight": {"commands": 2},
+    }  # fmt: skip
     return {
-        "number": "2", "title": "kill -9 risk", "load": "light", "seed": 1, "at": "2026-01-01",
+        "number": "2", "title": "kill -9 risk", "load": "light", "seed": 1, "at": "2026-01-01", "code": "abc",
         "seconds": 1.0, "steady_per_second": 39.5, "faults": [fault], "recovery_seconds": 0.2, "outage_seconds": 0.2,
-        "answers": {"201": 3, "0": 1},
+        "answers": {"201": 3, "0": 1}, "unanswered_share": 0.25, "bucket_seconds": 0.1,
         "acknowledged": 3, "refused": {}, "notes": {"void_records": 0}, "criterion": {"money sums to zero": []},
         "passed": True, "series": [[1, 0, 0, 0, 0, 5.0, 6.0], [0, 0, 0, 1, 1, 0, 0], [2, 0, 0, 0, 0, 5.0, 9.0]],
     } | changes  # fmt: skip
@@ -185,21 +192,63 @@ def row(**changes: Any) -> dict[str, Any]:
 
 def test_the_page_shows_the_newest_run_of_each_scenario() -> None:
     old = row(passed=False, criterion={"money sums to zero": ["USDT: 5 in all"]})
-    rows = page.newest([json.dumps(one) for one in (old, row(number="10", title="PostgreSQL"), row())])
-    assert [one["number"] for one in rows] == ["2", "10"]
-    shown = page.page(rows)
-    assert shown.count("<svg") == 2
-    assert "2 of 2 scenarios and loads passed" in shown
-    assert "39.5 orders/s accepted before the first fault" in shown
-    assert "kill &lt;all&gt;" in shown and "kill <all>" not in shown
-    assert shown.count("not run") == 4  # Two scenarios at one load each.
-    assert "USDT: 5 in all" in page.page([old]) and "FAILED" in page.page([old])
+    runs = newest((old, row(number="10", title="PostgreSQL restarted, fast"), row()))
+    assert [trial.number for trial in runs] == ["2", "10"]
+    text = page.page(runs)
+    assert text.count("<svg") == 2
+    assert "2 of 2 scenarios and loads passed" in text
+    assert "39.5 orders/s accepted before the first fault" in text
+    assert "TRUETAPE_CHAOS_SEED=1 make chaos SCENARIOS=2 LOADS=light" in text
+    assert "kill &lt;all&gt;" in text and "kill <all>" not in text
+    assert text.count(">not run<") == len(CATALOGUE) * len(LEVELS) - 2
+    broken = page.page(newest([old]))
+    assert "USDT: 5 in all" in broken and "FAILED" in broken
 
 
 def test_the_page_has_a_curve_for_each_load_from_idle_to_full() -> None:
-    rows = page.newest([json.dumps(row(load=load)) for load in ("full", "light", "idle")])
-    assert [one["load"] for one in rows] == ["idle", "light", "full"]
-    assert page.page(rows).count("<svg") == 3
+    runs = newest(row(load=load) for load in ("full", "light", "idle"))
+    assert [trial.load for trial in runs] == ["idle", "light", "full"]
+    assert page.page(runs).count("<svg") == 3
+
+
+def test_a_report_of_an_older_version_is_refused_by_name(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    report.write_text('{"number": "2", "title": "kill -9 risk", "rate": 40}\n')
+    with pytest.raises(SystemExit, match="has lines of an older version"):
+        page.main([str(report)])
+
+
+def test_silence_is_the_longest_time_without_an_answer_that_begins_in_the_span() -> None:
+    answers = [0.5, 1.0, 3.0, 3.5, 9.0]
+    assert silence(answers, 2.0, 3.2) == 1.0  # From the fault to 3.0; what begins at 3.5 is later.
+    assert silence(answers, 1.0, 3.6) == 5.5  # What began before the recovery counts to its end.
+    assert silence(answers, 9.5, 12.0) == 2.5  # None came.
+
+
+def test_every_scenario_stands_in_the_catalogue() -> None:
+    here = Path(__file__).parent
+    found = {
+        name for file in here.glob("test_*.py") for name in re.findall(r"def (test_\w+)\([^)]*trial:", file.read_text())
+    }
+    assert found == set(CATALOGUE)
+    titles = [title for _, title in CATALOGUE.values()]
+    assert len(set(titles)) == len(titles), "runs are told apart by their titles"
+
+
+def test_scenarios_are_named_and_others_refused() -> None:
+    assert numbers("6, zombie") == {"6", "zombie"}
+    with pytest.raises(ValueError, match="no scenario has the number '19'; give some of 1,1-5,2,3,4,5,6,7"):
+        numbers("6,19")
+
+
+def test_what_is_missing_is_what_this_code_has_not_passed() -> None:
+    """The last run of it counts, and what other code has passed shows nothing."""
+    runs = [
+        row(load="idle"), row(load="light"), row(load="light", passed=False), row(load="full", code="other"),
+        {"number": "2", "title": "kill -9 risk", "rate": 40},
+    ]  # fmt: skip
+    assert shown(map(json.dumps, runs), "abc") == {Trial("2", "kill -9 risk", "idle")}
+    assert trials("test_risk_is_killed", ("idle",)) == [Trial("2", "kill -9 risk", "idle")]
 
 
 def test_loads_are_named_and_others_refused() -> None:
@@ -215,7 +264,7 @@ def test_whatever_runs_meets_all_loads(request: pytest.FixtureRequest) -> None:
     """One load per scenario in `make test`, and yet all of them in each run of it."""
     runs = [item.callspec.params for item in request.session.items if isinstance(item, pytest.Function) and
             hasattr(item, "callspec")]  # fmt: skip
-    met = [params["load"] for params in runs if "load" in params]
+    met = [params["trial"].load for params in runs if "trial" in params]
     if len(met) < len(LEVELS):
         pytest.skip("fewer scenarios than loads were asked for")
     assert set(met) == set(LEVELS)

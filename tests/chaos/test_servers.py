@@ -10,21 +10,24 @@ import httpx
 import pytest
 import redis
 
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
+from tests.chaos.criterion import rows
 from tests.chaos.proxy import Direction, Verdict
 from tests.chaos.scenario import scenario
 from tests.chaos.stage import Stage, wait_until
 
 pytestmark = pytest.mark.timeout(900)
 PAUSE_SECONDS = 30.0
-AWAY_SECONDS = 10.0
+AWAY_SECONDS, POSTGRES_AWAY_SECONDS = 10.0, 20.0
+DRAIN_MIN = 3.0
+"""How many times the load the views must read after PostgreSQL was away."""
 OLD_MS = 60_000
 MEMORY_GROWTH_MAX = 96 * 2**20
 
 
 @pytest.mark.only_make_chaos
-def test_the_broker_is_killed(stage: Stage, load: Level) -> None:
-    with scenario(stage, "7", "kill -9 Kafka, twice", load) as run:
+def test_the_broker_is_killed(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         for _ in range(2):
             with run.fault("kill -9 kafka, start after a second"):
                 stage.stack.kill("kafka")
@@ -33,9 +36,9 @@ def test_the_broker_is_killed(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_the_broker_sleeps(stage: Stage, load: Level) -> None:
+def test_the_broker_sleeps(stage: Stage, trial: Trial) -> None:
     """Clients are told to come back later, and what waits does not grow."""
-    with scenario(stage, "8", "SIGSTOP Kafka for thirty seconds", load) as run:
+    with scenario(stage, trial) as run:
         before = stage.memory_bytes("gateway")
         with run.fault("SIGSTOP kafka") as fault:
             try:
@@ -52,19 +55,43 @@ def test_the_broker_sleeps(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_postgres_is_restarted_in_order(stage: Stage, load: Level) -> None:
-    with scenario(stage, "10", "PostgreSQL restarted, fast", load) as run, run.fault("stop -m fast, start"):
+def test_postgres_is_restarted_in_order(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run, run.fault("stop -m fast, start"):
         stage.stack.restart("postgres")
 
 
 @pytest.mark.only_make_chaos
-def test_postgres_is_restarted_without_order(stage: Stage, load: Level) -> None:
-    with scenario(stage, "10", "PostgreSQL restarted, immediate", load) as run:
+def test_postgres_is_restarted_without_order(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         for number in (signal.SIGQUIT, signal.SIGKILL):
             with run.fault(f"{number.name} postgres, start"):
                 stage.signal("postgres", number)
                 wait_until(lambda: stage.stack.pid("postgres") is None, "PostgreSQL has ended")
                 stage.stack.start("postgres")
+
+
+@pytest.mark.only_make_chaos
+def test_postgres_is_away(stage: Stage, trial: Trial) -> None:
+    """The tape goes on without the views; what they missed they read faster than the load makes more."""
+    with scenario(stage, trial) as run:
+        known = len(run.load.acknowledged)
+        with run.fault(f"stop -m fast, start after {POSTGRES_AWAY_SECONDS:g} s"):
+            stage.stack.stop("postgres")
+            time.sleep(POSTGRES_AWAY_SECONDS)
+            missed = [one.order_id for one in run.load.acknowledged[known:]]
+            assert missed, "no order was accepted without the views"
+            stage.stack.start("postgres")
+            back_s, before = run.now_s, shown(stage, missed)
+            wait_until(lambda: shown(stage, missed) == len(missed), "the views have all that they missed")
+            drained = (len(missed) - before) / (run.now_s - back_s)
+        steady = known / run.faults[0].at_s
+        run.notes |= {"missed": len(missed), "drained": f"{drained:.0f}/s, {drained / steady:.1f} times the load"}
+        assert trial.load != "light" or drained >= DRAIN_MIN * steady, run.notes["drained"]
+
+
+def shown(stage: Stage, order_ids: list[str]) -> int:
+    """How many of these orders the views have."""
+    return int(rows(stage, "SELECT count(*) FROM view.orders WHERE order_id = ANY(%s)", order_ids)[0][0])
 
 
 class CutCommits:
@@ -90,8 +117,8 @@ class CutCommits:
         return "pass"
 
 
-def test_the_connection_is_cut_during_commit(stage: Stage, load: Level) -> None:
-    with scenario(stage, "11", "the connection to PostgreSQL is cut during COMMIT", load) as run:
+def test_the_connection_is_cut_during_commit(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         cut = CutCommits(random.Random(run.seed))
         with run.fault("cut at every second COMMIT"):
             try:
@@ -105,8 +132,8 @@ def test_the_connection_is_cut_during_commit(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_redis_is_flushed(stage: Stage, load: Level) -> None:
-    with scenario(stage, "12", "Redis FLUSHALL, three times", load) as run:
+def test_redis_is_flushed(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         for _ in range(3):
             with run.fault("FLUSHALL"):
                 where = urlsplit(stage.environment["TRUETAPE_REDIS"])
@@ -115,9 +142,9 @@ def test_redis_is_flushed(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_redis_is_away(stage: Stage, load: Level) -> None:
+def test_redis_is_away(stage: Stage, trial: Trial) -> None:
     """Nothing needs it for being right: an order repeated meanwhile is the same, and an old request is refused."""
-    with scenario(stage, "12", "Redis away for ten seconds", load) as run:
+    with scenario(stage, trial) as run:
         wait_until(lambda: bool(run.load.acknowledged), "an acknowledged order")
         one = run.load.acknowledged[0]
         with run.fault("kill -9 redis, start after 10 s") as fault:

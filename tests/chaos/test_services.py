@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from tests.chaos.catalogue import Trial
 from tests.chaos.criterion import received, rows
-from tests.chaos.load import Level, times
+from tests.chaos.load import times
 from tests.chaos.proxy import Direction, Verdict
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import SETTINGS, Stage, bring_up, wait_until
@@ -52,15 +53,15 @@ def kill_and_start(run: Run, victim: str, amid: str = "") -> None:
         run.stage.stack.start(victim)
 
 
-def test_each_service_is_killed_in_turn(stage: Stage, load: Level) -> None:
-    with scenario(stage, "1-5", "kill -9 of each service in turn", load) as run:
+def test_each_service_is_killed_in_turn(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         for victim in SERVICES:
             kill_and_start(run, victim)
 
 
 @pytest.mark.only_make_chaos
-def test_the_gateway_is_killed_five_times(stage: Stage, load: Level) -> None:
-    with scenario(stage, "1", "kill -9 gateway, five times", load) as run:
+def test_the_gateway_is_killed_five_times(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         chance = random.Random(run.seed)
         for _ in range(GATEWAY_KILLS):
             time.sleep(chance.uniform(0.1, 2.0))
@@ -68,9 +69,9 @@ def test_the_gateway_is_killed_five_times(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_risk_is_killed(stage: Stage, load: Level) -> None:
+def test_risk_is_killed(stage: Stage, trial: Trial) -> None:
     """What an open order reserves stays reserved: the new risk refuses what the old one would have."""
-    with holder(stage) as client, scenario(stage, "2", "kill -9 risk", load) as run:
+    with holder(stage) as client, scenario(stage, trial) as run:
         far = client.submit(**FAR_BID, client_order_id=f"{run.load.name}.far")
         wait_until(lambda: reserved_e8(stage) > 0, "the far bid reserves")
         reserved = reserved_e8(stage)
@@ -106,14 +107,14 @@ def reserved_e8(stage: Stage) -> int:
 
 
 @pytest.mark.only_make_chaos
-def test_the_router_is_killed_with_orders_on_their_way(stage: Stage, load: Level) -> None:
+def test_the_router_is_killed_with_orders_on_their_way(stage: Stage, trial: Trial) -> None:
     """The venues take their time and lose some replies, so that orders are half way whenever the kill comes."""
     slow = {"kind": "delay", "delay_ms": VENUE_DELAY_MS, "path": "/api/v3/order", "method": "POST"}
     lost = {"kind": "drop_reply", "probability": 0.3, "path": "/api/v3/order", "method": "POST"}
     try:
         for venue in stage.venues:
             stage.admin(venue, "POST", "/faults", [slow, lost])
-        with scenario(stage, "3", "kill -9 router, orders on their way to the venue", load) as run:
+        with scenario(stage, trial) as run:
             for _ in range(2):
                 known = len(received(stage))
                 wait_until(lambda known=known: len(received(stage)) > known, "an order at a venue")  # type: ignore[misc]
@@ -127,9 +128,9 @@ def test_the_router_is_killed_with_orders_on_their_way(stage: Stage, load: Level
 
 
 @pytest.mark.only_make_chaos
-def test_clearing_is_killed_over_a_pile_of_fills(stage: Stage, load: Level) -> None:
+def test_clearing_is_killed_over_a_pile_of_fills(stage: Stage, trial: Trial) -> None:
     """Stopped until fills have piled up, it is killed a moment after it went on: in the middle of its batch."""
-    with scenario(stage, "4", "kill -9 clearing in the middle of a batch", load) as run:
+    with scenario(stage, trial) as run:
         chance = random.Random(run.seed)
         for _ in range(3):
             stage.signal("clearing", signal.SIGSTOP)
@@ -145,9 +146,9 @@ def test_clearing_is_killed_over_a_pile_of_fills(stage: Stage, load: Level) -> N
 
 
 @pytest.mark.only_make_chaos
-def test_the_projection_is_killed_between_commit_and_what_follows(stage: Stage, load: Level) -> None:
+def test_the_projection_is_killed_between_commit_and_what_follows(stage: Stage, trial: Trial) -> None:
     """PostgreSQL has committed, its reply is held back, and the projection dies without having learned of it."""
-    with scenario(stage, "4", "kill -9 projection, its commit done and not yet told", load) as run:
+    with scenario(stage, trial) as run:
         for _ in range(3):
             held = HeldCommit()
             with run.fault("hold the reply to COMMIT, kill -9 projection"):
@@ -178,9 +179,9 @@ class HeldCommit:
 
 
 @pytest.mark.only_make_chaos
-def test_the_reconciler_is_killed(stage: Stage, load: Level) -> None:
+def test_the_reconciler_is_killed(stage: Stage, trial: Trial) -> None:
     """A break comes and goes at a venue, and each time it dies about when it has to tell so: told once all the same."""
-    with scenario(stage, "5", "kill -9 reconciler while a break opens and closes", load) as run:
+    with scenario(stage, trial) as run:
         chance, grace = random.Random(run.seed), float(SETTINGS["TRUETAPE_BREAK_GRACE_SECONDS"])
         for turn in range(RECONCILER_KILLS):
             comes = turn % 2 == 0
@@ -192,10 +193,10 @@ def test_the_reconciler_is_killed(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_everything_is_killed_at_once(stage: Stage, load: Level) -> None:
-    with scenario(stage, "6", "kill -9 of everything at once, again and again", load) as run:
+def test_everything_is_killed_at_once(stage: Stage, trial: Trial) -> None:
+    with scenario(stage, trial) as run:
         chance = random.Random(run.seed)
-        for _ in range(times(load, ROUNDS, FEWER_ROUNDS)):
+        for _ in range(times(trial.load, ROUNDS, FEWER_ROUNDS)):
             time.sleep(chance.uniform(0.5, 2.0))
             with run.fault("kill -9 of all services, Kafka, PostgreSQL and Redis"):
                 for victim in chance.sample((*SERVICES, *SERVERS), len(SERVICES) + len(SERVERS)):
@@ -205,14 +206,14 @@ def test_everything_is_killed_at_once(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_instances_come_and_go_every_two_seconds(stage: Stage, load: Level) -> None:
+def test_instances_come_and_go_every_two_seconds(stage: Stage, trial: Trial) -> None:
     """Second instances of the three services with the most to lose join, leave and die; the first stay."""
-    with scenario(stage, "24", "a rebalance every two seconds", load) as run:
+    with scenario(stage, trial) as run:
         before = len(run.load.acknowledged) / run.now_s
         chance, began = random.Random(run.seed), run.now_s
         known = len(run.load.acknowledged)
         with run.fault("instances join, leave and are killed"):
-            turns = times(load, STORM_TURNS, FEWER_TURNS)
+            turns = times(trial.load, STORM_TURNS, FEWER_TURNS)
             for service in itertools.islice(itertools.cycle(("risk", "router", "clearing")), turns):
                 join_or_leave(stage, service, orderly=chance.random() < 0.3)
                 time.sleep(STORM_SECONDS)
@@ -221,7 +222,7 @@ def test_instances_come_and_go_every_two_seconds(stage: Stage, load: Level) -> N
                     join_or_leave(stage, service, orderly=True)
         during = (len(run.load.acknowledged) - known) / (run.now_s - began)
         run.notes["throughput"] = f"{during / before:.0%} of the steady state"
-        assert load != "light" or during >= THROUGHPUT_MIN * before, run.notes["throughput"]
+        assert trial.load != "light" or during >= THROUGHPUT_MIN * before, run.notes["throughput"]
 
 
 def join_or_leave(stage: Stage, service: str, *, orderly: bool) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.chaos.books import SERVICES, Books, account_of, damage
-from tests.chaos.load import Level
+from tests.chaos.catalogue import Trial
 from tests.integration.segments import flip_byte, locate
 from truetape import topics
 from truetape.log import KafkaLog, Part
@@ -31,13 +31,13 @@ def last(books: Books) -> int:
     return int(offset)
 
 
-def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books, load: Level) -> None:
+def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books, trial: Trial) -> None:
     """In what it must read: behind the snapshot that it left when it was last stopped in order."""
     for number in (1, 2):
-        books.deposit(f"flipped.{load}.{number}")
+        books.deposit(f"flipped.{trial.load}.{number}")
     query = 'SELECT "offset" FROM view.entries WHERE external_reference LIKE %s ORDER BY 1'
-    (first,), (second,) = books.rows(query, f"{ACCOUNT}.flipped.{load}.%")
-    with damage(books, "a bit changed in two records", load) as course, course.fault("kill -9 clearing, a bit flipped"):
+    (first,), (second,) = books.rows(query, f"{ACCOUNT}.flipped.{trial.load}.%")
+    with damage(books, trial) as course, course.fault("kill -9 clearing, a bit flipped"):
         books.stack.kill("clearing", signal.SIGKILL)
         for offset in (second, first):
             flip_byte(books.data, PART, offset, checksum=False)
@@ -52,9 +52,9 @@ def test_a_flipped_byte_is_named_and_its_owner_does_not_start(books: Books, load
         books.stack.start("clearing")
 
 
-def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books, load: Level) -> None:
+def test_a_truncated_tape_is_named_and_nobody_starts_on_it(books: Books, trial: Trial) -> None:
     """Cut before the last entry: the owner misses what its snapshot holds, the projection what it has read."""
-    with damage(books, "the tape cut at its end", load) as course, course.fault("all ended, the tape cut"):
+    with damage(books, trial) as course, course.fault("all ended, the tape cut"):
         books.stack.stop("clearing")  # In order: it leaves a snapshot at the partition's end.
         books.kill(*SERVICES)
         with truncated(books, last(books)) as end:
@@ -94,8 +94,8 @@ def truncated(books: Books, offset: int) -> Iterator[int]:
         books.stack.start("kafka")
 
 
-def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books: Books, load: Level) -> None:
-    with damage(books, "a row of the journal forged", load) as course, course.fault("a row forged, and put back"):
+def test_a_changed_row_of_the_journal_is_refused_and_a_forged_one_is_named(books: Books, trial: Trial) -> None:
+    with damage(books, trial) as course, course.fault("a row forged, and put back"):
         status, differences = forge(books)
     named = [(one["check"], one["where"], one["account_id"], one["what"]) for one in differences]
     assert (status, named) == (1, [("view", "postgres lines", ACCOUNT, f"row client:{ACCOUNT} USDT: amount_e8")])

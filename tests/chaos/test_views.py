@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.chaos.catalogue import Trial
 from tests.chaos.criterion import rows
 from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
@@ -23,9 +24,9 @@ FILLS = "SELECT count(*) FROM view.fills"
 
 
 @pytest.mark.only_make_chaos
-def test_the_views_are_dropped(stage: Stage, load: Level) -> None:
+def test_the_views_are_dropped(stage: Stage, trial: Trial) -> None:
     """The projection finds nothing and reads the tape from its beginning; then a rebuild finds what it made equal."""
-    with scenario(stage, "26", "the views dropped, and read again from the tape", load) as run:
+    with scenario(stage, trial) as run:
         with run.fault("kill -9 projection, DROP SCHEMA view, start"):
             stage.stack.kill("projection")
             drop(stage)
@@ -34,13 +35,13 @@ def test_the_views_are_dropped(stage: Stage, load: Level) -> None:
 
 
 @pytest.mark.only_make_chaos
-def test_an_older_backup_is_restored(stage: Stage, load: Level, tmp_path: Path) -> None:
+def test_an_older_backup_is_restored(stage: Stage, trial: Trial, tmp_path: Path) -> None:
     """The views go on from the positions that the backup itself holds."""
-    with scenario(stage, "27", "an older backup of the views restored", load) as run:
+    with scenario(stage, trial) as run:
         backup = tmp_path / "views.dump"
         program(stage, "pg_dump", "--format=custom", f"--file={backup}")
         kept = fills(stage)
-        more = SINCE_BACKUP[load]
+        more = SINCE_BACKUP[trial.load]
         wait_until(lambda: fills(stage) > kept + more, f"{more} more fills than in the backup")
         with run.fault("kill -9 projection, drop the views, pg_restore, start"):
             stage.stack.kill("projection")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import reader
+from tests.chaos.catalogue import Trial
 from tests.chaos.criterion import received
-from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, wait_until
 from truetape.topics import PARTITIONS
@@ -20,10 +20,9 @@ pytestmark = pytest.mark.timeout(900)
 OWNERS = ("router", "risk", "clearing")
 
 
-def test_owners_that_slept_past_their_sessions_harm_nothing(stage: Stage, load: Level, tmp_path: Path) -> None:
+def test_owners_that_slept_past_their_sessions_harm_nothing(stage: Stage, trial: Trial, tmp_path: Path) -> None:
     """All at once: each wakes up while others own what it believes to own."""
-    title = "SIGSTOP owners past their sessions, others take over, SIGCONT"
-    with scenario(stage, "zombie", title, load) as run:
+    with scenario(stage, trial) as run:
         asleep(run, OWNERS)
     assert independent_verdict(stage, tmp_path)["findings"] == []
 
