@@ -264,7 +264,7 @@ def test_whatever_runs_meets_all_loads(request: pytest.FixtureRequest) -> None:
     """One load per scenario in `make test`, and yet all of them in each run of it."""
     runs = [item.callspec.params for item in request.session.items if isinstance(item, pytest.Function) and
             hasattr(item, "callspec")]  # fmt: skip
-    met = [params["trial"].load for params in runs if "trial" in params]
+    met = [trial.load for params in runs if isinstance(trial := params.get("trial"), Trial)]
     if len(met) < len(LEVELS):
         pytest.skip("fewer scenarios than loads were asked for")
     assert set(met) == set(LEVELS)
