@@ -172,7 +172,7 @@ def missed(faults: Sequence[Fault]) -> list[str]:
 def in_flight(tape: reader.Verdict, at_us: int) -> dict[str, int]:
     """What had begun and not ended at a moment, by the times on the tape."""
     decided, outcome, booked = _answered(tape)
-    commands = [one for one in tape.commands if one.body.get("received_at_us", 0) <= at_us]
+    commands = [one for one in originals(tape.commands) if one.body.get("received_at_us", 0) <= at_us]
     executions = [raw for raw in tape.accepted["orders.executions"] if _time(raw) <= at_us]
     return {
         "commands": sum(decided.get((one.partition, one.offset), 1 << 62) > at_us for one in commands),
@@ -185,6 +185,14 @@ def in_flight(tape: reader.Verdict, at_us: int) -> dict[str, int]:
             booked.get(raw.body["execution_id"], 1 << 62) > at_us for raw in executions if raw.kind == "OrderFilled"
         ),
     }
+
+
+def originals(commands: Sequence[reader.Raw]) -> list[reader.Raw]:
+    """Without the copies that somebody wrote again to the letter: their time is that of the first."""
+    first: dict[tuple[int, str], reader.Raw] = {}
+    for one in commands:
+        first.setdefault((one.partition, str(one.body)), one)
+    return list(first.values())
 
 
 def _answered(tape: reader.Verdict) -> tuple[dict[tuple[int, int], int], dict[str, int], dict[str, int]]:

@@ -14,7 +14,7 @@ from tests.chaos import page, reader
 from tests.chaos.catalogue import CATALOGUE, Trial, newest, numbers, shown, trials
 from tests.chaos.load import LEVELS, levels
 from tests.chaos.reader import Raw, Verdict, check
-from tests.chaos.scenario import silence
+from tests.chaos.scenario import originals, silence
 
 EXECUTIONS, DECISIONS, ENTRIES = "orders.executions", "orders.decisions", "clearing.entries"
 INTENT: dict[str, Any] = {
@@ -216,6 +216,12 @@ def test_a_report_of_an_older_version_is_refused_by_name(tmp_path: Path) -> None
     report.write_text('{"number": "2", "title": "kill -9 risk", "rate": 40}\n')
     with pytest.raises(SystemExit, match="has lines of an older version"):
         page.main([str(report)])
+
+
+def test_a_copy_of_a_command_is_not_in_flight_beside_it() -> None:
+    first, copy, other = (Raw(reader.COMMANDS, 0, offset, "SubmitOrder", {"received_at_us": at_us})
+                          for offset, at_us in ((3, 5), (4, 5), (5, 6)))  # fmt: skip
+    assert originals([first, copy, other]) == [first, other]
 
 
 def test_silence_is_the_longest_time_without_an_answer_that_begins_in_the_span() -> None:
