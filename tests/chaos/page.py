@@ -38,7 +38,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; margin: 2.2rem 0 .2rem; } p {
 .dim, figcaption { color: var(--dim); font-size: .87rem; }
 table { border-collapse: collapse; width: 100%; font-size: .87rem; font-variant-numeric: tabular-nums; }
 td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } td.number, th.number { text-align: right; }
+th { font-weight: 600; } td.number, th.number { text-align: right; } td.number { white-space: nowrap; }
 .passed { color: var(--recovered); } .broken { color: var(--failed); font-weight: 600; }
 .wide { overflow-x: auto; } figure { margin: .5rem 0; background: var(--panel); padding: .5rem; border-radius: 6px; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 11px; fill: var(--dim); }
@@ -256,8 +256,9 @@ def _labels(faults: list[Row], seconds: float) -> Iterator[str]:
     taken = [(float(LEFT), LEFT + LETTER_WIDTH * len("before"))]
     yield f'<text x="{LEFT}" y="9">before</text>'
     for at_s, word in words:
-        left = _x(at_s, seconds) + 3
-        right = left + LETTER_WIDTH * len(word)
+        width = LETTER_WIDTH * len(word)
+        left = min(_x(at_s, seconds) + 3, LEFT + WIDTH + 10 - width)
+        right = left + width
         if 0 < at_s <= seconds and all(right < low or left > high for low, high in taken):
             taken.append((left, right))
             yield f'<text x="{left:.1f}" y="9">{word}</text>'

@@ -50,6 +50,8 @@ SETTINGS: Final = {
 }
 """Short cycles, so that faults meet takeovers, snapshots and comparisons under way."""
 PATIENCE_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 180.0
+"""How long orders of all accounts may need to go all the way: at full load the views of a busy machine lag."""
 SECOND_OFFSET: Final = 10
 """A second instance's ports, above those of the first."""
 BEHIND_OFFSET: Final = 98
@@ -133,7 +135,7 @@ class Stage:
         assert answer.status_code == 200, answer.text[:500]
         return answer.json()
 
-    def probe(self, name: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def probe(self, name: str, patience_seconds: float = PROBE_SECONDS) -> None:
         """One order per account, all the way: accepted, filled, booked, and seen in the views."""
         deadline = time.monotonic() + patience_seconds
         for account in self.keys:
