@@ -268,6 +268,8 @@ class PaymentInstruction(Struct, frozen=True):
     parts: dict[str, Decimal]
     """By purpose; they sum to the amount."""
     payments: int
+    run: int = 1
+    """Which run of its value date: 2 and more where something came late and was netted after the others."""
 
 
 class PaymentInstructions(Struct, frozen=True):

@@ -61,9 +61,9 @@ def parcel_id(subject_id: str, part: str) -> str:
     return _digest("parcel", subject_id, part)
 
 
-def instruction_id(participant_id: str, asset: str, value_date: str) -> str:
-    """32 hex digits, the same for the same participant, asset and value date."""
-    return _digest("instruction", participant_id, asset, value_date)
+def instruction_id(participant_id: str, asset: str, value_date: str, run: int = 1) -> str:
+    """32 hex digits, the same for the same participant, asset, value date and run of that date."""
+    return _digest("instruction", participant_id, asset, value_date, *([str(run)] if run > 1 else []))
 
 
 def break_id(venue: str, break_class: str, key: str) -> str:

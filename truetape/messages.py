@@ -1575,6 +1575,8 @@ class Instruction(Struct, frozen=True, gc=False):
     """What it nets by purpose of the entries' lines, signed; they sum to the amount."""
     payments: int
     """Lines of entries that it nets."""
+    run: int = 1
+    """1; 2 and more where something came late for the value date, and was netted after it."""
 
 
 class PaymentsNetted(Struct, frozen=True, gc=False):

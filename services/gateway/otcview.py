@@ -166,8 +166,9 @@ def instruction(row: Row) -> a.PaymentInstruction:
     amount, received, paid = (from_e8(int(row[name])) for name in ("amount_e8", "received_e8", "paid_e8"))
     parts = {purpose: from_e8(int(e8)) for purpose, e8 in sorted(row["parts"].items())}
     return a.PaymentInstruction(
-        row["instruction_id"], row["value_date"], row["asset"], amount, received, paid, parts, row["payments"]
-    )
+        row["instruction_id"], row["value_date"], row["asset"], amount, received, paid, parts, row["payments"],
+        row["run"],
+    )  # fmt: skip
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------

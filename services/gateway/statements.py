@@ -43,7 +43,7 @@ ORDER BY e."offset", l.line LIMIT %s
 )
 INSTRUCTIONS: Final = Query(
     "instructions of a day",
-    "SELECT * FROM view.instructions WHERE account_id = %s AND value_date = %s ORDER BY asset",
+    "SELECT * FROM view.instructions WHERE account_id = %s AND value_date = %s ORDER BY asset, run",
 )
 SIDES: Final = Query(
     "sides at the end of a day",

@@ -134,10 +134,61 @@ def _given(made: OtcDesk, at_us: int = 0) -> Input:
     return Input(Tick(at_us), m.Cause("timer", 0, -1, str(at_us)), at_us, "clearing.entries", 1, 1, made.tables, 0)
 
 
-def test_what_is_booked_with_an_earlier_clock_falls_on_the_next_day() -> None:
-    known = netting.Payments(netted="2023-11-30")
-    assert payments.value_date(known, "USDT", START_US) == "2023-12-01"
-    assert payments.value_date(netting.Payments(), "USDT", START_US) == FIRST
+def test_what_comes_late_for_a_date_keeps_it_and_another_run_nets_just_that() -> None:
+    """The clock is set back after a day was netted, and something is booked in it."""
+    made = desk()
+    lived(made)
+    over(made)
+    [first] = net(made, "ann").instructions
+    repeated = net(made, "ann")
+    assert (repeated.reason, "nothing has come late" in repeated.detail) == ("COMMAND_REPEATED", True)
+    made.now_us = START_US + 1
+    made.trade_of_two("late", buyer_id="ann", seller_id="bob", quantity_e8=E8, price_e8=60_000 * E8)
+    entry = made.events[-1] if isinstance(made.events[-1], m.EntryBooked) else _entries(made, "ann")[-1]
+    assert _entries(made, "ann")[-1].contract.ids[payments.VALUE_DATE] == FIRST, entry
+    over(made)
+    event = net(made, "ann")
+    [late] = event.instructions
+    assert (first.run, late.run, late.parts) == (1, 2, {"house_fee": -6_000_000})
+    assert late.instruction_id != first.instruction_id and event.value_date == FIRST
+    assert net(made, "ann").reason == "COMMAND_REPEATED"
+    made.check()
+
+
+def _entries(made: OtcDesk, who: str) -> list[Any]:
+    return [one for one in made.events if isinstance(one, m.EntryBooked) and one.contract and one.account_id == who]
+
+
+def test_another_assets_netting_makes_no_date_late() -> None:
+    """Netted is 2023-11-15 of USDT; USD of the day before is on time all the same, and its first run."""
+    known = {"ann": netting.Payments()}
+    payments.owed(known, "ann", "USD", FIRST, "premium", 5)
+    payments.owed(known, "ann", "USDT", "2023-11-15", "premium", 7)
+    made = desk()
+    over(made, 2)
+    found = []
+    for day in ("2023-11-15", FIRST):
+        answer = payments.net(known, _given(made), m.NetPayments(day, "ann", day, "desk"))
+        assert isinstance(answer, m.PaymentsNetted)
+        payments.netted(known, answer)
+        found += [(one.asset, one.amount_e8, one.run) for one in answer.instructions]
+    assert found == [("USDT", 7, 1), ("USD", 5, 1)]
+
+
+def test_runs_are_told_apart_for_as_long_as_they_are_remembered() -> None:
+    known = netting.Payments()
+    days = [f"2023-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 29)][: netting.DAYS_KEPT]
+    for day in days[:-1]:
+        known.ran(day)
+    assert known.oldest() == "" and known.runs_of(days[0], "USDT") == 1
+    known.ran(days[-1])
+    known.ran(days[-1])
+    assert known.oldest() == days[0] and known.runs_of(days[-1], "USDT") == 2
+    book = {"ann": known}
+    payments.owed(book, "ann", "USDT", "2022-12-30", "premium", 1)
+    assert list(known.days) == [days[0]], "older than all that is remembered: netted with the oldest of them"
+    known.ran("2024-01-01")
+    assert len(known.runs) == netting.DAYS_KEPT and known.oldest() == days[1]
 
 
 TRADES = st.tuples(st.sampled_from(NAMES), st.integers(1, 9), st.integers(59_000, 61_000))
@@ -228,12 +279,20 @@ def test_a_contracts_own_lag_keeps_the_date_open_for_longer() -> None:
     assert len(net(made, "ann", "2023-11-17").instructions) == 1
 
 
-def test_what_falls_on_a_date_that_is_netted_is_due_on_the_next_business_day() -> None:
+def test_a_lag_that_is_shortened_makes_what_comes_then_late_for_its_date() -> None:
+    """Wednesday's payments are netted on Tuesday already, since a day must pass; then that is changed."""
     made = desk()
-    made.reference.calendars["USDT"] = replace(WORKING, lag_days=1)
-    for netted, due in (("", "2023-11-15"), ("2023-11-14", "2023-11-15"), ("2023-11-15", "2023-11-17")):
-        known = netting.Payments(until={"USDT": netted} if netted else {})
-        assert payments.due_on(known, made.reference, PERP, "USDT", START_US) == due
+    made.reference.calendars["USDT"] = replace(WORKING, lag_days=0, holidays=())
+    lived(made)
+    made.reference.calendars["USDT"] = replace(WORKING, version=2, lag_days=1, holidays=())
+    first = net(made, "ann").instructions
+    made.reference.calendars["USDT"] = replace(WORKING, version=3, lag_days=0, holidays=())
+    made.trade_of_two("late", buyer_id="ann", seller_id="bob", quantity_e8=E8, price_e8=60_000 * E8)
+    assert net(made, "ann").reason == "TOO_OLD", "more may come today"
+    over(made)
+    late = net(made, "ann").instructions
+    assert [(one.run, one.amount_e8) for one in (*first, *late)] == [(1, -197_044_100_000), (2, -6_000_000)]
+    made.check()
 
 
 def test_a_contracts_own_lag_needs_no_calendar() -> None:
@@ -255,9 +314,12 @@ def test_assets_are_netted_by_their_own_dates_and_nothing_falls_on_one_that_is_n
         assert isinstance(answer, m.PaymentsNetted) and len(answer.instructions) == 1
         payments.netted(known, answer)
     assert known["ann"].last("USD") == "2023-11-17" and known["ann"].last("USDT") == "2023-11-14"
-    payments.owed(known, "ann", "USD", "2023-11-17", "compression", 7)
-    payments.owed(known, "ann", "USDT", "2023-11-15", "compression", 7)
-    assert sorted(known["ann"].days) == ["2023-11-15", "2023-11-18"]
+    for asset, day in (("USD", "2023-11-17"), ("USDT", "2023-11-15")):
+        payments.owed(known, "ann", asset, day, "compression", 7)
+    assert [known["ann"].runs_of(day, asset) for asset, day in (("USD", "2023-11-17"), ("USDT", "2023-11-15"))] == [
+        1,
+        0,
+    ]
 
 
 def test_a_compression_joins_what_is_owed_on_its_value_date() -> None:

@@ -206,7 +206,10 @@ def bilateral_trade(one: dict[str, Any]) -> m.BilateralTrade:
 @app.command()
 def net(day: Annotated[str, typer.Argument(help="A value date on which nothing more can fall, such as 2026-11-26")],
         account: Only = "", form: Form = "table", by: By = "") -> None:  # fmt: skip
-    """Net what accounts and the house owe each other on a value date: one instruction per account and asset."""
+    """Net what accounts and the house owe each other on a value date: one instruction per account and asset.
+
+    Once more for the same date, it nets what has come late for it.
+    """
     rows: list[dict[str, Any]] = []
     with operator(settings().kafka) as hand:
         for name in [account] if account else sorted(hand.reference.accounts):
@@ -217,13 +220,16 @@ def net(day: Annotated[str, typer.Argument(help="A value date on which nothing m
                     raise
                 continue  # It was netted before, by somebody or by the clock: statements show it.
             rows += [_instruction(event, one) for one in event.instructions]
-    write(("account_id", "asset", "amount", "received", "paid", "instruction_id"), rows, form, "nothing was owed")
+    write(
+        ("account_id", "asset", "amount", "received", "paid", "run", "instruction_id"), rows, form, "nothing was owed"
+    )
 
 
 def _instruction(event: m.PaymentsNetted, one: m.Instruction) -> dict[str, Any]:
     amounts = {"amount": one.amount_e8, "received": one.received_e8, "paid": one.paid_e8}
     said = {name: from_e8(amount_e8) for name, amount_e8 in amounts.items()}
-    return {"account_id": event.account_id, "asset": one.asset, "instruction_id": one.instruction_id} | said
+    names = {"account_id": event.account_id, "asset": one.asset, "instruction_id": one.instruction_id}
+    return names | said | {"run": one.run}
 
 
 def _print(asked: OtcCommand) -> None:

@@ -3623,7 +3623,9 @@ def read_Instruction(data: bytes, at: i64) -> tuple[Any, i64]:
             v7, at = p.read_count(data, at)
     v6 = v8
     v11, at = p.read_long(data, at)
-    return new_Instruction(v1, v2, v3, v4, v5, v6, v11), at
+    return new_Instruction(
+        instruction_id=v1, asset=v2, amount_e8=v3, received_e8=v4, paid_e8=v5, parts=v6, payments=v11
+    ), at
 
 
 def read_PaymentsNetted(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -6849,6 +6851,52 @@ def decode_200(data: bytes) -> Any:
     return message
 
 
+def read_Instruction_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_name(data, at)
+    v3, at = p.read_long(data, at)
+    v4, at = p.read_long(data, at)
+    v5, at = p.read_long(data, at)
+    v8: dict[str, Any] = {}
+    v7, at = p.read_count(data, at)
+    while v7 > 0:
+        v9, at = p.read_string(data, at)
+        v10, at = p.read_long(data, at)
+        v8[v9] = v10
+        v7 -= 1
+        if v7 == 0:
+            v7, at = p.read_count(data, at)
+    v6 = v8
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    return new_Instruction(v1, v2, v3, v4, v5, v6, v11, v12), at
+
+
+def read_PaymentsNetted_2(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v7: list[Any] = []
+    v6, at = p.read_count(data, at)
+    while v6 > 0:
+        v8, at = read_Instruction_2(data, at)
+        v7.append(v8)
+        v6 -= 1
+        if v6 == 0:
+            v6, at = p.read_count(data, at)
+    v5 = tuple(v7)
+    v9, at = p.read_string(data, at)
+    return new_PaymentsNetted(v1, v2, v3, v4, v5, v9), at
+
+
+def decode_201(data: bytes) -> Any:
+    message, at = read_PaymentsNetted_2(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -8857,6 +8905,7 @@ def write_Instruction(out: list[bytes], value: Any) -> None:
             p.write_long(out, v2)
     out.append(b"\x00")
     p.write_long(out, value.payments)
+    p.write_long(out, value.run)
 
 
 def write_PaymentsNetted(out: list[bytes], value: Any) -> None:
@@ -8873,8 +8922,8 @@ def write_PaymentsNetted(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
 
 
-def encode_101(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00e"]
+def encode_201(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xc9"]
     write_PaymentsNetted(out, message)
     return b"".join(out)
 
@@ -10492,6 +10541,7 @@ DECODERS: dict[int, Any] = {
     198: decode_198,
     199: decode_199,
     200: decode_200,
+    201: decode_201,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -10580,7 +10630,7 @@ ENCODERS: dict[Any, Any] = {
     m.MoveChanged: encode_98,
     m.MovesAgreed: encode_99,
     m.LegsCompressed: encode_100,
-    m.PaymentsNetted: encode_101,
+    m.PaymentsNetted: encode_201,
     m.LegAssessed: encode_102,
     m.LegReleased: encode_103,
     m.ReviewMargin: encode_104,

@@ -3,10 +3,14 @@ settlement gets. Multilateral: the house stands between all, pays those with a c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from truetape import ids
+
+DAYS_KEPT: Final = 64
+"""Value dates of an account whose number of runs is remembered."""
 
 
 class Obligation(Struct, frozen=True):
@@ -101,12 +105,28 @@ class Payments(Struct):
     """Of one account."""
 
     days: dict[str, Dues] = {}
-    """By value date, those that are not netted."""
+    """By value date, what no run has netted."""
     netted: str = ""
-    """The newest day that is over and netted; what is booked with an earlier time falls on the day after it."""
+    """The newest day that is over and netted."""
     until: dict[str, str] = {}
     """By asset, the newest value date that is netted: it may lie ahead."""
+    runs: dict[str, int] = {}
+    """By value date, how often something was netted: the newest ones of those dates."""
 
     def last(self, asset: str) -> str:
-        """The newest value date of an asset that is netted; what comes later falls after it."""
+        """The newest value date of an asset that is netted."""
         return max(self.netted, self.until.get(asset, ""))
+
+    def runs_of(self, day: str, asset: str) -> int:
+        """How often a value date of an asset was netted. One that is passed over counts as netted."""
+        return self.runs.get(day, int(day <= self.until.get(asset, "")))
+
+    def ran(self, day: str) -> None:
+        """Something of a value date is netted once more."""
+        self.runs[day] = self.runs.get(day, 0) + 1
+        if len(self.runs) > DAYS_KEPT:
+            del self.runs[min(self.runs)]
+
+    def oldest(self) -> str:
+        """The oldest value date whose runs are known when some are forgotten: nothing falls before it any more."""
+        return min(self.runs) if len(self.runs) == DAYS_KEPT else ""

@@ -4,11 +4,12 @@ Obligations are the lines by which entries about contracts pay the account or ch
 funding, exercise, fees), and what a multilateral compression makes it pay or get. Their value date follows from the day
 of booking by the asset's calendar and lag (truetape/calendars.py); without either it is that day. Once nothing more can
 fall on a value date, it is netted into instructions that settlement reads from `clearing.entries`, by command or an
-hour later by itself. The ledger's balances have moved already: an instruction says what has to move outside of it.
+hour later by itself. What comes late for a date that is netted keeps it, and another run of that date nets it. The
+ledger's balances have moved already: an instruction says what has to move outside of it.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from services.clearing.booking import ledger, netting, trades
 from services.clearing.booking.contracts import HOUSE
 from services.clearing.booking.netting import Due, Dues, Obligation, Payments
-from truetape import calendars
+from truetape import calendars, ids
 from truetape.errors import SetupError
 from truetape.messages import (
     ClearingRefusal,
@@ -51,33 +52,28 @@ CLOCK: Final = "clock"
 # -- value dates -------------------------------------------------------------------------------------------------------
 
 
-def value_date(known: Payments, asset: str, at_us: int) -> str:
-    """The day on which something is due that is booked now and says nothing: today, and never a day that is netted."""
+def _unsaid(known: Payments, asset: str, at_us: int) -> str:
+    """The day on which something is due whose entry says nothing: that of its booking, and none that is netted."""
     today, last = calendars.day_of(at_us), known.last(asset)
-    if today > last:
-        return today
-    return (date.fromisoformat(last) + timedelta(days=1)).isoformat()
+    return today if today > last else (date.fromisoformat(last) + calendars.DAY).isoformat()
 
 
-def due_on(known: Payments, reference: Reference, instrument_id: str, asset: str, at_us: int) -> str:
-    """The value date of what a contract pays now: by its lag and the asset's calendar, and never one that is netted."""
-    calendar, last = calendars.calendar_of(reference, asset), known.last(asset)
-    lag_days = calendars.lag_of(reference, instrument_id, asset)
-    day = calendars.value_date(calendar, lag_days, calendars.day_of(at_us))
-    return day if day > last else calendars.next_business_day(calendar, last)
+def due_on(reference: Reference, instrument_id: str, asset: str, at_us: int) -> str:
+    """The value date of what a contract pays now: by its lag and the asset's calendar; without either that day."""
+    calendar, lag_days = calendars.calendar_of(reference, asset), calendars.lag_of(reference, instrument_id, asset)
+    return calendars.value_date(calendar, lag_days, calendars.day_of(at_us))
 
 
 def dated(payments: Mapping[str, Payments], given: Input, entry: EntryBooked) -> EntryBooked:
-    """An entry that pays an account, with its value date where a calendar or a lag says which."""
+    """An entry that pays an account, with its value date where a calendar or lag says which, or that date is netted."""
     contract, reference = entry.contract, given.tables.reference
     if contract is None or not contract.instrument_id or not _lines(entry):
         return entry
     asset, instrument = contract.settlement_asset, reference.instruments.get(contract.instrument_id)
-    own = instrument.settlement_lag_days if instrument is not None else None
-    if asset not in reference.calendars and own is None:
+    at_us, own = entry.meta.decided_at_us, instrument.settlement_lag_days if instrument is not None else None
+    day, known = due_on(reference, contract.instrument_id, asset, at_us), payments.get(entry.account_id, Payments())
+    if asset not in reference.calendars and own is None and day == _unsaid(known, asset, at_us):
         return entry
-    known = payments.get(entry.account_id, Payments())
-    day = due_on(known, reference, contract.instrument_id, asset, entry.meta.decided_at_us)
     return replace(entry, contract=replace(contract, ids=contract.ids | {VALUE_DATE: day}))
 
 
@@ -98,18 +94,19 @@ def booked(payments: dict[str, Payments], entry: EntryBooked) -> None:
     said, at_us = entry.contract.ids.get(VALUE_DATE, ""), entry.meta.decided_at_us
     known = payments.setdefault(entry.account_id, Payments())
     for line in lines:
-        _owe(known, said or value_date(known, line.asset, at_us), line.asset, line.purpose, line.amount_e8)
+        _owe(known, said or _unsaid(known, line.asset, at_us), line.asset, line.purpose, line.amount_e8)
 
 
 def owed(payments: dict[str, Payments], account_id: str, asset: str, day: str, purpose: str, amount_e8: int) -> None:
     """Something outside of the ledger is due: positive, the account gets it. After what is netted, as all is."""
     known = payments.setdefault(account_id, Payments())
     last = known.last(asset)
-    late = (date.fromisoformat(last) + timedelta(days=1)).isoformat() if last else ""
+    late = (date.fromisoformat(last) + calendars.DAY).isoformat() if last else ""
     _owe(known, max(day, late), asset, purpose, amount_e8)
 
 
 def _owe(known: Payments, day: str, asset: str, purpose: str, amount_e8: int) -> None:
+    day = max(day, known.oldest())
     due = known.days.setdefault(day, {}).setdefault(asset, {}).setdefault(purpose, Due())
     due.received_e8 += max(amount_e8, 0)
     due.paid_e8 += max(-amount_e8, 0)
@@ -133,8 +130,8 @@ def net(payments: dict[str, Payments], given: Input, command: NetPayments) -> Pa
     if command.account_id not in given.tables.reference.accounts:
         return no("ACCOUNT_UNKNOWN", "open the account first")
     dues = known.days.get(day, {})
-    if day <= known.netted or (not dues and day in known.until.values()):
-        return no("COMMAND_REPEATED", f"{day} is netted already, and what came later is due after it")
+    if not dues and (day <= known.netted or day in known.until.values()):
+        return no("COMMAND_REPEATED", f"{day} is netted already, and nothing has come late for it")
     opens = Opens(given.tables.reference, given.at_us)
     if any(day >= opens[asset] for asset in dues) or (not dues and given.at_us < end_us):
         return no("TOO_OLD", f"{day} is not over: more may come to be owed")
@@ -158,7 +155,7 @@ class Opens(dict[str, str]):
 
 
 def _netted(given: Input, known: Payments, account_id: str, day: str, command_id: str, by: str) -> PaymentsNetted:
-    instructions = tuple(_instructions(account_id, day, known.days.get(day, {})))
+    instructions = tuple(_instructions(known, account_id, day))
     return PaymentsNetted(given.meta(command_id or account_id), command_id, account_id, day, instructions, by)
 
 
@@ -182,17 +179,18 @@ def _oldest_over(known: Payments, opens: Opens) -> str:
     return ""
 
 
-def _instructions(account_id: str, day: str, dues: Dues) -> Iterator[Instruction]:
-    found = netting.net(list(_obligations(account_id, day, dues))).instructions
-    for one in found:
+def _instructions(known: Payments, account_id: str, day: str) -> Iterator[Instruction]:
+    dues = known.days.get(day, {})
+    for one in netting.net(list(_obligations(account_id, day, dues))).instructions:
         if one.participant_id != account_id:
             continue
+        owes, run = dues[one.asset].values(), known.runs_of(day, one.asset) + 1
         parts = {purpose: due.received_e8 - due.paid_e8 for purpose, due in sorted(dues[one.asset].items())}
         assert sum(parts.values()) == one.amount_e8, "netting changes nothing but how much moves"
         yield Instruction(
-            one.instruction_id, one.asset, one.amount_e8, sum(due.received_e8 for due in dues[one.asset].values()),
-            sum(due.paid_e8 for due in dues[one.asset].values()), parts,
-            sum(due.lines for due in dues[one.asset].values()),
+            ids.instruction_id(account_id, one.asset, day, run), one.asset, one.amount_e8,
+            sum(due.received_e8 for due in owes), sum(due.paid_e8 for due in owes), parts,
+            sum(due.lines for due in owes), run,
         )  # fmt: skip
 
 
@@ -208,7 +206,8 @@ def _obligations(account_id: str, day: str, dues: Dues) -> Iterator[Obligation]:
 def netted(payments: dict[str, Payments], event: PaymentsNetted) -> None:
     """A value date is netted: nothing of it is owed any more but the instructions."""
     known, day = payments.setdefault(event.account_id, Payments()), event.value_date
-    known.days.pop(day, None)
+    if known.days.pop(day, None) is not None:
+        known.ran(day)
     known.until |= {one.asset: max(day, known.until.get(one.asset, "")) for one in event.instructions}
     if day < calendars.day_of(event.meta.decided_at_us):
         known.netted = max(day, known.netted)

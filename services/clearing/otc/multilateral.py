@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from services.clearing.across.kind import Consent, Decision, Kind, Stated, no_legs
 from services.clearing.booking import contracts, payments, trades
-from services.clearing.booking.netting import Payments
 from services.clearing.otc import compression, uncleared
 from services.clearing.otc.compression import Compression, Exposure
 from services.clearing.state import RUNS_KEPT, UNLISTED, State
@@ -305,7 +304,7 @@ def _payments(given: Input, terms: RoundTerms, found: Proposal) -> dict[str, int
     paid = {f"{_PAYMENT}{one.participant_id}": one.amount_e8 for one in found.made.payments}
     if not asset or not paid:
         return {}
-    day = payments.due_on(Payments(), given.tables.reference, terms.asset, asset, given.at_us)
+    day = payments.due_on(given.tables.reference, terms.asset, asset, given.at_us)
     return paid | {_VALUE_DAY: (date.fromisoformat(day) - calendars.EPOCH).days}
 
 

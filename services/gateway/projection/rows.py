@@ -61,6 +61,8 @@ class Batch(Struct):
     bilateral: dict[str, Row] = field(default_factory=dict)
     instructions: list[Row] = field(default_factory=list)
     sides: list[Row] = field(default_factory=list)
+    restrictions: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By account and name, what it is for; empty when it has ended."""
     credit: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """(account, asset) -> change of [balance, reserved]."""
 
@@ -129,7 +131,23 @@ def _rejected(batch: Batch, event: m.OrderRejected) -> None:
     row.decision["numbers"] = event.numbers
 
 
+def _restricted(batch: Batch, event: m.CancelRequested | m.RestrictionEnded) -> None:
+    """A liquidation, or a member's default, begins or ends to restrict what risk takes of the account."""
+    begins = isinstance(event, m.CancelRequested)
+    if event.liquidation_id:
+        batch.restrictions[event.account_id, "liquidation_id"] = event.liquidation_id if begins else ""
+    elif event.porting_id:
+        batch.restrictions[event.account_id, "porting_id"] = event.porting_id if begins else ""
+
+
+def _halted(batch: Batch, event: m.AccountHalted | m.AccountReopened) -> None:
+    because = event.parked_event_id if isinstance(event, m.AccountHalted) else ""
+    batch.restrictions[event.account_id, "halted_by"] = because
+
+
 def _credited(batch: Batch, event: m.CreditUpdated) -> None:
+    if event.reopens_account:
+        batch.restrictions[event.account_id, "halted_by"] = ""
     for change in event.changes:
         batch.credited(event.account_id, change.asset, change.amount_e8, 0)
     if event.released_e8:
@@ -217,6 +235,7 @@ def _booked(batch: Batch, event: m.EntryBooked) -> None:
             **asdict(position),
             "account_id": event.account_id,
             "settled_e8": event.contract.settled_e8 if event.contract is not None else None,
+            "funding_index_e18": event.contract.funding_index_e18 if event.contract is not None else None,
             "updated_at_us": event.meta.decided_at_us,
         }
         legs.cut(batch, event)
@@ -269,6 +288,10 @@ ROWS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     m.OrderAccepted: _accepted,
     m.OrderRejected: _rejected,
     m.CreditUpdated: _credited,
+    m.CancelRequested: _restricted,
+    m.RestrictionEnded: _restricted,
+    m.AccountHalted: _halted,
+    m.AccountReopened: _halted,
     m.ReservationReleased: _released,
     m.LegAssessed: _leg_assessed,
     m.LegReleased: _released,

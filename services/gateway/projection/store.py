@@ -44,7 +44,7 @@ _DECIDED: Final = (
     "reserved_asset reserved_e8"
 )
 _MARK: Final = "price_e8 bid_e8 ask_e8 venue book_sequence observed_at_us age_us marked_at_us epoch sequence"
-_POSITION: Final = "quantity_e8 cost_e8 realised_e8 settled_e8 updated_at_us"
+_POSITION: Final = "quantity_e8 cost_e8 realised_e8 settled_e8 funding_index_e18 updated_at_us"
 _TRANSFER: Final = (
     "asset amount_e8 location external_reference accepted reason numbers decision_offset decision_event_id "
 ) + "decided_at_us"
@@ -102,6 +102,13 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     (_upsert("bilateral", "trade_id", _newest("state ended_by updated_at_us")), lambda batch: batch.bilateral.values()),
     (_insert("instructions"), lambda batch: batch.instructions),
     (_insert("sides"), lambda batch: batch.sides),
+    (
+        _upsert("restrictions", "account_id, name", "because = excluded.because"),
+        lambda batch: (
+            {"account_id": account_id, "name": name, "because": because}
+            for (account_id, name), because in batch.restrictions.items()
+        ),
+    ),
     (_insert("reconciliations"), lambda batch: batch.reconciliations),
     (_upsert("breaks", "break_id", _newest(_BREAK)), lambda batch: batch.breaks.values()),
     (

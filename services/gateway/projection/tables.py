@@ -218,8 +218,33 @@ CREATE INDEX events_of_deleveraging ON view.events ((body->>'deleveraging_id'), 
     WHERE type = 'DeleveragingChanged';
 """
 
+_RUNS: Final = """
+ALTER TABLE view.instructions ADD COLUMN run integer NOT NULL DEFAULT 1;
+COMMENT ON COLUMN view.instructions.run IS 'Which run of its value date: 2 and more for what came late';
+"""
+
+_FUNDING: Final = """
+ALTER TABLE view.positions ADD COLUMN funding_index_e18 text;
+COMMENT ON COLUMN view.positions.funding_index_e18 IS 'Of a contract: up to which funding index it has paid';
+UPDATE view.positions p SET funding_index_e18 = newest.index_e18 FROM (
+    SELECT DISTINCT ON (account_id, body->'position'->>'instrument_id') account_id,
+        body->'position'->>'instrument_id' AS instrument_id, body->'contract'->>'funding_index_e18' AS index_e18
+    FROM view.events
+    WHERE type = 'EntryBooked' AND json_typeof(body->'contract') = 'object' AND json_typeof(body->'position') = 'object'
+    ORDER BY account_id, body->'position'->>'instrument_id', "offset" DESC
+) newest WHERE (p.account_id, p.instrument_id) = (newest.account_id, newest.instrument_id);
+"""
+
+_RESTRICTIONS: Final = """
+CREATE TABLE view.restrictions (
+    account_id text NOT NULL, name text NOT NULL, because text NOT NULL, PRIMARY KEY (account_id, name)
+) WITH (fillfactor = 60);
+COMMENT ON TABLE view.restrictions IS 'What risk has restricted: halted_by, porting_id, liquidation_id; empty: ended';
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     _FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS, _PORTINGS, _DELEVERAGINGS,
+    _RUNS, _FUNDING, _RESTRICTIONS,
 )  # fmt: skip
 """Applied once each, in this order; a released one is never edited."""
 
