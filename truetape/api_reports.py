@@ -179,6 +179,8 @@ class MarginPosition(Struct, frozen=True):
 
     instrument_id: str
     contribution: Decimal
+    funding: Decimal = "0"
+    """Funding that has accrued and is not booked yet: negative is owed. The next entry of the position books it."""
 
 
 class MarginCollateral(Struct, frozen=True):
@@ -214,6 +216,7 @@ class MarginAsset(Struct, frozen=True):
     settlement_asset: str
     balance: Decimal
     gains: Decimal
+    """What positions gained or lost and was not paid, funding up to now with it: as risk and clearing count."""
     collateral_counted: Decimal
     equity: Decimal
     """Balance, gains and collateral."""
@@ -230,6 +233,8 @@ class MarginAsset(Struct, frozen=True):
     collateral: list[MarginCollateral]
     marks: list[MarginMark]
     scenarios: list[MarginScenario]
+    funding: Decimal = "0"
+    """Of the gains, funding that has accrued and is not booked yet."""
 
 
 class Margin(Struct, frozen=True):

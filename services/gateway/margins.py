@@ -16,7 +16,7 @@ from services.gateway.queries import Query
 from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import api as a
 from truetape import api_reports as reports
-from truetape import clock
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.errors import MarginError, MoneyError
 from truetape.margin import report
@@ -24,19 +24,29 @@ from truetape.margin.account import Account
 from truetape.margin.classed import Held
 from truetape.margin.published import Published
 from truetape.margin.terms import class_from, class_shown, collateral_from, collateral_shown
+from truetape.topics import PARTITIONS
 
 routes = Routes("margin")
 HELD: Final = Query(
     "balances and positions in contracts",
     """
-SELECT TRUE AS cash, asset AS name, sum(amount_e8) AS quantity_e8, 0 AS cost_e8, 0 AS unpaid_e8
+SELECT TRUE AS cash, asset AS name, sum(amount_e8) AS quantity_e8, 0 AS cost_e8, 0 AS unpaid_e8, '' AS since,
+    '' AS newest
 FROM view.balances WHERE account = %s GROUP BY asset
 UNION ALL
-SELECT FALSE, instrument_id, quantity_e8, cost_e8, realised_e8 - settled_e8
-FROM view.positions WHERE account_id = %s AND settled_e8 IS NOT NULL
+SELECT FALSE, p.instrument_id, p.quantity_e8, p.cost_e8, p.realised_e8 - p.settled_e8,
+    coalesce(p.funding_index_e18, ''), coalesce(f.index_e18, '')
+FROM view.positions p LEFT JOIN LATERAL (
+    SELECT e.body->>'funding_index_e18' AS index_e18 FROM view.events e
+    WHERE e.type = 'ContractFactTaken' AND e.partition = %s
+        AND coalesce(e.body->'fact'->>'instrument_id', e.body->>'instrument_id') = p.instrument_id
+    ORDER BY e."offset" DESC LIMIT 1
+) f ON TRUE
+WHERE p.account_id = %s AND p.settled_e8 IS NOT NULL
 """,
 )
-"""In one cut of the views. Arguments: the account in the ledger, the account."""
+"""In one cut of the views, with the funding index up to which a position has paid, and the newest one. Arguments: the
+account in the ledger, its partition, the account."""
 
 
 @routes.add("GET", "/v1/margin", "read", query=r.ReportQuery, answers={200: reports.Margin},
@@ -59,16 +69,17 @@ async def get_margin_of(call: Call) -> Response:
 async def _margin(call: Call, account_id: str) -> Response:
     form = call.query(r.ReportQuery).form
     await call.see_answers()
-    rows = await call.gateway.reads.rows(HELD, f"client:{account_id}", account_id)
+    partition = ids.partition_of(account_id, PARTITIONS)
+    rows = await call.gateway.reads.rows(HELD, f"client:{account_id}", partition, account_id)
     balances = {row["name"]: int(row["quantity_e8"]) for row in rows if row["cash"]}
-    positions = {
-        row["name"]: _held(row) for row in rows if not row["cash"] and (row["quantity_e8"] or row["unpaid_e8"])
-    }
+    held = [row for row in rows if not row["cash"] and (row["quantity_e8"] or row["unpaid_e8"])]
+    positions = {row["name"]: _held(row) for row in held}
+    indices = [{row["name"]: str(row[index]) for row in held if row[index]} for index in ("since", "newest")]
     tables = call.gateway.bus.tables
     seen = Published(tables.marks, tables.reference, clock.now_us())
     try:
-        found = report.report(Account(balances, positions), seen)
-    except MarginError as error:
+        found = report.report(Account(balances, positions), seen, report.accrued(positions, *indices))
+    except (MarginError, MoneyError) as error:
         raise Problem("margin_unknown", str(error)) from error
     if form == "csv":
         return sheet_reply(report.as_csv(found))

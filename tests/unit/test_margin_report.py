@@ -8,16 +8,20 @@ import pytest
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
+from services.clearing.margining import margin
 from tests.unit import contract_desk
 from tests.unit.contract_desk import E8, START_US, instrument
 from tests.unit.contract_desk import terms as perpetual
+from tests.unit.desk import some_meta
 from tests.unit.margin_stage import PERP, held, published
 from truetape import api_reports
 from truetape import messages as m
 from truetape.errors import MoneyError
 from truetape.margin import report
 from truetape.margin.account import Account
+from truetape.margin.published import Published
 from truetape.margin.terms import class_from, class_shown, collateral_from, collateral_shown
+from truetape.service import Input
 
 
 def test_an_account_is_read_from_its_entries() -> None:
@@ -26,13 +30,42 @@ def test_an_account_is_read_from_its_entries() -> None:
     desk.pair("ann", "bob", 3, 60_000, PERP)
     desk.pair("bob", "ann", 1, 61_000, PERP)
     entries = [event for event in desk.events if isinstance(event, m.EntryBooked)]
-    found = report.account_of("ann", [entry for entry in entries if entry.account_id == "ann"])
-    assert found.positions == {PERP: held(2, 1_200, 10)}
+    found, owed = report.account_of("ann", entries)
+    assert found.positions == {PERP: held(2, 1_200, 10)} and owed == {}
     desk.fact("SETTLEMENT_PRICE", PERP, 62_000 * E8)
     entries = [event for event in desk.events if isinstance(event, m.EntryBooked)]
-    found = report.account_of("ann", [entry for entry in entries if entry.account_id == "ann"])
+    found, _ = report.account_of("ann", entries)
     assert found.positions == {PERP: held(2, 1_240)}
     assert found.balances["USDT"] == 50 * E8
+
+
+@pytest.mark.parametrize(("who", "owed"), [("ann", -2.25), ("bob", 2.25), ("cat", 0)])
+def test_funding_that_nobody_has_booked_counts_as_risk_and_clearing_count_it(who: str, owed: float) -> None:
+    """An hour of 1 % for eight on 0.03 BTC at 60 000 is 2.25; the next entry books what was shown."""
+    desk = contract_desk.Desk(instrument(PERP, perpetual()))
+    desk.pair("ann", "bob", 3, 60_000, PERP)
+    hour = {"rate_e18": 10**16, "elapsed_us": contract_desk.HOUR_US}
+    desk.fact("FUNDING", PERP, 60_000 * E8, numbers=hour)
+    desk.tables.marks.newest[PERP] = m.MarkPublished(some_meta(), PERP, 60_500 * E8, E8, E8, "alpha", 7, desk.now_us, 0)
+    account, accrued = report.account_of(who, desk.events)
+    assert accrued == ({PERP: round(owed * E8)} if owed else {})
+    seen = Published(desk.tables.marks, desk.reference, desk.now_us)
+    found = {one.asset: one for one in report.report(account, seen, accrued)}
+    wanted = margin.assessed(desk.state, _given(desk), who)
+    assert {asset: replace(one, funding={}) for asset, one in found.items()} == wanted, "as clearing enforces"
+    if owed:
+        told = report.plain(who, found.values(), seen)["assets"][0]
+        assert float(told["funding"]) == float(told["positions"][0]["funding"]) == owed
+        assert float(told["gains"]) == owed + (15 if who == "ann" else -15)
+        assert f"USDT,total,funding,{told['funding']}," in report.as_csv(found.values())
+    before = desk.cash(f"client:{who}")
+    desk.fact("SETTLEMENT_PRICE", PERP, 60_000 * E8)
+    assert desk.cash(f"client:{who}") - before == round(owed * E8)
+    assert report.account_of(who, desk.events)[1] == {}
+
+
+def _given(desk: contract_desk.Desk) -> Input:
+    return Input(None, m.Cause("timer", 0, -1, ""), desk.now_us, "clearing.entries", 1, 1, desk.tables, 0)
 
 
 def test_the_report_has_what_decides() -> None:

@@ -41,12 +41,12 @@ def show(
     with reports.reading(form, "margin") as (log, seconds):
         reference = Operator(log).reference
         reference.require_account(account)
-        entries = journal.entries(log, seconds, account, None, [ids.partition_of(account, PARTITIONS)])
-        held = report.account_of(account, (entry for _, _, entry in entries))
+        records = journal.records(log, seconds, [ids.partition_of(account, PARTITIONS)])
+        held, accrued = report.account_of(account, (record for _, _, record in records))
         seen = Published(newest_marks(log, seconds), reference, clock.now_us())
     if order:
         held = _filled(held, order, seen)
-    found = report.report(held, seen)
+    found = report.report(held, seen, accrued)
     if form == "table":
         write(account, found, Console(highlight=False))
     elif form == "json":
@@ -83,7 +83,8 @@ def write(account: str, found: list[AssetMargin], console: Console) -> None:
     for one in found:
         totals = Table("", one.asset, box=None, pad_edge=False)
         for name, amount_e8 in (
-            ("balance", one.balance_e8), ("gains", one.gains_e8), ("collateral", one.collateral_e8),
+            ("balance", one.balance_e8), ("gains", one.gains_e8),
+            ("of them funding not booked", sum(one.funding.values())), ("collateral", one.collateral_e8),
             ("equity", one.equity_e8), ("initial need", one.initial_e8), ("maintenance need", one.maintenance_e8),
             ("initial excess", one.initial_excess_e8), ("maintenance excess", one.maintenance_excess_e8),
         ):  # fmt: skip

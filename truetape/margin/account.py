@@ -60,6 +60,8 @@ class AssetMargin(Struct, frozen=True):
     """What other assets count for."""
     scenarios: dict[str, float] = {}
     """Profit of the positions of models with scenarios, by scenario."""
+    funding: dict[str, int] = {}
+    """Of the gains, by position: funding that has accrued and that no entry has booked. Told by reports."""
 
     @property
     def collateral_e8(self) -> int:

@@ -1,30 +1,39 @@
 """The margin report: per settlement asset what an account has and needs, by which model, and each position's part."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from truetape import funding
 from truetape.contracts import value
 from truetape.margin.account import Account, AssetMargin, assess, terms_of
 from truetape.margin.classed import Held
 from truetape.margin.published import Published
 from truetape.margin.quoted import payoff
-from truetape.messages import EntryBooked
-from truetape.money import from_e8
+from truetape.messages import ContractFactTaken, EntryBooked
+from truetape.money import fits, from_e8
 from truetape.sheets import sheet
 from truetape.statement import moment
 
+NOTHING: Final[Mapping[str, int]] = {}
 COLUMNS: Final = ("settlement_asset", "row", "name", "amount", "detail")
 """Of the CSV: one row for each number of the report."""
 
 
-def account_of(account_id: str, entries: Iterable[EntryBooked]) -> Account:
-    """Balances and positions of an account from its entries, in the order of the tape."""
+def account_of(account_id: str, records: Iterable[Any]) -> tuple[Account, dict[str, int]]:
+    """Balances and positions of an account, and by position the funding that it owes or gets beyond what is booked:
+    from the records of its partition, in the order of the tape."""
     balances: dict[str, int] = {}
     positions: dict[str, Held] = {}
+    since: dict[str, str] = {}
+    newest: dict[str, str] = {}
     client = f"client:{account_id}"
-    for entry in entries:
+    for entry in records:
+        if isinstance(entry, ContractFactTaken):
+            newest[entry.fact.instrument_id] = entry.funding_index_e18
+        if not isinstance(entry, EntryBooked) or entry.account_id != account_id:
+            continue
         for line in entry.lines:
             if line.account == client:
                 balances[line.asset] = balances.get(line.asset, 0) + line.amount_e8
@@ -32,7 +41,19 @@ def account_of(account_id: str, entries: Iterable[EntryBooked]) -> Account:
             after = entry.position
             unpaid_e8 = after.realised_e8 - entry.contract.settled_e8
             positions[after.instrument_id] = Held(after.quantity_e8, after.cost_e8, unpaid_e8)
-    return Account(balances, {name: one for name, one in positions.items() if one.quantity_e8 or one.unpaid_e8})
+            since[after.instrument_id] = entry.contract.funding_index_e18
+    held = {name: one for name, one in positions.items() if one.quantity_e8 or one.unpaid_e8}
+    return Account(balances, held), accrued(held, since, newest)
+
+
+def accrued(positions: Mapping[str, Held], since: Mapping[str, str], newest: Mapping[str, str]) -> dict[str, int]:
+    """By position, funding from the index up to which it has paid to the newest one; what is nothing is left out.
+    Raises MoneyError beyond 64 bits."""
+    found = {
+        name: funding.payment(held.quantity_e8, int(since[name]), int(newest.get(name, since[name])))
+        for name, held in positions.items() if since.get(name)
+    }  # fmt: skip
+    return {name: e8 for name, e8 in found.items() if e8}
 
 
 def with_fill(account: Account, name: str, quantity_e8: int, price_e8: int, seen: Published) -> Account:
@@ -47,10 +68,17 @@ def with_fill(account: Account, name: str, quantity_e8: int, price_e8: int, seen
     return Account(balances, {**account.positions, name: after})
 
 
-def report(account: Account, seen: Published) -> list[AssetMargin]:
-    """Margin by settlement asset, in order. Raises MarginError."""
-    found = assess(account.balances, account.positions, seen)
-    return [found[asset] for asset in sorted(found)]
+def report(account: Account, seen: Published, accrued: Mapping[str, int] = NOTHING) -> list[AssetMargin]:
+    """Margin by settlement asset, in order, with the funding that has accrued, as risk and clearing count it. Raises
+    MarginError, and MoneyError beyond 64 bits."""
+    positions = dict(account.positions)
+    owed: dict[str, dict[str, int]] = {}
+    for name, amount_e8 in sorted(accrued.items()):
+        held = positions[name]
+        positions[name] = replace(held, unpaid_e8=fits(held.unpaid_e8 + amount_e8))
+        owed.setdefault(terms_of(name, seen).settlement_asset, {})[name] = amount_e8
+    found = assess(account.balances, positions, seen)
+    return [replace(found[asset], funding=owed.get(asset, {})) for asset in sorted(found)]
 
 
 def plain(account_id: str, found: Iterable[AssetMargin], seen: Published) -> dict[str, Any]:
@@ -63,6 +91,7 @@ def _plain(one: AssetMargin) -> dict[str, Any]:
         "settlement_asset": one.asset,
         "balance": from_e8(one.balance_e8),
         "gains": from_e8(one.gains_e8),
+        "funding": from_e8(sum(one.funding.values())),
         "collateral_counted": from_e8(one.collateral_e8),
         "equity": from_e8(one.equity_e8),
         "initial_need": from_e8(one.initial_e8),
@@ -72,7 +101,8 @@ def _plain(one: AssetMargin) -> dict[str, Any]:
         "worst": one.worst,
         "models": list(one.models),
         "positions": [
-            {"instrument_id": name, "contribution": from_e8(need_e8)} for name, need_e8 in _largest(one)
+            {"instrument_id": name, "contribution": from_e8(need_e8), "funding": from_e8(one.funding.get(name, 0))}
+            for name, need_e8 in _largest(one)
         ],
         "collateral": [
             {
@@ -100,13 +130,14 @@ def rows(found: Iterable[AssetMargin]) -> Iterator[tuple[str, ...]]:
     """All numbers as text, in the order of COLUMNS."""
     for one in found:
         told = _plain(one)
-        for name in ("balance", "gains", "collateral_counted", "equity", "initial_need", "maintenance_need",
+        for name in ("balance", "gains", "funding", "collateral_counted", "equity", "initial_need", "maintenance_need",
                      "initial_excess", "maintenance_excess"):  # fmt: skip
             yield one.asset, "total", name, told[name], one.worst if name == "initial_need" else ""
         for model in one.models:
             yield one.asset, "model", model, "", ""
         for name, need_e8 in _largest(one):
-            yield one.asset, "contribution", name, from_e8(need_e8), ""
+            owed_e8 = one.funding.get(name, 0)
+            yield one.asset, "contribution", name, from_e8(need_e8), f"funding {from_e8(owed_e8)}" if owed_e8 else ""
         for each in one.collateral:
             yield one.asset, "collateral", each.asset, from_e8(each.counted_e8), f"of {from_e8(each.value_e8)}"
         for mark in one.marks:
