@@ -23,15 +23,20 @@ def command(
 ) -> None:
     """Record a deposit of a client."""
     amount_e8 = positive_e8(amount)
-    if not location.startswith(ids.MIRRORS):
-        raise SetupError(f"--location {location!r}: {ids.NOT_A_MIRROR}, for example {DEFAULT}")
-    _require_venue(location)
-    terms = m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)
+    terms = terms_of(account, asset, amount_e8, location, reference)
     with operator(settings().kafka) as hand:
         hand.reference.require_account(account)
         hand.reference.require_asset(asset)
         hand.transfer(terms)
     print(f"{from_e8(amount_e8)} {asset} for {account} is approved; clearing books it")
+
+
+def terms_of(account: str, asset: str, amount_e8: int, location: str, reference: str) -> m.TransferTerms:
+    """A deposit, or a withdrawal where the amount is negative. Raises SetupError for a place that nobody reconciles."""
+    if not location.startswith(ids.MIRRORS):
+        raise SetupError(f"--location {location!r}: {ids.NOT_A_MIRROR}, for example {DEFAULT}")
+    _require_venue(location)
+    return m.TransferTerms(ids.transfer_id(account, reference), account, asset, amount_e8, location, reference)
 
 
 def _require_venue(location: str) -> None:
