@@ -378,7 +378,7 @@ class Account(Struct, frozen=True):
     call_terms: dict[str, Any] = {}
     """How it is called for margin, as the admin API takes it."""
     halts: list[Halt] = []
-    """Why it takes no orders, or only those that reduce: by the operator, its default, its member's default."""
+    """Why it takes no orders, or only those that reduce: the operator's word, and what risk has restricted."""
 
 
 class Accounts(Struct, frozen=True):

@@ -11,7 +11,7 @@ from services.gateway import requests as r
 from services.gateway.bus import Answer
 from services.gateway.parsing import decimal
 from services.gateway.problems import Problem, field_problem
-from services.gateway.queries import BREAKS
+from services.gateway.queries import BREAKS, RESTRICTIONS
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.submission import idempotency_key, unknown_outcome
 from services.gateway.trading import HIT, SENDING
@@ -83,11 +83,16 @@ async def open_account(call: Call) -> Response:
     return await changed(call, m.OpenAccount(command_id_of(call), by(call), asked.account_id, asked.name))
 
 
-@routes.add("GET", "/v1/admin/accounts", "admin", answers={200: a.Accounts})
+@routes.add("GET", "/v1/admin/accounts", "admin", answers={200: a.Accounts},
+            problems=("view_behind", "view_unavailable"), waits=True)  # fmt: skip
 async def list_accounts(call: Call) -> Response:
-    """All client accounts and what is set for them."""
+    """All client accounts, what is set for them, and why one takes no orders or only those that reduce."""
     await call.see_reference()
-    return reply(rendering.accounts(call.gateway.bus.reference))
+    await call.see_answers()
+    restricted: dict[str, dict[str, str]] = {}
+    for row in await call.gateway.reads.rows(RESTRICTIONS):
+        restricted.setdefault(row["account_id"], {})[row["name"]] = row["because"]
+    return reply(rendering.accounts(call.gateway.bus.reference, restricted))
 
 
 @routes.add("POST", "/v1/admin/limits", "admin", body=r.LimitsRequest, answers={200: a.Changed}, problems=PROBLEMS)

@@ -52,6 +52,9 @@ SELECT {_columns(TransferTerms)}, decided_at_us, decision_event_id, decision_off
 FROM view.transfers WHERE transfer_id = %s AND accepted
 """,
 )
+RESTRICTIONS: Final = Query(
+    "restrictions", "SELECT account_id, name, because FROM view.restrictions WHERE because <> ''"
+)
 BREAKS: Final = Query(
     "breaks",
     """

@@ -1,6 +1,6 @@
 """From the tape's structs and the views' rows to answers: decimals as strings, times as RFC 3339."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import UNSET, convert
@@ -177,8 +177,8 @@ def key(known: m.ApiKey) -> a.Key:
     )  # fmt: skip
 
 
-def account(reference: Reference, account_id: str) -> a.Account:
-    """An account and what holds for it."""
+def account(reference: Reference, account_id: str, restrictions: Mapping[str, str]) -> a.Account:
+    """An account and what holds for it, with what risk has restricted."""
     limits, fees = reference.limits_of(account_id), reference.fees_of(account_id)
     return a.Account(
         account_id=account_id,
@@ -194,7 +194,7 @@ def account(reference: Reference, account_id: str) -> a.Account:
         fees=fees_shown(fees),
         terms=_terms(reference.account_terms.get(account_id)),
         call_terms=_call_terms(reference.call_terms_of(account_id)),
-        halts=halts(reference, account_id),
+        halts=halts(reference, account_id, restrictions),
     )
 
 
@@ -224,10 +224,10 @@ def fees_shown(fees: m.Fees) -> dict[str, Any]:
     return {"maker_rate": from_e8(fees.maker_rate_e8), "taker_rate": from_e8(fees.taker_rate_e8), "tiers": tiers}
 
 
-def accounts(reference: Reference) -> a.Accounts:
-    """All accounts."""
-    everybody = reference.trading_state_of(EVERYBODY)
-    return a.Accounts(everybody, [account(reference, account_id) for account_id in sorted(reference.accounts)])
+def accounts(reference: Reference, restricted: Mapping[str, Mapping[str, str]]) -> a.Accounts:
+    """All accounts; of those that risk has restricted, by what."""
+    everybody, names = reference.trading_state_of(EVERYBODY), sorted(reference.accounts)
+    return a.Accounts(everybody, [account(reference, name, restricted.get(name, {})) for name in names])
 
 
 def transfer(terms: m.TransferTerms, decided_at_us: int | None, event_id: str | None) -> a.Transfer:

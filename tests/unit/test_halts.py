@@ -7,14 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from services.gateway import rendering
+from services.gateway.projection.rows import ROWS, Batch
 from services.risk.core import SERVICE as RISK
 from tests.unit.audit_stage import Stage
-from tests.unit.desk import ANN, BOB
+from tests.unit.desk import ANN, BOB, some_meta
 from truetape import messages as m
 from truetape.cli import build
 from truetape.codec import encode
 from truetape.commands import accounts
-from truetape.halts import halts
+from truetape.halts import RESTRICTIONS, halts
 from truetape.happenings import Part
 from truetape.operator import Operator
 from truetape.reference import Reference
@@ -26,25 +27,25 @@ KNOWN = Reference(
 )  # fmt: skip
 
 
-def told(account: str, known: dict[str, Any] | None = None) -> list[tuple[str, str, str]]:
+def told(account: str, known: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(one.kind, one.state, one.because) for one in halts(KNOWN, account, known)]
 
 
 @pytest.mark.parametrize(
     ("account", "known", "expected"),
     [
-        ("ann", None, [("DEFAULT", "HALTED", "d-1")]),
+        ("ann", {}, []),  # Reference data has heard of the default, and risk has not yet: it takes her orders.
         ("ann", {"halted_by": "default:d-1"}, [("DEFAULT", "HALTED", "d-1")]),
-        ("bob", None, [("PORTING", "REDUCING", "d-1")]),
+        ("bob", {}, []),
         ("bob", {"porting_id": "d-1", "halted_by": ""}, [("PORTING", "REDUCING", "d-1")]),
-        ("cat", None, [("OPERATOR", "REDUCING", "too much risk")]),
-        ("dan", None, []),
+        ("cat", {}, [("OPERATOR", "REDUCING", "too much risk")]),
+        ("dan", {}, []),
         ("dan", {"halted_by": "e-7", "liquidation_id": "l-1"},
          [("PARKED", "HALTED", "e-7"), ("LIQUIDATION", "HALTED", "l-1")]),
     ],
 )  # fmt: skip
 def test_each_reason_is_there_once_with_what_ends_it(
-    account: str, known: dict[str, Any] | None, expected: list[tuple[str, str, str]]
+    account: str, known: dict[str, Any], expected: list[tuple[str, str, str]]
 ) -> None:
     assert told(account, known) == expected
     assert all(one.next for one in halts(KNOWN, account, known))
@@ -52,15 +53,38 @@ def test_each_reason_is_there_once_with_what_ends_it(
 
 def test_everybodys_kill_switch_is_everybodys_reason() -> None:
     known = Reference(trading_states={"*": "HALTED"}, trading_reasons={"*": "fire"})
-    [one] = halts(known, "ann")
+    [one] = halts(known, "ann", {})
     assert (one.kind, one.because) == ("OPERATOR", "fire") and "accounts state '*' ACTIVE" in one.next
 
 
 def test_the_api_shows_them_with_each_account() -> None:
-    shown = {one.account_id: one.halts for one in rendering.accounts(KNOWN).accounts}
+    restricted = {"ann": {"halted_by": "default:d-1", "liquidation_id": "l-1"}, "bob": {"porting_id": "d-1"}}
+    shown = {one.account_id: one.halts for one in rendering.accounts(KNOWN, restricted).accounts}
     assert {name: [one.kind for one in found] for name, found in shown.items()} == {
-        "ann": ["DEFAULT"], "bob": ["PORTING"], "cat": ["OPERATOR"],
+        "ann": ["DEFAULT", "LIQUIDATION"], "bob": ["PORTING"], "cat": ["OPERATOR"],
     }  # fmt: skip
+
+
+DECIDED: list[tuple[Any, tuple[str, str], str]] = [
+    (m.AccountHalted(some_meta(), "ann", "e-7"), ("ann", "halted_by"), "e-7"),
+    (m.AccountReopened(some_meta(), "ann"), ("ann", "halted_by"), ""),
+    (m.CancelRequested(some_meta(), "c", "ann", (), "l-1"), ("ann", "liquidation_id"), "l-1"),
+    (m.RestrictionEnded(some_meta(), "ann", "l-1"), ("ann", "liquidation_id"), ""),
+    (m.CancelRequested(some_meta(), "c", "bob", (), porting_id="d-1"), ("bob", "porting_id"), "d-1"),
+    (m.RestrictionEnded(some_meta(), "bob", "", "d-1"), ("bob", "porting_id"), ""),
+]
+
+
+def test_the_views_keep_what_risk_has_restricted_as_risk_does() -> None:
+    """Each event as risk folds it, and as the projection does; a client's own cancel restricts nothing."""
+    batch, state = Batch(), RISK.initial()
+    for event, key, because in DECIDED:
+        ROWS[type(event)](batch, event)
+        state = RISK.evolve(state, event)
+        assert batch.restrictions[key] == because == getattr(state.accounts[key[0]], key[1])
+    ROWS[m.CancelRequested](batch, m.CancelRequested(some_meta(), "c", "cat", ()))
+    assert {account for account, _ in batch.restrictions} == {"ann", "bob"}
+    assert {name for _, name in batch.restrictions} == set(RESTRICTIONS)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def list_accounts(
     with operator(settings().kafka) as hand:
         known = hand.reference
     of_risk = {account: to_builtins(found) for _, account, found in states(name="risk")}
-    found = {account: halts(known, account, of_risk.get(account)) for account in sorted(known.accounts)}
+    found = {account: halts(known, account, of_risk.get(account, {})) for account in sorted(known.accounts)}
     shown = [account for account, reasons in found.items() if reasons or not halted]
     if as_json:
         print(json.dumps([_row(known, account, found[account]) for account in shown]))
