@@ -17,7 +17,7 @@ from truetape.errors import TruetapeError
 from truetape.health import Health, serve
 from truetape.log import KafkaLog, check_topics
 from truetape.runner import Runner
-from truetape.service import Effects, Service, Waits
+from truetape.service import Effects, Measured, Service, Waits
 from truetape.settings import Settings, settings
 from truetape.telemetry import CountsCollector, configure_logging
 from truetape.topics import ALL
@@ -75,8 +75,13 @@ def health_of(runner: Runner[Any]) -> Health:
             *(effects.missing() if isinstance(effects := runner.effects, Waits) else ()),
         ],
         digests=lambda full: {"service": service, "partitions": runner.digests(full)},
-        metrics=CountsCollector(service, lambda: runner.counts, runner.gauges),
+        metrics=CountsCollector(service, lambda: runner.counts, lambda: gauges_of(runner)),
     )
+
+
+def gauges_of(runner: Runner[Any]) -> dict[str, float]:
+    """The loop's gauges, and those of the service's effects."""
+    return runner.gauges() | (effects.gauges() if isinstance(effects := runner.effects, Measured) else {})
 
 
 def watch(runner: Runner[Any]) -> None:

@@ -106,6 +106,14 @@ class Waits(Protocol):
 
 
 @runtime_checkable
+class Measured(Protocol):
+    """Effects with something to show beside the loop's own metrics."""
+
+    def gauges(self) -> dict[str, float]:
+        """By name, as of now. Asked by the health port's thread."""
+
+
+@runtime_checkable
 class Selective(Protocol):
     """Effects that follow from some events only."""
 

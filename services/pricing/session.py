@@ -5,15 +5,18 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import structlog
+
 from services.pricing.facts import MARKS_PARTITION, FactSender, Offer
 from services.pricing.tops import Top, TopsSeen
 from truetape import clock
 from truetape.codec import Message
-from truetape.messages import ContractFixed, Listing
+from truetape.messages import ContractFixed, Listing, MarkPublished, MarkWithheld
 from truetape.venue.adapter import Venue
 from truetape.venue.book import BookView
 from truetape.venue.thread import Connect, Threads, VenueThread, Work
 
+_log = structlog.get_logger()
 REPUBLISH_SECONDS: Final = 0.8
 """Unchanged best prices are offered again after this, so that there is a mark every second."""
 LOOKS_PER_INTERVAL: Final = 5
@@ -42,6 +45,8 @@ class Session:
         self._told: dict[str, tuple[float, tuple[tuple[int, int], ...]]] = {}
         self._numbers = itertools.count(clock.now_us() * 1_000)
         self._owning = False
+        self._withheld: set[str] = set()
+        """Instruments that have no mark now."""
         self._thread = thread("books", connect, self._works)
 
     # -- called by the run loop ------------------------------------------------------------------------------
@@ -52,20 +57,34 @@ class Session:
         return self
 
     def act(self, partition: int, event: Message) -> None:
-        """A mark has no effect outside the tape; the ledger is told what was fixed."""
-        if isinstance(event, ContractFixed):
-            self._facts.send(event.fact)
+        """The ledger is told what was fixed; and somebody has to look where there is no mark, once, until there is."""
+        match event:
+            case ContractFixed():
+                self._facts.send(event.fact)
+            case MarkWithheld() if event.instrument_id not in self._withheld:
+                self._withheld.add(event.instrument_id)
+                seen = {one.venue: one.status for one in event.sources}
+                _log.error("mark withheld", instrument_id=event.instrument_id, reason=event.reason, venues=seen)
+            case MarkPublished() if event.instrument_id in self._withheld:
+                self._withheld.discard(event.instrument_id)
+                _log.info("marked again", instrument_id=event.instrument_id)
+            case _:
+                pass
 
     def resume(self, partition: int, state: Any) -> None:
         """The partition of marks is ours: offer, and send what may not have been sent."""
-        self._owning = True
+        self._owning, self._withheld = True, set(state.withheld)
         for fact in state.unsent.values():
             self._facts.send(fact)
 
     def release(self, partition: int) -> None:
         """Somebody else marks."""
-        self._owning = False
+        self._owning, self._withheld = False, set()
         self._facts.forget()
+
+    def gauges(self) -> dict[str, float]:
+        """How many instruments have no mark, since too few venues' books count."""
+        return {"marks_withheld": len(self._withheld)}
 
     def close(self) -> None:
         """End the thread and all connections."""

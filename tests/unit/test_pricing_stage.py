@@ -1,10 +1,14 @@
 """What pricing fixes reaches every partition of the ledger once, in the real run loop on a simulated broker, also when
 pricing ends between its record and the commands that follow it."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import structlog
+import yaml
 
 from services.pricing.core import SERVICE as PRICING
 from services.pricing.facts import FactSender
@@ -18,7 +22,9 @@ from truetape import messages as m
 from truetape.codec import encode
 from truetape.happenings import Part
 from truetape.money import to_e8
+from truetape.process import gauges_of
 from truetape.runner import Runner
+from truetape.telemetry import CountsCollector, exposition
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, MARKET_MARKS, PARTITIONS, REFERENCE_COMMANDS
 
 MINUTE_US = 60_000_000
@@ -28,6 +34,7 @@ SCHEDULED = msgspec.structs.replace(
         fixing_window_us=MINUTE_US, settlement_interval_us=MINUTE_US, funding_step_us=MINUTE_US,
     ),
 )  # fmt: skip
+ROOT = Path(__file__).parents[2]
 
 
 class NoThread:
@@ -175,3 +182,38 @@ def test_a_missing_rate_is_an_event_and_an_operators_fact_takes_its_place() -> N
     stage.settle()
     assert [one for one in stage.taken() if one[0] == name] == everywhere({name: fact})
     assert stage.audit(stage.ask).differences == []
+
+
+def test_what_has_no_mark_is_measured_logged_once_and_known_to_a_new_process() -> None:
+    stage = PricedStage()
+    pricing = stage.runners["pricing"]
+
+    def see(price: int, bid_less: int = 1) -> None:
+        stage.broker.advance(1_000_000)
+        now_us = stage.broker.wall_us()
+        top = Top("alpha", (price - bid_less) * E8, (price + 1) * E8, 7, now_us)
+        stage.runners["pricing"].offer(0, "books", str(now_us), TopsSeen(PERP, (top,), 0))
+        stage.settle()
+
+    see(60_000)
+    assert gauges_of(pricing)["marks_withheld"] == 0
+    with structlog.testing.capture_logs() as logged:
+        see(60_000, bid_less=-2)
+        stage.broker.advance(61_000_000)
+        see(60_000, bid_less=-2)
+    assert gauges_of(pricing)["marks_withheld"] == 1
+    [said] = [line for line in logged if line["event"] == "mark withheld"]
+    assert (said["log_level"], said["instrument_id"], said["venues"]) == ("error", PERP, {"alpha": "CROSSED"})
+    stage.restart()
+    assert gauges_of(stage.runners["pricing"])["marks_withheld"] == 1, "the tape says so"
+    see(60_000)
+    assert gauges_of(stage.runners["pricing"])["marks_withheld"] == 0
+
+
+def test_alerts_are_of_metrics_that_there_are() -> None:
+    rules = yaml.safe_load((ROOT / "examples" / "alerts.yml").read_text())["groups"][0]["rules"]
+    runner = PricedStage().runners["pricing"]
+    shown = exposition([CountsCollector("pricing", lambda: {"parked": 0} | runner.counts, lambda: gauges_of(runner))])
+    names = {one for rule in rules for one in re.findall(r"truetape_\w+", rule["expr"])}
+    assert len(rules) == 3 and "truetape_marks_withheld" in names
+    assert all(f"\n{name}{{".encode() in shown for name in names), names
