@@ -2,8 +2,9 @@
 
 A book is fresh when it is uncrossed and was known right lately. The centre is the median of all fresh mids; whoever is
 further from it than the outlier rate does not count, and the mark is the median of those who do. They have to be as
-many as the instrument asks for, and more than half of the fresh ones: else there is no mark, and what is older goes
-stale.
+many as the instrument asks for, and more than half of the fresh ones. Where the fresh ones are even in number, the two
+in the middle have to lie within the rate of one another: else nobody decides which is right, as between two venues.
+Without all of that there is no mark, and what is older goes stale.
 
 So a venue that says anything at all moves a mark no further than the outlier rate beyond what the others say; where
 they lie within that rate of one another, and are two at least, not beyond them at all. (A single venue that is enough
@@ -19,8 +20,8 @@ from truetape.money import ONE_E8, divide
 
 BOOK_MAX_AGE_US: Final = 3_000_000
 """No mark is taken from a book that was last known right longer ago."""
-USUAL: Final = MarkTerms(venues_least=1, outlier_rate_e8=5_000_000)
-"""Terms of an instrument that has none: one venue is enough, and 5 % from the median is too far."""
+USUAL_RATE_E8: Final = 5_000_000
+"""Of an instrument without terms: 5 % from the median is too far."""
 Status = Literal["COUNTED", "OUTLIER", "STALE", "CROSSED", "NO_BOOK"]
 """Whether a venue counted, or why not."""
 Reason = Literal["TOO_FEW_VENUES", "VENUES_DISAGREE"]
@@ -36,11 +37,17 @@ class Consensus(NamedTuple):
     sources: tuple[MarkSource, ...]
 
 
+def usual(venues: int) -> MarkTerms:
+    """Terms of an instrument that has none and is listed by so many venues. Of three and more two have to agree; of two
+    one is enough, since else the outage of either would stop the instrument."""
+    return MarkTerms(1 if venues <= 2 else 2, USUAL_RATE_E8)
+
+
 def agree(tops: Sequence[Top], without: Sequence[str], terms: MarkTerms, at_us: int) -> Consensus:
     """Which books make the mark."""
     seen = sorted(tops, key=lambda top: top.venue)
     fresh = [top for top in seen if _doubt(top, at_us) is None]
-    near = [top for top in fresh if _near(top, fresh, terms.outlier_rate_e8)]
+    near = _near([mid_e8(top) for top in fresh], fresh, terms.outlier_rate_e8)
     reason: Reason | None = None
     if len(near) < terms.venues_least or not near:
         reason = "TOO_FEW_VENUES" if len(fresh) == len(near) else "VENUES_DISAGREE"
@@ -70,9 +77,14 @@ def _doubt(top: Top, at_us: int) -> Status | None:
     return "STALE" if at_us - top.observed_at_us > BOOK_MAX_AGE_US else None
 
 
-def _near(top: Top, fresh: Sequence[Top], rate_e8: int) -> bool:
-    centre_e8 = median([mid_e8(one) for one in fresh])
-    return abs(mid_e8(top) - centre_e8) * ONE_E8 <= centre_e8 * rate_e8
+def _near(mids_e8: list[int], fresh: Sequence[Top], rate_e8: int) -> list[Top]:
+    """Those near the centre; none where two of the middle are too far from one another for a centre."""
+    ordered = sorted(mids_e8)
+    low_e8, high_e8 = (ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]) if ordered else (0, 0)
+    if (high_e8 - low_e8) * ONE_E8 > low_e8 * rate_e8:
+        return []
+    centre_e8 = median(mids_e8) if mids_e8 else 0
+    return [top for top in fresh if abs(mid_e8(top) - centre_e8) * ONE_E8 <= centre_e8 * rate_e8]
 
 
 def _source(top: Top, status: Status) -> MarkSource:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from services.pricing import fixings, schedule
-from services.pricing.consensus import USUAL, Consensus, agree, median, mid_e8
+from services.pricing.consensus import Consensus, agree, median, mid_e8, usual
 from services.pricing.schedule import Followed
 from services.pricing.tops import TopsSeen
 from truetape.codec import Message
@@ -105,7 +105,8 @@ def _mark(state: State, given: Input, seen: TopsSeen) -> MarkPublished | MarkWit
     if 0 <= pause_us < seen.interval_us:  # Less than nothing: the clock was set back, and nobody waits for it.
         return None
     instrument = given.tables.reference.instruments.get(seen.instrument_id)
-    terms = (instrument.marking if instrument is not None else None) or USUAL
+    venues = len(seen.tops) + len(seen.without)
+    terms = (instrument.marking if instrument is not None else None) or usual(venues)
     found = agree(seen.tops, seen.without, terms, given.at_us)
     if found.reason is not None:
         return _withheld(state, given, seen.instrument_id, terms, found)

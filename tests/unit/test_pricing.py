@@ -83,7 +83,12 @@ CROSSED = top("gamma", 10_010, 10_000)
         ((BETA, ALPHA, GAMMA), (), 1, "alpha+beta+gamma 10001", "COUNTED COUNTED COUNTED"),
         ((ALPHA, BETA, FAR), (), 2, "alpha+beta 10000", "COUNTED COUNTED OUTLIER"),
         ((ALPHA, BETA, FAR), (), 3, "VENUES_DISAGREE", "COUNTED COUNTED OUTLIER"),
-        ((ALPHA, FAR), (), 1, "alpha+gamma 10500", "COUNTED COUNTED"),  # Each within 5 % of half-way.
+        ((ALPHA, top("gamma", 10_490, 10_510)), (), 1, "alpha+gamma 10250", "COUNTED COUNTED"),  # 5 % apart.
+        ((ALPHA, top("gamma", 10_491, 10_511)), (), 1, "VENUES_DISAGREE", "OUTLIER OUTLIER"),
+        ((ALPHA, FAR), (), 1, "VENUES_DISAGREE", "OUTLIER OUTLIER"),  # Each within 5 % of half-way, and who is right?
+        ((ALPHA, top("beta", 10_895, 10_915), FAR), (), 1, "beta+gamma 10952", "OUTLIER COUNTED COUNTED"),
+        # Two and two: half-way is near to all, and nobody says it.
+        ((ALPHA, BETA, FAR, top("zeta", 10_992, 11_012)), (), 1, "VENUES_DISAGREE", "OUTLIER OUTLIER OUTLIER OUTLIER"),
         ((ALPHA, top("gamma", 12_990, 13_010)), (), 1, "VENUES_DISAGREE", "OUTLIER OUTLIER"),
         # Half of them is not more than half: 11 000 is the centre, and two of four lie within 5 % of it.
         (
@@ -152,14 +157,32 @@ def test_one_venue_alone_never_moves_the_mark_beyond_the_bound(
     low, high, rate = min(mids), max(mids), rate_e8 / 10**8
     if len(mids) >= 2 and (high - low) * 10**8 <= low * rate_e8:
         assert low <= found.price_e8 <= high
-    assert low * (1 - rate) - 1 <= found.price_e8 <= high * (1 + rate) + 1 or _near_centre(found.price_e8, mids, rate)
+    assert low * (1 - rate) - 1 <= found.price_e8 <= high * (1 + rate) + 1
     assert found.bid_e8 < found.ask_e8
     assert len(found.venue.split("+")) >= least
 
 
-def _near_centre(price_e8: int, mids: list[int], rate: float) -> bool:
-    """With one other venue the centre is half-way: the mark is within the rate of it, and it of the mark."""
-    return len(mids) == 1 and abs(price_e8 - mids[0]) <= price_e8 * rate + 1
+@given(tops=st.lists(BOOKS, min_size=2, max_size=2), rate_e8=st.integers(1, 20_000_000))
+def test_of_two_venues_both_are_within_the_bound_of_one_another_or_there_is_no_mark(
+    tops: list[tuple[int, int]], rate_e8: int
+) -> None:
+    seen = [top(f"venue{n}", *book) for n, book in enumerate(tops)]
+    low, high = sorted(map(consensus.mid_e8, seen))
+    found = told(core.State(), *seen, marking=MarkTerms(1, rate_e8))
+    assert isinstance(found, MarkPublished) is ((high - low) * 10**8 <= low * rate_e8)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "without", "marked"),
+    [(1, 0, True), (1, 1, True), (1, 2, False), (2, 1, True), (2, 5, True), (1, 3, False)],
+)
+def test_without_terms_two_of_three_venues_have_to_agree_and_one_of_two_is_enough(
+    fresh: int, without: int, marked: bool
+) -> None:
+    found = told(core.State(), *(ALPHA, BETA)[:fresh], without=tuple(f"zeta{n}" for n in range(without)))
+    assert isinstance(found, MarkPublished) is marked
+    if isinstance(found, MarkWithheld):
+        assert (found.reason, found.venues_least) == ("TOO_FEW_VENUES", 2)
 
 
 @given(st.lists(st.integers(0, 600_000), max_size=30))
