@@ -20,7 +20,7 @@ from truetape import messages as m
 from truetape import snapshots
 from truetape.remainder import FOLLOW, UNTAKEN, Remainder, shared
 from truetape.service import DUE
-from truetape.topics import ORDERS_DECISIONS
+from truetape.topics import ORDERS_DECISIONS, PARTITIONS
 
 HOUSE = "house:clearing"
 MARK = 100
@@ -251,3 +251,26 @@ def test_planted_faults_are_caught(kind: str, plant: Any, monkeypatch: pytest.Mo
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         test_who_buys_back_in_each_round_passes_it_on_to_who_has_sold(kind)
+
+
+@pytest.mark.parametrize("kind", ["PRO_RATA", "LOT"])
+def test_a_contract_that_ends_before_all_is_assigned_settles_at_its_settlement_price(kind: str) -> None:
+    """Ann has exercised 6 at 61 000; before anybody is assigned the contract expires at 62 000. The shorts pay what the
+    end says, nobody is assigned any more, and the difference of 1 000 on each of the six is the house's."""
+    stage = begun(kind)
+    cash = {name: stage.balance(f"client:{name}", "USDT") for name in MEMBERS}
+    while held(stage, "ann") != 1:
+        stage.deliver(0) if stage.wire else stage.tick()
+    assert assigned_by(stage) == [] and stage.balance(HOUSE, CALL) != 0
+    terms = stage.tables.reference.instruments[CALL].contract
+    assert terms is not None and terms.expires_at_us is not None
+    stage.now_us = terms.expires_at_us
+    fact = m.ContractFact("end", "EXPIRY", CALL, stage.now_us, stage.now_us, "desk", 62_000 * E8)
+    for number in range(PARTITIONS):
+        stage.give(number, m.TakeContractFact(fact))
+    finished(stage)
+    paid = {name: stage.balance(f"client:{name}", "USDT") - before for name, before in cash.items()}
+    assert paid == {"ann": 6 * 1_000 + 2_000, "eve": 4 * 2_000, "bob": -3 * 2_000, "cat": -6 * 2_000, "dan": -2 * 2_000}
+    assert stage.balance(HOUSE, "USDT") == -sum(paid.values()) == 6_000
+    assert assigned_by(stage) == [] and all(held(stage, name) == 0 for name in MEMBERS)
+    ended_flat(stage)
