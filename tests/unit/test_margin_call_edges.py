@@ -3,7 +3,7 @@
 import pytest
 
 from services.clearing.booking.netting import Payments
-from services.clearing.booking.payments import value_date
+from services.clearing.booking.payments import unsaid
 from services.clearing.booking.volume import DAY_US, fees_now
 from services.clearing.margining.margincalls import wanted
 from services.clearing.state import State
@@ -50,5 +50,5 @@ def test_a_tier_is_reached_at_its_volume(traded: int, taker: int) -> None:
 @pytest.mark.parametrize(
     ("netted", "day"), [("", "1970-01-11"), ("1970-01-10", "1970-01-11"), ("1970-01-11", "1970-01-12")]
 )
-def test_what_is_booked_on_a_day_that_is_netted_is_due_the_day_after(netted: str, day: str) -> None:
-    assert value_date(Payments({}, netted), "USDT", 10 * DAY_US + 1) == day
+def test_an_entry_that_says_nothing_on_a_day_that_is_netted_is_due_the_day_after(netted: str, day: str) -> None:
+    assert unsaid(Payments({}, netted), "USDT", 10 * DAY_US + 1) == day

@@ -172,11 +172,11 @@ def test_the_volatility_of_a_mark_gives_quantlibs_discounted_value(
 @LAW
 @given(st.integers(0, 20 * 365 * DAY_SECONDS * 10**6), st.integers(-3, 3))
 def test_value_dates_follow_each_other_as_quantlibs_calendar_days_do(since_us: int, netted_days: int) -> None:
-    """Today where nothing of it is netted, else the day after what is; every day counts, as the markets are open."""
+    """Of entries that say nothing: today where nothing of it is netted, else the day after what is; every day counts."""
     at_us = START_US + since_us
     today = datetime.fromtimestamp(at_us // 10**6, UTC).date()
     netted = today + timedelta(days=netted_days)
-    found = date.fromisoformat(payments.value_date(Payments({}, netted.isoformat()), "USDT", at_us))
+    found = date.fromisoformat(payments.unsaid(Payments({}, netted.isoformat()), "USDT", at_us))
     calendar, last = QuantLib.NullCalendar(), QuantLib.Date(netted.day, netted.month, netted.year)
     after = calendar.advance(last, 1, QuantLib.Days)
     wanted = max(QuantLib.Date(today.day, today.month, today.year), after)

@@ -52,7 +52,7 @@ CLOCK: Final = "clock"
 # -- value dates -------------------------------------------------------------------------------------------------------
 
 
-def _unsaid(known: Payments, asset: str, at_us: int) -> str:
+def unsaid(known: Payments, asset: str, at_us: int) -> str:
     """The day on which something is due whose entry says nothing: that of its booking, and none that is netted."""
     today, last = calendars.day_of(at_us), known.last(asset)
     return today if today > last else (date.fromisoformat(last) + calendars.DAY).isoformat()
@@ -72,7 +72,7 @@ def dated(payments: Mapping[str, Payments], given: Input, entry: EntryBooked) ->
     asset, instrument = contract.settlement_asset, reference.instruments.get(contract.instrument_id)
     at_us, own = entry.meta.decided_at_us, instrument.settlement_lag_days if instrument is not None else None
     day, known = due_on(reference, contract.instrument_id, asset, at_us), payments.get(entry.account_id, Payments())
-    if asset not in reference.calendars and own is None and day == _unsaid(known, asset, at_us):
+    if asset not in reference.calendars and own is None and day == unsaid(known, asset, at_us):
         return entry
     return replace(entry, contract=replace(contract, ids=contract.ids | {VALUE_DATE: day}))
 
@@ -94,7 +94,7 @@ def booked(payments: dict[str, Payments], entry: EntryBooked) -> None:
     said, at_us = entry.contract.ids.get(VALUE_DATE, ""), entry.meta.decided_at_us
     known = payments.setdefault(entry.account_id, Payments())
     for line in lines:
-        _owe(known, said or _unsaid(known, line.asset, at_us), line.asset, line.purpose, line.amount_e8)
+        _owe(known, said or unsaid(known, line.asset, at_us), line.asset, line.purpose, line.amount_e8)
 
 
 def owed(payments: dict[str, Payments], account_id: str, asset: str, day: str, purpose: str, amount_e8: int) -> None:
