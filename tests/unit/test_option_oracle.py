@@ -172,7 +172,7 @@ def test_the_volatility_of_a_mark_gives_quantlibs_discounted_value(
 @LAW
 @given(st.integers(0, 20 * 365 * DAY_SECONDS * 10**6), st.integers(-3, 3))
 def test_value_dates_follow_each_other_as_quantlibs_calendar_days_do(since_us: int, netted_days: int) -> None:
-    """Of entries that say nothing: today where nothing of it is netted, else the day after what is; every day counts."""
+    """Of what says nothing: today where nothing of it is netted, else the day after what is; every day counts."""
     at_us = START_US + since_us
     today = datetime.fromtimestamp(at_us // 10**6, UTC).date()
     netted = today + timedelta(days=netted_days)
