@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from tests.vectors.compact import Numbers, compact
-from tests.vectors.derive import COIN, E18, Document, checked, v1_inputs
+from tests.vectors.derive import COIN, E18, V1_UNUSED, Document, checked, v1_inputs
 from tests.vectors.frame import Case, Check, documents, family
+from tests.vectors.reading import fully_read
 from truetape.margin.auction import (
     Auction,
     AuctionParameters,
@@ -24,8 +26,12 @@ from truetape.margin.portfolio_v1 import PortfolioV1
 
 @family("liquidation_auction", "18-decimal integers that hold binary floats: compared to 1e-9 relative")
 def liquidation_auction(directory: Path) -> Iterator[Case]:
-    for name, document in documents(directory, "liquidation_auction", "Actions"):
+    for name, document in documents(directory, "liquidation_auction"):
         yield Case(name, partial(_auctioned, document))
+
+
+AUCTION_UNUSED: Final = V1_UNUSED | frozenset(("ActionCount", "PreFMax", "PostFMax", "fLiquidatedOfOriginal"))
+"""The largest part is no limit where an auction was forced; the part of the original is 0 in insolvent ones."""
 
 
 def standing_of(portfolio: Portfolio, market: Market) -> Standing:
@@ -38,7 +44,7 @@ def _auctioned(document: Document) -> Iterator[Check]:
     """Replay: each action gives the account and market before it; the bids before change what is reserved and left."""
     ours, start, is_forced = AuctionParameters(), int(document["StartTime"]), bool(document["IsForce"])
     auction = begin(standing_of(*v1_inputs(document["InitialPortfolio"], start)), ours, is_forced=is_forced)
-    yield Check("LiquidationFee", float(document["LiquidationFee"]), auction.fee, absolute=1e-12)
+    yield Check("LiquidationFee", float(document.needed("LiquidationFee")), auction.fee, absolute=1e-12)
     for place, action in enumerate(document["Actions"]):
         elapsed = int(action["Time"]) - start
         portfolio, market = v1_inputs(action["PortfolioAndFeeds"], int(action["Time"]))
@@ -65,9 +71,10 @@ def _auctioned(document: Document) -> Iterator[Check]:
         }
         if is_forced:  # the largest part is no limit there
             found = {key: number for key, number in found.items() if not key.endswith("FMax")}
-        for check in checked(action["Results"], found):
+        for check in checked(action["Results"], found, "ExpectedBidPrice", "FinalPercentageReceived"):
             yield check._replace(name=f"action {place} {check.name}")
         auction = made.auction
+    fully_read(document, AUCTION_UNUSED)
 
 
 @compact("derive_auction", "rounded at six decimals, inputs too: compared to 1e-5")

@@ -1,49 +1,75 @@
-"""Reads `derivatives_compact.json`: families of small cases whose keys say what they are.
+"""Reads families of small cases whose keys say what they are, as in `derivatives_compact.json`.
 
 Numbers with a fraction are read as Decimal, so that their printed precision is known: one with four or more
 significant digits was rounded or cut at its last digit and may be off by one unit there; a shorter one is exact.
 Integers of integer families compare exactly.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from tests.vectors.frame import Case, Check, family
+from tests.vectors.frame import Case, Check, documents, family
+from tests.vectors.reading import NotUnderstood, Record, fully_read
 
-FILE: Final = "derivatives_compact.json"
 EXACT: Final = "integers, exact"
 PRINTED: Final = "1e-9 relative, or one unit of the last printed digit where four or more are printed"
 Numbers = Mapping[str, Any]
 ROUNDED_FROM_DIGITS: Final = 4
 
 
+WORDS: Final = frozenset({"id", "note", "src", "comment"})
+"""Keys of a case that name it or say what it is."""
+ABOUT_FAMILY: Final = frozenset({"src", "formula", "setup", "params", "sens"})
+
+
 def compact(name: str, precision: str) -> Callable[[Callable[[Numbers, Numbers], Iterable[Check]]], object]:
-    """Register a family of the file whose cases stand in a list called `cases`.
+    """Register a family whose cases stand in a list called `cases`.
 
     The function gets one case and the family with all it says besides; it yields checks.
     """
 
     def register(run: Callable[[Numbers, Numbers], Iterable[Check]]) -> object:
         def cases(directory: Path) -> Iterator[Case]:
-            found = section(directory, name)
-            for index, case in enumerate(found.get("cases", ())):
-                yield Case(label(index, case), lambda case=case, found=found: run(case, found))  # type: ignore[misc]
+            for where, index, case, found in listed(directory, name):
+                yield Case(
+                    where + label(index, case),
+                    lambda case=case, found=found: understood(case, run(case, found)),  # type: ignore[misc]
+                )
+            yield from other_lists(directory, name)
 
         return family(name, precision)(cases)
 
     return register
 
 
-def section(directory: Path, name: str) -> Numbers:
-    """One family of the file, or nothing."""
-    path = directory / FILE
-    if not path.exists():
-        return {}
-    found: Numbers = json.loads(path.read_text(), parse_float=Decimal).get(name, {})
-    return found
+def listed(directory: Path, name: str, *lists: str) -> Iterator[tuple[str, int, Any, Record]]:
+    """Where, index, case and family of each case that stands in these lists of a family (without: `cases`)."""
+    for where, found in documents(directory, name):
+        for key in lists or ("cases",):
+            prefix = " ".join(filter(None, (where, key if lists else "")))
+            yield from ((f"{prefix} ".lstrip(), index, case, found) for index, case in enumerate(found.get(key, ())))
+
+
+def other_lists(directory: Path, name: str, *lists: str) -> Iterator[Case]:
+    """A case that fails for each key of a family that is none of its lists and nothing about it."""
+    for where, found in documents(directory, name):
+        for key in sorted(found.keys() - ABOUT_FAMILY - set(lists or ("cases",))):
+            reason = f"{name} has no list or parameter {key!r}"
+            yield Case(f"{where} {key}".lstrip(), lambda reason=reason: refused(reason))  # type: ignore[misc]
+
+
+def refused(reason: str) -> Iterator[Check]:
+    """A case that nobody understands."""
+    raise NotUnderstood(reason)
+
+
+def understood(case: Any, checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks of a case; then NotUnderstood when it has a key that nothing has read."""
+    yield from checks
+    if isinstance(case, Record):
+        fully_read(case, WORDS)
 
 
 def label(index: int, case: Any) -> str:

@@ -1,23 +1,34 @@
 """Adapters of the Derive family: standard margin, portfolio margin v1 and v2."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.vectors.frame import Case, Check, documents, family
+from tests.vectors.reading import NotUnderstood, Record, fully_read, keys
 from truetape.margin.market import Expiry, Market, Reading
 from truetape.margin.portfolio import Holding, Option, Perpetual, Portfolio, Position
 from truetape.margin.portfolio_v1 import PortfolioV1
 from truetape.margin.portfolio_v2 import Collateral, PortfolioV2, PortfolioV2Parameters
-from truetape.margin.scenarios import BasisShock, Doubt, Scenario, SkewShock, StaticDiscount, VolShock
+from truetape.margin.scenarios import BasisShock, Doubt, Scenario, Shock, SkewShock, StaticDiscount, VolShock
 from truetape.margin.standard import StandardMargin, StandardParameters
 
 E18: Final = 1e18
 WINDOW_SECONDS: Final = 1800
 COIN: Final = "COIN"
 """The one underlying of a portfolio-margin case, which the files do not name."""
-Document = Mapping[str, Any]
+Document = Record
+
+
+def price(document: Document, key: str) -> float:
+    """An 18-decimal price or confidence, without which nothing can be said; raises NotUnderstood."""
+    return float(document.needed(key)) / E18
+
+
+def number(document: Document, key: str) -> float:
+    """A float that has to be there; raises NotUnderstood."""
+    return float(document.needed(key))
 
 
 def scaled(document: Document, key: str, default: float = 0.0) -> float:
@@ -55,8 +66,10 @@ def options_of(scenario: Document, underlyings: list[str]) -> tuple[list[Option]
     return options, vols
 
 
-def checked(result: Document, found: Mapping[str, float]) -> Iterator[Check]:
-    """Compare every number of the 18-decimal result that has an equal in the model."""
+def checked(result: Document, found: Mapping[str, float], *needed: str) -> Iterator[Check]:
+    """Compare every number of the 18-decimal result that has an equal in the model; the needed ones must be there."""
+    for key in needed:
+        result.needed(key)
     for key, value in found.items():
         if result.get(key) is not None:
             yield Check(key, float(result[key]) / E18, value, absolute=1e-9)
@@ -66,11 +79,19 @@ def checked(result: Document, found: Mapping[str, float]) -> Iterator[Check]:
 
 STANDARD_FACTORS: Final = {"wETH": 0.1, "wBTC": 0.1}
 """The published cases count base assets with a tenth of their value."""
+STANDARD_UNUSED: Final = keys(
+    "SVIParams Discounts DiscountConfidences SpotPrice SettlementPriceETH SettlementPriceBTC "
+    "UnrealizedPNL UnsettledFunding Cash HandMM HandIM LastEntryETH LastEntryBTC ETHGlobalFundingIndex "
+    "BTCGlobalFundingIndex AccountETHFundingIndex AccountBTCFundingIndex PercentFixedETH PercentFixedBTC TWAP_ETH "
+    "TWAP_BTC"
+)
+"""What the volatilities were made of, what is said elsewhere too, and the same results by hand; and what is read only
+where a perpetual is held or an option is in its settlement window."""
 
 
 @family("standard_margin", "18-decimal integers that hold binary floats: compared to 1e-9 relative")
 def standard_margin(directory: Path) -> Iterator[Case]:
-    for name, document in documents(directory, "standard_margin", "Scenario"):
+    for name, document in documents(directory, "standard_margin"):
         yield Case(name, partial(_standard, document))
 
 
@@ -92,8 +113,9 @@ def _standard(document: Document) -> Iterator[Check]:
             for need, word in (("IM", "initial"), ("MM", "maintenance")):
                 part = "_".join(filter(None, ("option", shape.lower(), word)))
                 found[f"{coin}Option{shape}{need}"] = parts.get(f"{part}:{coin}", 0.0)
-    yield from checked(document["Result"], found)
+    yield from checked(document["Result"], found, "realIM", "realMM")
     yield Check("DepegIMs", abs(scaled(document["Result"], "DepegIMs")), parts.get("peg", 0.0), absolute=1e-9)
+    fully_read(document, STANDARD_UNUSED)
 
 
 def standard_inputs(scenario: Document) -> tuple[Portfolio, Market]:
@@ -104,8 +126,9 @@ def standard_inputs(scenario: Document) -> tuple[Portfolio, Market]:
     confidences = scenario["SpotPerpConfidences"]
     spots, perpetuals, collateral = {}, {}, {}
     for place, coin in enumerate(("ETH", "BTC")):
-        spots[coin] = Reading(scaled(scenario, f"{coin}SpotPrice"), confidences[place][0] / E18)
-        perpetuals[coin] = Reading(scenario["PerpPrice"][place] / E18, confidences[place][1] / E18)
+        trusts = [float(each) / E18 for each in confidences[place]]
+        spots[coin] = Reading(price(scenario, f"{coin}SpotPrice"), trusts[0])
+        perpetuals[coin] = Reading(float(scenario["PerpPrice"][place]) / E18, trusts[1])
         collateral[f"w{coin}"] = spots[coin]
         positions += _coin_positions(scenario, coin, perpetuals[coin].value)
     market = Market(
@@ -114,7 +137,7 @@ def standard_inputs(scenario: Document) -> tuple[Portfolio, Market]:
         expiries=_standard_expiries(scenario, underlyings),
         vols=vols,
         collateral=collateral,
-        stable=Reading(scaled(scenario, "USDCValue", 1.0)),
+        stable=Reading(price(scenario, "USDCValue")),
     )
     return Portfolio(tuple(positions), scaled(scenario, "Cash")), market
 
@@ -148,9 +171,16 @@ def _standard_expiries(scenario: Document, underlyings: list[str]) -> dict[tuple
 # Portfolio margin, version 1
 
 
+V1_UNUSED: Final = keys(
+    "SVIparams StableConfidence VolShockUp VolShockDown Forwards SettlementPrice PercentFixed Cash "
+    "UnrealisedPerpPNL UnrealisedFunding PerpConfidence InitialMarginHand MaintenanceMarginHand"
+)
+"""What the volatilities and portions were made of, what is said elsewhere too, and the same results by hand."""
+
+
 @family("portfolio_margin_v1", "18-decimal integers that hold binary floats: compared to 1e-9 relative")
 def portfolio_margin_v1(directory: Path) -> Iterator[Case]:
-    for name, document in documents(directory, "portfolio_margin_v1", "Scenario"):
+    for name, document in documents(directory, "portfolio_margin_v1"):
         yield Case(name, partial(_portfolio_v1, document))
 
 
@@ -172,15 +202,18 @@ def _portfolio_v1(document: Document) -> Iterator[Check]:
             "OracleContingency": -parts["confidence"],
             "LossFactor": parts["factor"],
         },
+        "InitialMarginCalc",
+        "MaintenanceMarginCalc",
     )
+    fully_read(document, V1_UNUSED)
 
 
 def v1_inputs(scenario: Document, now_seconds: int = 0) -> tuple[Portfolio, Market]:
     """Positions and market of one portfolio; expiries and now count from the same moment."""
     options, vols = options_of(scenario, [COIN] * len(scenario["OptionExpiries"]))
     positions: list[Position] = [*options]
-    if scenario.get("Perps"):
-        unrealised, funding = scaled(scenario, "UnrealisedPerpPNL"), scaled(scenario, "UnrealisedFunding")
+    unrealised, funding = scaled(scenario, "UnrealisedPerpPNL"), scaled(scenario, "UnrealisedFunding")
+    if scenario.get("Perps") or unrealised or funding:
         positions.append(Perpetual(f"{COIN}-PERP", COIN, scaled(scenario, "Perps"), unrealised, funding))
     if scenario.get("Base"):
         positions.append(Holding(COIN, scaled(scenario, "Base")))
@@ -199,11 +232,11 @@ def v1_inputs(scenario: Document, now_seconds: int = 0) -> tuple[Portfolio, Mark
     perpetual = scaled(scenario, "PerpPrice")
     market = Market(
         now_us=now_seconds * 1_000_000,
-        spots={COIN: Reading(scaled(scenario, "SpotPrice"), scaled(scenario, "SpotConfidence"))},
-        perpetuals={COIN: Reading(perpetual, scaled(scenario, "PerpConfidence"))} if perpetual else {},
+        spots={COIN: Reading(price(scenario, "SpotPrice"), price(scenario, "SpotConfidence"))},
+        perpetuals={COIN: Reading(perpetual, price(scenario, "PerpConfidence"))} if perpetual else {},
         expiries=expiries,
         vols=vols,
-        stable=Reading(scaled(scenario, "StablePrice")),
+        stable=Reading(price(scenario, "StablePrice")),
     )
     return Portfolio(tuple(positions), scaled(scenario, "Cash")), market
 
@@ -211,9 +244,25 @@ def v1_inputs(scenario: Document, now_seconds: int = 0) -> tuple[Portfolio, Mark
 # Portfolio margin, version 2
 
 
+SHOCKS: Final[dict[str, Shock]] = {
+    "DOWN": "down", "NONE": "none", "UP": "up", "LINEAR": "linear", "ABS": "abs", "-1": "down", "0": "none", "1": "up",
+}  # fmt: skip
+"""By their names and by their numbers in results."""
+V2_UNUSED: Final = keys(
+    "StableConfidence LastEntryPrice FundingIndex SystemFundingIndex PerpConfidence ConfidenceFactor "
+    "ExiryTs MarkDiscount k linear_mult_cap abs_mult_cap k_star linear_multiplier abs_multiplier SVIparam "
+    "IM_PERP_PERCENT_NORMAL IM_OPTION_PERCENT_NORMAL IMPerpContNormal IMBaseContNormal IMOptionContNormal "
+    "worst_reg_loss worst_tail_loss worst_skew_loss worst_reg_scenario worst_tail_scenario worst_skew_scenario "
+    "worst_all_scenarios Cash OptionMTMPerExpiry OptionMTMPerExpiryDiscounted PerpMTM MMLossFactor IMLossFactor "
+    "IMPerpCont discount_factors UnrealisedFunding UnrealisedPerpPNL IMHand MMHand VolShockUpMultiplier "
+    "VolShockDownMultiplier VolShockUpEvaluated VolShockDownEvaluated"
+)
+"""What the inputs were made of, steps on the way to what is compared, and the same results by hand."""
+
+
 @family("portfolio_margin_v2", "binary floats: compared to 1e-9 relative, each scenario's profit too")
 def portfolio_margin_v2(directory: Path) -> Iterator[Case]:
-    for name, document in documents(directory, "portfolio_margin_v2", "Scenario"):
+    for name, document in documents(directory, "portfolio_margin_v2"):
         yield Case(name, partial(_portfolio_v2, document))
 
 
@@ -238,13 +287,37 @@ def _portfolio_v2(document: Document) -> Iterator[Check]:
         "OracleCont": -parts["confidence"],
         "im_loss_factor": parts["factor"],
     }
+    for key in ("IM", "MM"):
+        result.needed(key)
     for key, value in numbers.items():
-        yield Check(key, float(result[key]), value, absolute=1e-9)
-    expected = [*(row[2] for row in result["reg_losses"]), *(row[2] for row in result["tail_losses"])]
-    expected += [row[1] for row in result["skew_losses"]]
-    profits = list(found.scenarios.values())
-    for place, profit in enumerate(expected):
-        yield Check(f"scenario {place}", float(profit), profits[place], absolute=1e-9)
+        if result.get(key) is not None:
+            yield Check(key, float(result[key]), value, absolute=1e-9)
+    yield from _v2_profits(result, model.parameters.scenarios, found.scenarios)
+    fully_read(document, V2_UNUSED)
+
+
+def _v2_profits(result: Document, scenarios: Sequence[Scenario], profits: Mapping[str, float]) -> Iterator[Check]:
+    """Each scenario's profit, found by its move and its shock wherever it stands in the result."""
+    rows: dict[tuple[float, Shock], list[float]] = {}
+    for move, vol, profit, *_ in (*result["reg_losses"], *result["tail_losses"]):
+        rows.setdefault((round(float(move), 9), shock(vol)), []).append(float(profit))
+    for name, profit, *_ in result["skew_losses"]:
+        rows.setdefault((0.0, shock(name)), []).append(float(profit))
+    for scenario in scenarios:
+        said = rows.get((round(scenario.spot - 1, 9), scenario.vol))
+        if said:
+            yield Check(scenario.name, said.pop(0), profits[scenario.name], absolute=1e-9)
+    missed = [f"{move:+.4g} {vol}" for (move, vol), left in rows.items() if left]
+    if missed:
+        raise NotUnderstood(f"profits of scenarios that the parameters do not have: {', '.join(missed)}")
+
+
+def shock(said: object) -> Shock:
+    """What happens to volatility; raises NotUnderstood."""
+    found = SHOCKS.get(str(said).upper())
+    if found is None:
+        raise NotUnderstood(f"no shock of volatility is called {said!r}")
+    return found
 
 
 def v2_parameters(parameters: Document, collaterals: list[Document]) -> PortfolioV2Parameters:
@@ -253,52 +326,54 @@ def v2_parameters(parameters: Document, collaterals: list[Document]) -> Portfoli
     basis, other = parameters["BasisContingency"], parameters["OtherContingency"]
     return PortfolioV2Parameters(
         scenarios=tuple(
-            Scenario(float(each["SpotShock"]), each["VolShockDirection"].lower(), float(each["DampeningFactor"]))
+            Scenario(number(each, "SpotShock"), shock(each["VolShockDirection"]), number(each, "DampeningFactor"))
             for each in parameters["Scenarios"]
         ),
         vol=VolShock(
-            up=vol["VOLRANGEUP"],
-            down=vol["VOLRANGEDOWN"],
-            short_power=vol["SHORTTERMPOWER"],
-            long_power=vol["LONGTERMPOWER"],
-            days_floor=vol["DTE_FLOOR"],
-            floor_up=vol["MIN_VOL_EVAL_SHOCKED"],
+            up=number(vol, "VOLRANGEUP"),
+            down=number(vol, "VOLRANGEDOWN"),
+            short_power=number(vol, "SHORTTERMPOWER"),
+            long_power=number(vol, "LONGTERMPOWER"),
+            days_floor=number(vol, "DTE_FLOOR"),
+            floor_up=number(vol, "MIN_VOL_EVAL_SHOCKED"),
         ),
         skew=SkewShock(
-            linear_cap=skew["LINEAR_SCALE_CAP"],
-            linear_slope=skew["LINEAR_CBASE"],
-            abs_cap=skew["ABS_SCALE_CAP"],
-            abs_slope=skew["ABS_CBASE"],
-            k_star_floor=skew["MIN_K_STAR"],
-            width=skew["MIN_WIDTH_SCALE"],
-            vol_base=skew["VOL_PARAM_STATIC"],
-            vol_slope=skew["VOL_PARAM_SCALE"],
+            linear_cap=number(skew, "LINEAR_SCALE_CAP"),
+            linear_slope=number(skew, "LINEAR_CBASE"),
+            abs_cap=number(skew, "ABS_SCALE_CAP"),
+            abs_slope=number(skew, "ABS_CBASE"),
+            k_star_floor=number(skew, "MIN_K_STAR"),
+            width=number(skew, "MIN_WIDTH_SCALE"),
+            vol_base=number(skew, "VOL_PARAM_STATIC"),
+            vol_slope=number(skew, "VOL_PARAM_SCALE"),
         ),
         discount=StaticDiscount(
-            long_base=margin["BASE_STATIC_DISCOUNT"],
-            long_rate_scale=margin["LONG_RATE_MULTSCALE"],
-            long_rate_add=margin["LONG_RATE_ADDSCALE"],
-            short_base=margin["BASE_STATIC_DISCOUNT_NEG"],
-            short_rate_scale=margin["SHORT_RATE_MULTSCALE"],
-            short_rate_add=margin["SHORT_RATE_ADDSCALE"],
+            long_base=number(margin, "BASE_STATIC_DISCOUNT"),
+            long_rate_scale=number(margin, "LONG_RATE_MULTSCALE"),
+            long_rate_add=number(margin, "LONG_RATE_ADDSCALE"),
+            short_base=number(margin, "BASE_STATIC_DISCOUNT_NEG"),
+            short_rate_scale=number(margin, "SHORT_RATE_MULTSCALE"),
+            short_rate_add=number(margin, "SHORT_RATE_ADDSCALE"),
         ),
         basis=BasisShock(
-            up=basis["SCENARIO_SPOT_UP"],
-            down=basis["SCENARIO_SPOT_DOWN"],
-            add=basis["BASIS_CONT_ADD_FACTOR"],
-            scale=basis["BASIS_CONT_MULT_FACTOR"],
+            up=number(basis, "SCENARIO_SPOT_UP"),
+            down=number(basis, "SCENARIO_SPOT_DOWN"),
+            add=number(basis, "BASIS_CONT_ADD_FACTOR"),
+            scale=number(basis, "BASIS_CONT_MULT_FACTOR"),
         ),
-        initial_factor=margin["IM_LOSS_FACTOR"],
-        maintenance_factor=margin["MM_LOSS_FACTOR"],
-        perpetual_maintenance=other["MM_PERP_PERCENT"],
-        perpetual_initial=other["IM_PERP_PERCENT"],
-        option_maintenance=other["MM_OPTION_PERCENT"],
-        option_initial=other["IM_OPTION_PERCENT"],
-        doubt=Doubt(threshold=other["CONF_THRESHOLD"], factor=other["CONF_MARGIN"]),
-        peg_threshold=other["PEG_LOSS_THRESHOLD"],
-        peg_factor=other["PEG_LOSS_FACTOR"],
+        initial_factor=number(margin, "IM_LOSS_FACTOR"),
+        maintenance_factor=number(margin, "MM_LOSS_FACTOR"),
+        perpetual_maintenance=number(other, "MM_PERP_PERCENT"),
+        perpetual_initial=number(other, "IM_PERP_PERCENT"),
+        option_maintenance=number(other, "MM_OPTION_PERCENT"),
+        option_initial=number(other, "IM_OPTION_PERCENT"),
+        doubt=Doubt(threshold=number(other, "CONF_THRESHOLD"), factor=number(other, "CONF_MARGIN")),
+        peg_threshold=number(other, "PEG_LOSS_THRESHOLD"),
+        peg_factor=number(other, "PEG_LOSS_FACTOR"),
         collateral={
-            f"{each['Name']}#{place}": Collateral(each["MMHaircut"], each["IMHaircut"], each["IsRiskCancelling"])
+            f"{each['Name']}#{place}": Collateral(
+                number(each, "MMHaircut"), number(each, "IMHaircut"), each["IsRiskCancelling"]
+            )
             for place, each in enumerate(collaterals)
         },
     )
@@ -322,8 +397,8 @@ def v2_inputs(scenario: Document) -> tuple[Portfolio, Market]:
             forward * (1 - moving),
             Reading(float(feed["Rate"]), float(feed["RateConfidence"])),
         )
-    if scenario["NumPerps"]:
-        unrealised, funding = float(scenario["UnrealisedPerpPNL"]), float(scenario["UnrealisedFunding"])
+    unrealised, funding = float(scenario.get("UnrealisedPerpPNL", 0)), float(scenario.get("UnrealisedFunding", 0))
+    if scenario["NumPerps"] or unrealised or funding:
         positions.append(Perpetual(f"{COIN}-PERP", COIN, float(scenario["NumPerps"]), unrealised, funding))
     prices = {}
     for place, each in enumerate(scenario["Collaterals"]):

@@ -55,7 +55,10 @@ def samples_of(case: Numbers) -> list[int | None]:
         runs = re.findall(r"(\d+)\s*x\s*(-?\d+)", said)
         assert runs, f"no samples in {said!r}"
         return [int(premium) for count, premium in runs for _ in range(int(count))]
-    return list(said) if isinstance(said, list) else [said] * case.get("n", 1)
+    if isinstance(said, list):
+        assert case.get("n", len(said)) == len(said), f"{len(said)} samples are said to be {case['n']}"
+        return list(said)
+    return [said] * case.get("n", 1)
 
 
 @compact("dydx_margin", EXACT)
@@ -110,8 +113,9 @@ def account_of(case: Numbers) -> Account:
 def closing_of(case: Numbers, positions: dict[str, int]) -> tuple[str, int]:
     """The market that is closed and the change in base quantums: `close` or `close_q`, with `_eth` for ETH; without
     either all of the one that `of` names, or of the first."""
-    for key, said in case.items():
+    for key in case:
         if key.startswith("close"):
+            said = case[key]
             name = next((name for name in MARKETS if name in key), next(iter(positions)))
             return name, int(said) if key.endswith("_q") else units(said, 10 ** -MARKETS[name].atomic)
     name = str(case.get("of", next(iter(positions)))).lower()

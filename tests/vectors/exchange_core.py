@@ -19,7 +19,7 @@ from tests.unit.contract_desk import Desk as ContractDesk
 from tests.unit.contract_desk import instrument
 from tests.unit.contract_desk import terms as contract_terms
 from tests.unit.desk import ANN, BOB, START_US, Desk, approved, fill, mark, some_meta, submit, tables, terms, transfer
-from tests.vectors.compact import EXACT, label, section
+from tests.vectors.compact import EXACT, label, listed, other_lists
 from tests.vectors.frame import Case, Check, family
 from truetape import messages as m
 from truetape.money import ONE_E8, from_e8
@@ -51,13 +51,14 @@ FEES: Final = re.compile(
 @family("exchange_core", EXACT)
 def cases(directory: Path) -> Iterator[Case]:
     runs: tuple[tuple[re.Pattern[str], Callable[..., Iterator[Check]]], ...] = ((BID, bid), (ASK, ask), (FEES, fees))
-    for index, said in enumerate(section(directory, "exchange_core").get("cases", ())):
+    for where, index, said, _ in listed(directory, "exchange_core"):
         found = next(((run, match) for pattern, run in runs if (match := pattern.search(str(said)))), None)
         if found is None:
-            yield Case(label(index, said), tuple, skip="prose that none of the written-out runs fits")
+            yield Case(where + label(index, said), tuple, skip="prose that none of the written-out runs fits")
         else:
             numbers = [int(word.replace(",", "")) for word in found[1].groups()]
-            yield Case(label(index, said), lambda run=found[0], numbers=numbers: run(*numbers))  # type: ignore[misc]
+            yield Case(where + label(index, said), lambda run=found[0], numbers=numbers: run(*numbers))  # type: ignore[misc]
+    yield from other_lists(directory, "exchange_core")
 
 
 def lot_price_e8(price: int) -> int:

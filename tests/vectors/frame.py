@@ -4,11 +4,12 @@ A family is a function that reads a directory and yields its cases; each case, w
 registers itself with `@family(...)` and is imported by `tests/vectors/families.py`.
 """
 
-import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from tests.vectors.reading import LARGE, Record, library
 
 SHARED: Final = Path(__file__).parents[2].parent / "shared" / "vectors"
 RELATIVE: Final = 1e-9
@@ -80,19 +81,14 @@ def family(name: str, precision: str) -> Callable[[Callable[[Path], Iterable[Cas
     return register
 
 
-def documents(directory: Path, stem: str, marker: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each case by name, from `stem.json` (a mapping of cases) and `stem/*.json` (one case each, or a mapping).
+def compact_names() -> frozenset[str]:
+    """The families whose cases are small and stand together in one document."""
+    return frozenset(FAMILIES) - {name for name, _ in LARGE}
 
-    A document that has the key `marker` is one case itself.
-    """
-    files = [directory / f"{stem}.json", *sorted((directory / stem).glob("*.json"))]
-    for file in files:
-        if file.exists():
-            document = json.loads(file.read_text())
-            if marker in document:
-                yield file.stem, document
-            else:
-                yield from document.items()
+
+def documents(directory: Path, name: str) -> Iterator[tuple[str, Record]]:
+    """Each case of one of the large families, by name."""
+    yield from library(directory, compact_names()).sources.get(name, ())
 
 
 def outcome(family_name: str, case: Case) -> Outcome:
@@ -114,9 +110,16 @@ def outcome(family_name: str, case: Case) -> Outcome:
     return Outcome(family_name, case.name, checks, tuple(failures))
 
 
+STRANGE: Final = "not understood"
+"""What is no vector of any family is listed under this name, as failed."""
+
+
 def outcomes(directory: Path, only: str | None = None) -> Iterator[Outcome]:
-    """Run every case found of every family, or of one."""
+    """Run every case found of every family, or of one; then whatever else stands in the directory, as failed."""
     for each in FAMILIES.values():
         if only in (None, each.name):
             for case in each.cases(directory):
                 yield outcome(each.name, case)
+    if only is None:
+        for where, why in library(directory, compact_names()).strange:
+            yield Outcome(STRANGE, where, 0, (why,))

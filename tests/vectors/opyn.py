@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.vectors.compact import PRINTED, Numbers, compact, first, label, printed, section
+from tests.vectors.compact import PRINTED, Numbers, compact, first, label, listed, other_lists, printed, understood
 from tests.vectors.frame import Case, Check, family
 from truetape.margin.spreads import (
     WEEK_SECONDS,
@@ -24,11 +24,14 @@ Right = Literal["CALL", "PUT"]
 
 @family("opyn_spread_margin", PRINTED)
 def spreads(directory: Path) -> Iterator[Case]:
-    found = section(directory, "opyn_spread_margin")
     rights: dict[str, Right] = {"puts_in_USDC": "PUT", "calls_in_underlying": "CALL"}
     for name, right in rights.items():
-        for index, case in enumerate(found.get(name, ())):
-            yield Case(f"{right} {label(index, case)}", lambda case=case, right=right: spread(case, right))  # type: ignore[misc]
+        for where, index, case, _ in listed(directory, "opyn_spread_margin", name):
+            yield Case(
+                f"{where}{right} {label(index, case)}",
+                lambda case=case, right=right: understood(case, spread(case, right)),  # type: ignore[misc]
+            )
+    yield from other_lists(directory, "opyn_spread_margin", *rights)
 
 
 def spread(case: Numbers, right: Right) -> Iterator[Check]:

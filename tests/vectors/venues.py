@@ -6,7 +6,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from tests.vectors.compact import EXACT, PRINTED, Numbers, compact, first, label, printed, section, units
+from tests.vectors.compact import (
+    EXACT,
+    PRINTED,
+    Numbers,
+    compact,
+    first,
+    label,
+    listed,
+    other_lists,
+    printed,
+    understood,
+    units,
+)
 from tests.vectors.frame import Case, Check, family
 from truetape import average_cost
 from truetape.contracts import Contract, Right, exercise, profit
@@ -202,16 +214,17 @@ MOVED: Final = re.compile(r"index moves to ([\d.]+).* still settles (-?[\d.]+\d)
 @family("derive_perp_funding", PRINTED)
 def derive(directory: Path) -> Iterator[Case]:
     """A case that says "index moves to ..." goes on from the first case with numbers."""
-    cases = section(directory, "derive_perp_funding").get("cases", ())
-    before: Numbers = next((case for case in cases if "idx" in case), {})
-    for index, case in enumerate(cases):
-        said = MOVED.search(case.get("note", ""))
+    cases = list(listed(directory, "derive_perp_funding"))
+    before: Numbers = next((case for _, _, case, _ in cases if "idx" in case), {})
+    for where, index, case, _ in cases:
+        said, name = MOVED.search(case.get("note", "")), where + label(index, case)
         if "idx" in case:
-            yield Case(label(index, case), lambda case=case: rates(case))  # type: ignore[misc]
+            yield Case(name, lambda case=case: understood(case, rates(case)))  # type: ignore[misc]
         elif said:
-            yield Case(label(index, case), lambda said=said: moved(before, *said.groups()))  # type: ignore[misc]
+            yield Case(name, lambda case=case, said=said: understood(case, moved(before, *said.groups())))  # type: ignore[misc]
         else:
-            yield Case(label(index, case), tuple, skip="prose without numbers that can be run")
+            yield Case(name, tuple, skip="prose without numbers that can be run")
+    yield from other_lists(directory, "derive_perp_funding")
 
 
 def rates(case: Numbers) -> Iterator[Check]:
