@@ -114,7 +114,8 @@ def _standard(document: Document) -> Iterator[Check]:
                 part = "_".join(filter(None, ("option", shape.lower(), word)))
                 found[f"{coin}Option{shape}{need}"] = parts.get(f"{part}:{coin}", 0.0)
     yield from checked(document["Result"], found, "realIM", "realMM")
-    yield Check("DepegIMs", abs(scaled(document["Result"], "DepegIMs")), parts.get("peg", 0.0), absolute=1e-9)
+    if document["Result"].get("DepegIMs") is not None:  # published with either sign
+        yield Check("DepegIMs", abs(scaled(document["Result"], "DepegIMs")), parts.get("peg", 0.0), absolute=1e-9)
     fully_read(document, STANDARD_UNUSED)
 
 
