@@ -15,6 +15,7 @@ from services.reconciler.matching import effects, moved_by
 from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.test_audit import rules_of
 from truetape import messages as m
+from truetape.money import to_e8
 
 PERP, FUT, CALL, PUT = "BTC-USDT-PERP", "BTC-USDT-20231115", "BTC-USDT-20231115-60000-C", "BTC-USDT-20231115-60000-P"
 E18 = 10**18
@@ -265,6 +266,33 @@ def test_physical_delivery(has_btc: bool, bob_event: str, btc: int, usdt: int) -
     if not has_btc:
         assert events[2].contract.numbers["short_e8"] == btc
         assert desk.cash("house:clearing", "BTC") == -btc, "what the house must buy in"
+    desk.check()
+
+
+@pytest.mark.parametrize(
+    ("usdt", "fee_rate_e8", "event", "left"),
+    [
+        ("610", 0, "DELIVERY", "0"),  # 10 of it are the last loss: 600 are left, and that is what must be given.
+        ("609.99999999", 0, "EXPIRY", "599.99999999"),
+        ("610", E8 // 1000, "EXPIRY", "599.4"),
+        ("610.6", E8 // 1000, "DELIVERY", "0"),
+    ],
+)
+def test_the_last_loss_and_fee_come_before_what_can_be_delivered(
+    usdt: str, fee_rate_e8: int, event: str, left: str
+) -> None:
+    """The loss that the same entry pays was not counted once, and the account ended below zero."""
+    desk = Desk(instrument(FUT, future(delivery="PHYSICAL", settlement_fee_rate_e8=fee_rate_e8)))
+    for account_id, asset, amount in (("ann", "USDT", usdt), ("bob", "BTC", "1")):
+        desk.approve(
+            m.TransferApproved(
+                m.Meta(1, 1, m.Cause("orders.commands", 0, len(desk.events), ""), 1, "e", "t"),
+                m.TransferTerms(f"d-{account_id}", account_id, asset, to_e8(amount), "bank:one", f"w-{account_id}"),
+            )
+        )
+    desk.pair("ann", "bob", 1, 61_000, FUT)
+    assert expire(desk, FUT, 60_000)[1].contract.event == event
+    assert desk.cash("client:ann") == to_e8(left)
     desk.check()
 
 

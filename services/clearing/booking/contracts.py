@@ -278,13 +278,15 @@ def move_out(made: Draft, purpose: str) -> None:
 def deliver(made: Draft, base: str, quote: str, price_e8: int, balances: dict[str, int]) -> bool:
     """Physical delivery: the underlying against its price, when the account has what it must give; whether it had.
 
-    A future delivers at the settlement price after its last variation margin, an option at its strike.
+    A future delivers at the settlement price after its last variation margin, an option at its strike. `balances` are
+    those before the entry; what it has paid or received so far, that profit and its fee, counts.
     """
     given = _delivery(made, price_e8)
+    has = {asset: balances.get(asset, 0) + _so_far(made, asset) for asset in (base, quote)}
     short = [
-        (asset, -amount_e8 - balances.get(asset, 0))
+        (asset, -amount_e8 - has[asset])
         for asset, amount_e8 in ((base, given.underlying_e8), (quote, given.quote_e8))
-        if amount_e8 < 0 and balances.get(asset, 0) < -amount_e8
+        if amount_e8 < 0 and has[asset] < -amount_e8
     ]
     if short:
         made.ids["short_asset"], made.numbers["short_e8"] = short[0]
@@ -294,6 +296,11 @@ def deliver(made: Draft, base: str, quote: str, price_e8: int, balances: dict[st
         if amount_e8:
             made.lines += [Line(made.client, asset, amount_e8, "delivery"), Line(HOUSE, asset, -amount_e8, "delivery")]
     return True
+
+
+def _so_far(made: Draft, asset: str) -> int:
+    """What the entry has moved of an asset of the client's."""
+    return sum(line.amount_e8 for line in made.lines if line.account == made.client and line.asset == asset)
 
 
 def _delivery(made: Draft, price_e8: int) -> Delivery:
