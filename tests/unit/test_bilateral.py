@@ -11,7 +11,7 @@ from services.clearing.books import accounts
 from services.clearing.otc import bilateral
 from services.clearing.otc.bilateral import AFFIRM_WITHIN_US
 from tests.unit.contract_desk import E8, instrument, terms
-from tests.unit.otc_desk import TRADE, OtcDesk, World, tell
+from tests.unit.otc_desk import TRADE, OtcDesk, World, mark, tell
 from truetape import ids
 from truetape import messages as m
 from truetape.service import Tick
@@ -278,6 +278,25 @@ def test_time_runs_out_by_the_clock_alone() -> None:
     assert made.take(Tick(made.now_us), m.Cause("timer", 0, -1, "1")) is None
     ended = made.take(Tick(made.now_us), m.Cause("timer", 0, -1, "2"))
     assert (ended.state, ended.actor) == ("EXPIRED", "clock")
+    made.check()
+
+
+@pytest.mark.parametrize(("early_us", "said"), [(2, "AFFIRMED"), (1, "DEADLINE_PASSED"), (-(10**9), "DEADLINE_PASSED")])
+@pytest.mark.parametrize("view", [{}, {"price_e8": 60_001 * E8}])
+def test_nobody_affirms_a_trade_whose_time_is_over_though_the_clock_has_not_said_so(
+    early_us: int, said: str, view: dict[str, Any]
+) -> None:
+    """The partition was away when time ran out: the first one may have traded elsewhere since."""
+    made = desk()
+    expires_at_us = made.command(tell("ann")).expires_at_us
+    made.now_us = expires_at_us - early_us
+    made.tables.marks.newest["BTC-USDT-PERP"] = mark(60_000, made.now_us)
+    answer = made.command(tell("bob", **view))
+    if said == "DEADLINE_PASSED":
+        assert (answer.reason, answer.command) == (said, "TellTrade")
+        assert made.take(Tick(made.now_us), m.Cause("timer", 0, -1, "1")).state == "EXPIRED"
+    else:
+        assert answer.state == ("MISMATCHED" if view else said)
     made.check()
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.clearing.booking.facts import AHEAD_MAX_US
 from tests.unit.contract_desk import E8, EXPIRY_US, Desk, future, instrument, option, terms
 from tests.unit.desk import some_meta
 from tests.unit.test_liquidation_properties import BTC, Room
@@ -28,6 +29,22 @@ def test_a_contract_expires_at_its_moment_and_not_before(early_us: int, reason: 
     desk.now_us = EXPIRY_US - 2 - early_us
     [answer] = desk.fact("EXPIRY", FUT, 60_000 * E8, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
     assert answer.meta.decided_at_us == EXPIRY_US - early_us
+    assert getattr(answer, "reason", "") == reason
+
+
+@pytest.mark.parametrize(("late_us", "reason"), [(0, ""), (1, "OUT_OF_ORDER")])
+@pytest.mark.parametrize("kind", ["SETTLEMENT_PRICE", "FUNDING"])
+def test_a_fact_of_another_day_is_a_slip_and_bars_none_that_comes_in_its_time(
+    kind: Any, late_us: int, reason: str
+) -> None:
+    """A year too late once was taken, and every settlement price and funding step of a year was refused after it."""
+    desk = Desk(instrument(PERP, terms()))
+    desk.fact(kind, PERP, 60_000 * E8, numbers={"rate_e18": 0, "elapsed_us": 1})
+    at_us = desk.now_us + 2 + AHEAD_MAX_US + late_us
+    [answer] = desk.fact(
+        kind, PERP, 60_000 * E8, numbers={"rate_e18": 0, "elapsed_us": 1}, effective_at_us=at_us, observed_at_us=at_us
+    )
+    assert answer.meta.decided_at_us == at_us - AHEAD_MAX_US - late_us
     assert getattr(answer, "reason", "") == reason
 
 

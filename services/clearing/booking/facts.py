@@ -38,6 +38,8 @@ MOVES: Final = frozenset({"RENAME", "CONTRACT_SIZE"})
 """Facts that move positions to another contract: an entry into the new one, then one out of the old."""
 RESERVED: Final = ("parcel:", "round/", "margin/")
 """How the ids of other things begin that the state asks for."""
+AHEAD_MAX_US: Final = 86_400_000_000
+"""A fact that holds later than that is a slip: taken, it would bar all earlier ones. Clocks differ by less."""
 E10: Final = 10**10
 Wrong = tuple[ClearingRefusal, str]
 
@@ -79,7 +81,13 @@ def _wrong(
         return "CONTRACT_EXPIRED", f"it ended by {listed.ended.fact.fact_id}"
     if (check := _CHECKS.get(fact.kind)) is None:
         return "UNSUPPORTED", f"clearing does not know what to do with {fact.kind}"
-    return _price_wrong(fact, instrument.contract) or check(given, fact, instrument, listed)
+    return _price_wrong(fact, instrument.contract) or check(given, fact, instrument, listed) or _ahead(given, fact)
+
+
+def _ahead(given: Input, fact: ContractFact) -> Wrong | None:
+    if fact.effective_at_us > given.at_us + AHEAD_MAX_US:
+        return "OUT_OF_ORDER", "it holds more than a day from now: correct the time"
+    return None
 
 
 def _price_wrong(fact: ContractFact, terms: ContractTerms) -> Wrong | None:

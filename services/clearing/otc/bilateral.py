@@ -55,6 +55,11 @@ def tell(state: State, given: Input, command: TellTrade) -> TradeChanged | Clear
     if trade_id(terms) in state.traded.ids:
         return _no(given, command, f"trade {trade_id(terms)} has ended; a new trade needs another identifier")
     known = state.trades.get(trade_id(terms))
+    if known is not None and known.trade.state in OPEN and affirmation.expired(known.trade, given.at_us):
+        detail = (
+            f"trade {trade_id(terms)} had time until {known.trade.expires_at_us}; a new one needs another identifier"
+        )
+        return trades.refused(given, command.command_id, command.account_id, command, "DEADLINE_PASSED", detail)
     try:
         told = capture(known.trade if known else None, terms, command.party_id, given.at_us, AFFIRM_WITHIN_US)
         legs: tuple[TradeLeg, ...] = ()
