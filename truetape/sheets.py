@@ -2,10 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import astuple
+
+_NUMBER: Final = re.compile(r"-\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
 
 
 def sheet(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -36,7 +40,8 @@ def words(value: object) -> str:
 
 
 def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: others' words (references, assets) may begin like one."""
-    if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not cell[1:2].isdigit()):
+    """A cell that no spreadsheet takes for a formula: others' words (references, assets) may begin like one, also with
+    a number: "-1+cmd|..." is one too."""
+    if cell[:1] in ("=", "+", "@", "\t", "\r", "\n") or (cell[:1] == "-" and not _NUMBER.fullmatch(cell)):
         return "'" + cell
     return cell

@@ -85,10 +85,16 @@ def test_json_is_the_apis_answer_and_csv_adds_up() -> None:
         assert to_e8(mine[0]["balance"]) + moved == to_e8(mine[-1]["balance"])
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "@x", "-cmd", "\t=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "@x", "-cmd", "\t=1", "-1+1|cmd", "-2:A1", "-1.5-1", "-1\n=1", "-\u0663", "-1.", "\n=1"]
+)
 def test_others_words_are_no_formulas(cell: str) -> None:
     assert sheets.guarded(cell) == "'" + cell
-    assert sheets.guarded("-12.5") == "-12.5" and sheets.guarded("wire 7") == "wire 7"
+
+
+@pytest.mark.parametrize("cell", ["-12.5", "-0.00000001", "-1e-05", "12", "wire 7", "", "2026-11-26", "a-1+1"])
+def test_numbers_and_words_stay_as_they_are(cell: str) -> None:
+    assert sheets.guarded(cell) == cell
 
 
 @needs_hledger
