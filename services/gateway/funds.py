@@ -62,7 +62,7 @@ MOVEMENTS: Final = Query(
     "what a member has paid",
     """
 SELECT e.entry_id, e.booked_at_us, l.account, l.asset, l.amount_e8, l.purpose, e."offset" * 10000 + l.line AS place
-FROM view.entries e JOIN view.lines l USING (entry_id)
+FROM view.entries e JOIN view.lines l USING (partition, "offset")
 WHERE e.account_id = %s AND (l.account = ANY(%s) OR (l.account = %s AND l.purpose = ANY(%s)))
     AND e."offset" * 10000 + l.line < %s
 ORDER BY e."offset" DESC, l.line DESC LIMIT %s

@@ -44,7 +44,10 @@ SUBMISSION: Final = Query(
 )
 HOLDINGS: Final = Query("holdings", "SELECT * FROM view.positions WHERE account_id = %s ORDER BY instrument_id")
 CREDIT: Final = Query("credit", "SELECT asset, balance_e8, reserved_e8 FROM view.credit WHERE account_id = %s")
-LINES: Final = Query("lines", "SELECT * FROM view.lines WHERE entry_id = ANY(%s) ORDER BY entry_id, line")
+LINES: Final = Query(
+    "lines", 'SELECT * FROM view.lines WHERE partition = %s AND "offset" = ANY(%s) ORDER BY "offset", line'
+)
+"""Arguments: partition of the entries, their places there."""
 APPROVED_TRANSFER: Final = Query(
     "approved transfer",
     f"""

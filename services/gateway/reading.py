@@ -22,7 +22,7 @@ from truetape import api as a
 from truetape import api_marks, ids
 from truetape.messages import OrderStatus
 from truetape.orders import TERMINAL
-from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, PARTITIONS
 
 routes = Routes("reading")
 VIEWS: Final = ("view_behind", "view_unavailable")
@@ -138,12 +138,13 @@ async def list_entries(call: Call) -> Response:
     query = call.query(r.PageQuery)
     await call.see_answers()
     rows, cursor = await _read(call, _first("entries", call, query))
-    lines = await call.gateway.reads.rows(LINES, [row["entry_id"] for row in rows])
-    return reply(a.Entries([rendering.entry(row, _of(lines, row["entry_id"])) for row in rows], cursor))
+    partition = ids.partition_of(call.account_id, PARTITIONS)
+    lines = await call.gateway.reads.rows(LINES, partition, [row["place"] for row in rows])
+    return reply(a.Entries([rendering.entry(row, _at(lines, row["place"])) for row in rows], cursor))
 
 
-def _of(lines: Iterable[Row], entry_id: str) -> list[Row]:
-    return [line for line in lines if line["entry_id"] == entry_id]
+def _at(lines: Iterable[Row], place: int) -> list[Row]:
+    return [line for line in lines if line["offset"] == place]
 
 
 @routes.add("GET", "/v1/orders/{order_id}/history", "read", answers={200: a.History},

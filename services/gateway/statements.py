@@ -26,7 +26,7 @@ _VIEWS: Final = ("view_behind", "view_unavailable", "report_too_large")
 OPENING: Final = Query(
     "opening balances",
     """
-SELECT l.asset, sum(l.amount_e8) AS amount_e8 FROM view.entries e JOIN view.lines l USING (entry_id)
+SELECT l.asset, sum(l.amount_e8) AS amount_e8 FROM view.entries e JOIN view.lines l USING (partition, "offset")
 WHERE e.account_id = %s AND l.account = %s AND e.booked_at_us < %s GROUP BY l.asset
 """,
 )
@@ -36,7 +36,7 @@ LINES: Final = Query(
 SELECT l.entry_id, e.kind, e.rule,
     coalesce(e.execution_id, e.external_reference, e.corrects, e.order_id, '') AS reference,
     l.asset, l.amount_e8, l.purpose, e.booked_at_us, e.transacted_at_us
-FROM view.entries e JOIN view.lines l USING (entry_id)
+FROM view.entries e JOIN view.lines l USING (partition, "offset")
 WHERE e.account_id = %s AND l.account = %s AND e.booked_at_us >= %s AND e.booked_at_us < %s
 ORDER BY e."offset", l.line LIMIT %s
 """,

@@ -122,12 +122,14 @@ class DatabaseContract:
         assert plain(entries[0], "kind", "corrects", "external_reference", "booked_at_us") == {
             "kind": "TRADE", "corrects": None, "external_reference": None, "booked_at_us": 3_000,
         }  # fmt: skip
-        lines = rig.rows(q.LINES, ["e2", "e1", "e2"])
+        partition = entries[0]["partition"]
+        lines = rig.rows(q.LINES, partition, [2, 1, 2])
         assert [(row["entry_id"], row["line"]) for row in lines] == [(e, n) for e in ("e1", "e2") for n in range(4)]
         assert plain(lines[0], "account", "asset", "amount_e8", "purpose") == {
             "account": "client:acme", "asset": "BTC", "amount_e8": ONE_E8, "purpose": "principal",
         }  # fmt: skip
-        assert rig.rows(q.LINES, []) == []
+        assert rig.rows(q.LINES, partition, []) == []
+        assert rig.rows(q.LINES, partition + 1, [2, 1]) == []
 
     def test_what_an_account_holds(self, rig: Rig) -> None:
         (held,) = rig.rows(q.HOLDINGS, "acme")

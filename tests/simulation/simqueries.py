@@ -93,8 +93,8 @@ def _credit(tables: SimTables, account_id: str) -> list[Row]:
     ]
 
 
-def _lines(tables: SimTables, entry_ids: list[str]) -> list[Row]:
-    return [line for entry_id in sorted(set(entry_ids)) for line in tables.lines.get(entry_id, ())]
+def _lines(tables: SimTables, partition: int, offsets: list[int]) -> list[Row]:
+    return [line for offset in sorted(set(offsets)) for line in tables.lines.get((partition, offset), ())]
 
 
 def _approved(tables: SimTables, transfer_id: str) -> list[Row]:

@@ -28,9 +28,9 @@ class SimTables:
     order_events: dict[tuple[str, Place], None] = field(default_factory=dict)
     orders: dict[str, Row] = field(default_factory=dict)
     fills: dict[str, Row] = field(default_factory=dict)
-    entries: dict[str, Row] = field(default_factory=dict)
-    lines: dict[str, list[Row]] = field(default_factory=dict)
-    """By entry id."""
+    entries: dict[tuple[int, int], Row] = field(default_factory=dict)
+    lines: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
+    """Both by partition and offset of the entry."""
     balances: dict[tuple[str, str, int], int] = field(default_factory=dict)
     credit: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     holdings: dict[tuple[str, str], Row] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class SimTables:
             (self.events, batch.events, place_of),
             (self.order_events, batch.order_events, lambda row: (row["order_id"], place_of(row))),
             (self.fills, batch.fills, lambda row: row["execution_id"]),
-            (self.entries, batch.entries, lambda row: row["entry_id"]),
+            (self.entries, batch.entries, entry_of),
             (self.reconciliations, batch.reconciliations, lambda row: row["offset"]),
         ):
             keys = {key(row) for row in rows}
@@ -97,11 +97,11 @@ class SimTables:
 
     @staticmethod
     def _check_entries(batch: Batch) -> None:
-        sums: dict[tuple[str, str], int] = {}
+        sums: dict[tuple[tuple[int, int], str, str], int] = {}
         for line in batch.lines:
-            key = line["entry_id"], line["asset"]
+            key = entry_of(line), line["entry_id"], line["asset"]
             sums[key] = sums.get(key, 0) + line["amount_e8"]
-        for (entry_id, asset), total in sums.items():
+        for (_, entry_id, asset), total in sums.items():
             if total:
                 raise psycopg.errors.IntegrityConstraintViolation(
                     f"lines of entry {entry_id} do not sum to zero in {asset}"
@@ -112,9 +112,9 @@ class SimTables:
         self.events.update((place_of(row), row) for row in batch.events)
         self.order_events.update(((row["order_id"], place_of(row)), None) for row in batch.order_events)
         self.fills.update((row["execution_id"], row) for row in batch.fills)
-        self.entries.update((row["entry_id"], row) for row in batch.entries)
+        self.entries.update((entry_of(row), row) for row in batch.entries)
         for line in batch.lines:
-            self.lines.setdefault(line["entry_id"], []).append(line)
+            self.lines.setdefault(entry_of(line), []).append(line)
         self.reconciliations.update((row["offset"], row) for row in batch.reconciliations)
 
     def _put_states(self, batch: Batch) -> None:
@@ -194,6 +194,11 @@ _NO_ACCOUNT: Row = dict.fromkeys(("name", "limits", "fees", "trading_state"))
 def _said(row: Row, always: frozenset[str] = frozenset()) -> Row:
     """What a row says; nothing is said by NULL, but where it always counts."""
     return {name: value for name, value in row.items() if value is not None or name in always}
+
+
+def entry_of(row: Row) -> tuple[int, int]:
+    """Partition and offset of an entry, or of a line's entry."""
+    return row["partition"], row["offset"]
 
 
 def place_of(row: Row) -> Place:

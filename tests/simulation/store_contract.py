@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from services.gateway.projection.rows import Batch
 from services.gateway.projection.store import Credit, Move, Reached, Store
@@ -199,6 +200,14 @@ class StoreContract:
         with pytest.raises(psycopg.errors.UniqueViolation):
             tell(store, batch)
         assert server.view() == before
+
+    def test_entries_of_one_id_are_two_where_they_stand_at_two_places(self, server: Server, store: Store) -> None:
+        """A contract's end books one for the mirrors of every partition, and an operator may name two trades alike."""
+        tell(store, LIFE[0])
+        alike = replace(booked(2), entry_id="e1", account_id="bob", position=None)
+        tell(store, [(ENTRIES, 1, booked(1)), (ENTRIES, 2, alike)])
+        tell(store, [(ENTRIES, 3, replace(alike, meta=meta(3), account_id="cleo"))])
+        assert server.view()[1][3]["client:acme"]["BTC"] == 3 * ONE_E8
 
     def test_an_entry_that_does_not_balance_is_refused_whole(self, server: Server, store: Store) -> None:
         tell(store, LIFE[0])

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class Books:
         self._aside: dict[str, Aside] = {}
         """Fills and transfers that are parked and not resolved, by InputParked."""
         self._last_answer = -1
-        self._corrected: set[str] = set()
+        self._corrected: set[tuple[str, str]] = set()
         self._ids: list[tuple[Words, Ints]] = []
         """Hashes and offsets of all entries."""
         self._log: Readable
@@ -326,7 +326,7 @@ class Books:
                 self._find(self._where(batch, row), "", *one)
 
     def _correct(self, where: str, entry: m.EntryBooked) -> None:
-        corrected = self._corrects(entry.corrects or "")
+        corrected = self._corrects(entry.account_id, entry.corrects or "")
         if corrected is None:
             self._find(where, entry.account_id, "corrects", "an entry of this partition, once", entry.corrects)
             return
@@ -339,20 +339,20 @@ class Books:
         if key is not None:
             self._set(where, key, entry.account_id, judge.corrected_holding(corrected, held))
 
-    def _corrects(self, entry_id: str) -> m.EntryBooked | None:
-        """The entry of this id, read again; None when there is none, or when it is corrected already."""
-        if entry_id in self._corrected:
+    def _corrects(self, account_id: str, entry_id: str) -> m.EntryBooked | None:
+        """The account's entry of this id, read again; None when there is none, or when it is corrected already."""
+        if (key := (account_id, entry_id)) in self._corrected:
             return None
-        self._corrected.add(entry_id)
+        self._corrected.add(key)
         wire = Wire([entry_id.encode()])
         [wanted] = fingerprints(wire, Text(wire.starts, wire.ends - wire.starts)).tolist()
         part = Part(CLEARING_ENTRIES.name, self.partition)
         for hashes, offsets in self._ids:
             for offset in offsets[hashes == wanted].tolist():
                 for record in self._log.read({part: (offset, offset + 1)}, self._timeout):
-                    found = decode(record.value or b"")
-                    if isinstance(found, m.EntryBooked) and found.entry_id == entry_id and found.kind != "CORRECTION":
-                        return found
+                    found: Any = decode(record.value or b"")  # Its place is an entry's.
+                    if (found.account_id, found.entry_id) == key and found.kind != "CORRECTION":
+                        return found  # type: ignore[no-any-return]
         return None
 
     def _parked(self, batch: Batch, start: int, stop: int) -> None:

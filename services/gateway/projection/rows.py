@@ -227,7 +227,12 @@ def _booked(batch: Batch, event: m.EntryBooked) -> None:
     )  # fmt: skip
     legs.booked(batch, event)
     for number, line in enumerate(event.lines):
-        batch.lines.append({"entry_id": event.entry_id, "line": number, **asdict(line)})
+        batch.lines.append(
+            {
+                "entry_id": event.entry_id, "partition": batch.partition, "offset": batch.offset, "line": number,
+                **asdict(line),
+            }
+        )  # fmt: skip
         key = (line.account, line.asset, batch.partition)
         batch.balances[key] = batch.balances.get(key, 0) + line.amount_e8
     if (position := event.position) is not None:

@@ -242,9 +242,33 @@ CREATE TABLE view.restrictions (
 COMMENT ON TABLE view.restrictions IS 'What risk has restricted: halted_by, porting_id, liquidation_id; empty: ended';
 """
 
+_PLACES: Final = """
+ALTER TABLE view.lines ADD COLUMN partition integer, ADD COLUMN "offset" bigint;
+ALTER TABLE view.lines DISABLE TRIGGER lines_append_only;
+UPDATE view.lines l SET partition = e.partition, "offset" = e."offset" FROM view.entries e
+    WHERE e.entry_id = l.entry_id;
+ALTER TABLE view.lines ENABLE TRIGGER lines_append_only;
+ALTER TABLE view.lines DROP CONSTRAINT lines_pkey, DROP CONSTRAINT lines_entry_id_fkey;
+ALTER TABLE view.entries DROP CONSTRAINT entries_pkey;
+ALTER TABLE view.entries ADD PRIMARY KEY (partition, "offset");
+ALTER TABLE view.lines ADD PRIMARY KEY (partition, "offset", line),
+    ADD FOREIGN KEY (partition, "offset") REFERENCES view.entries DEFERRABLE INITIALLY DEFERRED;
+CREATE INDEX entries_by_id ON view.entries (entry_id);
+COMMENT ON COLUMN view.entries.entry_id IS 'Once per account: two accounts may have the same';
+CREATE OR REPLACE FUNCTION view.entry_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT sum(amount_e8) FROM view.lines
+        WHERE partition = NEW.partition AND "offset" = NEW."offset" AND asset = NEW.asset) <> 0 THEN
+        RAISE EXCEPTION 'lines of entry % do not sum to zero in %', NEW.entry_id, NEW.asset
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     _FIRST, _FACTS, _MARGIN, _TRADES, _AUCTIONS, _DEFAULTS, _BILATERAL, _EFFECTS, _PORTINGS, _DELEVERAGINGS,
-    _RUNS, _FUNDING, _RESTRICTIONS,
+    _RUNS, _FUNDING, _RESTRICTIONS, _PLACES,
 )  # fmt: skip
 """Applied once each, in this order; a released one is never edited."""
 

@@ -230,12 +230,36 @@ def journal(database: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+def test_lines_that_an_older_view_has_get_their_places(database: str) -> None:
+    places = next(number for number, one in enumerate(MIGRATIONS) if "lines_entry_id_fkey" in one)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA view")
+        connection.execute(
+            "CREATE TABLE view.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)"
+        )
+        for number, statements in enumerate(MIGRATIONS[:places], 1):
+            connection.execute(statements.encode())
+            connection.execute("INSERT INTO view.migrations VALUES (%s, now())", (number,))
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO view.entries VALUES ('e1', 'a', 3, 7, 'TRADE', 'r', NULL, NULL, NULL, NULL, 0, 0, 0, 0)"
+            )
+            connection.execute(
+                "INSERT INTO view.lines VALUES ('e1', 0, 'x', 'USDT', 1, 'p'), ('e1', 1, 'y', 'USDT', -1, 'p')"
+            )
+        assert migrate(connection) == len(MIGRATIONS) - places
+        rows = connection.execute('SELECT entry_id, line, partition, "offset" FROM view.lines ORDER BY line').fetchall()
+        assert rows == [("e1", 0, 3, 7), ("e1", 1, 3, 7)]
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            connection.execute("DELETE FROM view.lines")
+
+
 def _entry(connection: psycopg.Connection[Any], *amounts_e8: int) -> None:
     connection.execute(
         "INSERT INTO view.entries VALUES ('e1', 'a', 0, 0, 'TRADE', 'r', NULL, NULL, NULL, NULL, 0, 0, 0, 0)"
     )
     for number, amount_e8 in enumerate(amounts_e8):
-        connection.execute("INSERT INTO view.lines VALUES ('e1', %s, 'x', 'USDT', %s, 'p')", (number, amount_e8))
+        connection.execute("INSERT INTO view.lines VALUES ('e1', %s, 'x', 'USDT', %s, 'p', 0, 0)", (number, amount_e8))
 
 
 def test_lines_sum_to_zero_by_the_end_of_the_transaction(journal: psycopg.Connection[Any]) -> None:
@@ -245,7 +269,7 @@ def test_lines_sum_to_zero_by_the_end_of_the_transaction(journal: psycopg.Connec
     journal.rollback()
     _entry(journal, 5, -3, -2)
     journal.commit()
-    journal.execute("INSERT INTO view.lines VALUES ('e1', 9, 'x', 'USDT', 1, 'p')")
+    journal.execute("INSERT INTO view.lines VALUES ('e1', 9, 'x', 'USDT', 1, 'p', 0, 0)")
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         journal.commit()
 

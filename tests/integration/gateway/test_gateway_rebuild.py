@@ -134,9 +134,10 @@ def test_a_changed_row_is_named_and_mended(desk: Desk) -> None:
     with psycopg.connect(desk.environment["TRUETAPE_POSTGRES"], autocommit=True) as connection:
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):  # Triggers came with it, for these tables.
             connection.execute("DELETE FROM view.entries")
-        bad = "INSERT INTO view.lines SELECT entry_id, 99, 'x', 'USDT', 1, 'p' FROM view.entries LIMIT 1"
+        odd = "entry_id, 99, 'x', 'USDT', 1, 'p', partition, \"offset\""
+        bad = f"INSERT INTO view.lines SELECT {odd} FROM view.entries LIMIT 1"
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
-            connection.execute(bad)
+            connection.execute(bad.encode())
 
 
 def test_killed_in_the_middle_nothing_is_lost_and_a_second_rebuild_works(desk: Desk) -> None:
