@@ -48,6 +48,23 @@ def test_a_fact_of_another_day_is_a_slip_and_bars_none_that_comes_in_its_time(
     assert getattr(answer, "reason", "") == reason
 
 
+@pytest.mark.parametrize(
+    ("style", "asset", "reason"), [("LINEAR", "USDT", ""), ("INVERSE", "BTC", "PRICE_OUT_OF_RANGE")]
+)
+@pytest.mark.parametrize("right", ["CALL", "PUT"])
+def test_an_underlying_without_worth_ends_a_linear_option_and_no_inverse_one(
+    style: str, asset: str, reason: str, right: str
+) -> None:
+    """What divides by the price is refused before it ends the contract: every holder was parked by it once."""
+    name = f"BTC-USD-20231115-60000-{right[0]}"
+    desk = Desk(instrument(name, option(right, 60_000, style=style, settlement_asset=asset)))
+    desk.pair("ann", "bob", 1, 1, name)
+    desk.now_us = EXPIRY_US
+    answer, *ends = desk.fact("EXPIRY", name, 0, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
+    assert (getattr(answer, "reason", ""), len(ends)) == (reason, 0 if reason else 2)
+    desk.check()
+
+
 def test_a_fill_of_the_moment_of_expiry_counts() -> None:
     desk = Desk(instrument(FUT, future()))
     assert isinstance(desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US), m.EntryBooked)

@@ -93,7 +93,9 @@ def _ahead(given: Input, fact: ContractFact) -> Wrong | None:
 def _price_wrong(fact: ContractFact, terms: ContractTerms) -> Wrong | None:
     if fact.price_e8 is None:
         return "PRICE_MISSING", "say the price; nothing is taken for zero"
-    if fact.price_e8 <= 0 and not (terms.signed_price or (terms.kind == "OPTION" and fact.price_e8 == 0)):
+    divides = fact.kind == "EXPIRY" and terms.style == "INVERSE"
+    worthless = terms.kind == "OPTION" and fact.price_e8 == 0 and not divides
+    if fact.price_e8 <= 0 and not (terms.signed_price or worthless):
         return "PRICE_OUT_OF_RANGE", "this contract's price must be above zero"
     if abs(fact.effective_at_us - fact.observed_at_us) > terms.mark_max_age_us:
         return "TOO_OLD", "its newest sample is too far from when it holds: an operator has to decide"
