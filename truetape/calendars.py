@@ -46,6 +46,14 @@ def _pays_in(one: Instrument, asset: str) -> bool:
     return one.contract is not None and one.contract.settlement_asset == asset
 
 
+def parsed(day: str) -> date:
+    """A day such as 2026-11-26. Raises ValueError, also for ISO 8601's other forms: days are compared as texts."""
+    found = date.fromisoformat(day)
+    if found.isoformat() != day:
+        raise ValueError(f"{day!r} is not written as {found.isoformat()}")
+    return found
+
+
 def day_of(at_us: int) -> str:
     """The UTC day of a moment."""
     return (EPOCH + timedelta(days=at_us // _DAY_US)).isoformat()

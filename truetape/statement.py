@@ -6,13 +6,13 @@ opening.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
 
-from truetape import cuts
+from truetape import calendars, cuts
 from truetape.errors import SetupError
 from truetape.messages import EntryBooked
 from truetape.money import from_e8
@@ -80,7 +80,7 @@ class Statement(Struct, frozen=True):
 def span_of(day: str) -> tuple[int, int]:
     """First microsecond of a day in UTC, and of the next. Raises SetupError for what is no day."""
     try:
-        found = date.fromisoformat(day)
+        found = calendars.parsed(day)
     except ValueError as error:
         raise SetupError(f"{day[:40]!r} is no day such as 2026-11-26") from error
     start_us = int(datetime.combine(found, time(), UTC).timestamp()) * 1_000_000

@@ -1,6 +1,5 @@
 """Routes of trades of two accounts: each side tells its view; the clearing house steps between when both agree."""
 
-from datetime import date
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from services.gateway.problems import field_problem
 from services.gateway.routing import Call, Routes, position, reply
 from services.gateway.trading import SENDING
 from truetape import api_trades as a
-from truetape import ids
+from truetape import calendars, ids
 from truetape import messages as m
 from truetape.money import from_e8
 
@@ -33,7 +32,7 @@ async def tell_trade(call: Call) -> Response:
     """
     asked = call.body(t.TradeRequest)
     try:
-        date.fromisoformat(asked.traded_on)
+        calendars.parsed(asked.traded_on)
     except ValueError as error:
         raise field_problem("traded_on", "must be a day such as 2026-11-26") from error
     buyer, seller = (call.account_id, asked.counterparty_id)[:: 1 if asked.side == "BUY" else -1]

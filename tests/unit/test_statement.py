@@ -66,7 +66,7 @@ def test_a_day_is_what_was_booked_in_it_to_the_microsecond() -> None:
         assert bool(any(total.opening_e8 for total in found.totals)) == (at_us < start_us)
 
 
-@pytest.mark.parametrize("day", ["yesterday", "2026-11-31", "", "2026-11-26T00:00:00"])
+@pytest.mark.parametrize("day", ["yesterday", "2026-11-31", "", "2026-11-26T00:00:00", "20261126", "2026-W48-4"])
 def test_what_is_no_day_is_refused(day: str) -> None:
     with pytest.raises(SetupError, match="is no day such as"):
         statement.from_entries("ann", day, [])

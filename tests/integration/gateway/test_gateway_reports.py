@@ -74,7 +74,8 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     await_true(lambda: held(buyer).get(PERP) == "3" and held(seller).get(PERP) == "-3", 60)
     assert code(buyer.post("/v1/trades", json=told)) == "trade_refused"
     assert code(buyer.post("/v1/trades", json=told | {"counterparty_id": ann})) == "trade_refused"
-    assert code(buyer.post("/v1/trades", json=told | {"traded_on": "today"})) == "invalid_field"
+    for day in ("today", "20261126", "2026-W48-4"):
+        assert code(buyer.post("/v1/trades", json=told | {"traded_on": day})) == "invalid_field"
     ended = told | {"reference": "UTI-2"}
     buyer.post("/v1/trades", json=ended)
     reject = {"reference": "UTI-2", "counterparty_id": ann, "action": "REJECT", "reason": "never heard of it"}
