@@ -126,10 +126,20 @@ def exercise(
 def deliver_option(contract: Contract, right: Right, strike_e8: int, quantity_e8: int) -> Delivery:
     """Physical delivery of an exercised option: the underlying against the strike.
 
-    A long call and a short put take the underlying in. Both amounts are rounded down: against the account.
+    A long call and a short put take the underlying in. Both amounts are rounded down: against the account. An inverse
+    option's multiplier is of the underlying too, so it delivers as a linear one. Raises ContractError for quanto.
     """
     bought_e8 = quantity_e8 if right == "CALL" else -quantity_e8
-    return deliver_future(contract, strike_e8, bought_e8)
+    payoff: Payoff = "LINEAR" if contract.payoff == "INVERSE" else contract.payoff
+    return deliver_future(Contract(payoff, contract.multiplier_e8), strike_e8, bought_e8)
+
+
+def exercised_notional(contract: Contract, quantity_e8: int, settlement_e8: int) -> int:
+    """Size of an option position at expiry in the settlement asset, never negative, rounded up: of the underlying, in
+    which an inverse option counts already."""
+    if contract.payoff == "INVERSE":
+        return fits(divide(abs(quantity_e8) * contract.multiplier_e8, ONE_E8, "up")[0])
+    return notional(contract, quantity_e8, settlement_e8)
 
 
 def deliver_future(contract: Contract, price_e8: int, quantity_e8: int) -> Delivery:

@@ -13,6 +13,7 @@ from services.clearing.booking.trades import ContractUnknown, TradeAfterExpiry
 from services.reconciler.books import received
 from services.reconciler.matching import effects, moved_by
 from tests.unit.contract_desk import ACCOUNTS, E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
+from tests.unit.desk import some_meta
 from tests.unit.test_audit import rules_of
 from truetape import messages as m
 from truetape.money import to_e8
@@ -240,6 +241,35 @@ def test_an_inverse_option_pays_in_its_underlying() -> None:
     desk.trade("bob", "SELL", 1, 0, name, price_e8=E8 // 20)
     expire(desk, name, 60_000)
     assert desk.cash("client:ann", "BTC") == 10_000 * E8 // 60_000 - E8 // 20
+    desk.check()
+
+
+def test_an_inverse_option_delivers_its_underlying_for_the_strike() -> None:
+    """Its multiplier is of the underlying; taken for the quote currency's, a sixty-thousandth changed hands once."""
+    name = "BTC-USD-20231115-60000-C"
+    terms_of = option("CALL", 60_000, style="INVERSE", settlement_asset="BTC", delivery="PHYSICAL")
+    desk = Desk(instrument(name, terms_of))
+    for account_id, asset, amount in (("ann", "USD", 120_000), ("bob", "BTC", 2)):
+        deposit = m.TransferTerms(f"d-{account_id}", account_id, asset, amount * E8, "bank:one", f"w-{account_id}")
+        desk.approve(m.TransferApproved(some_meta(), deposit))
+    desk.trade("ann", "BUY", 2, 0, name, price_e8=1)
+    desk.trade("bob", "SELL", 2, 0, name, price_e8=1)
+    events = expire(desk, name, 90_000)
+    assert [event.contract.event for event in events[1:]] == ["EXERCISE", "ASSIGNMENT"]
+    assert (desk.cash("client:ann", "BTC"), desk.cash("client:ann", "USD")) == (2 * E8 - 2, 0)
+    assert (desk.cash("client:bob", "BTC"), desk.cash("client:bob", "USD")) == (2, 120_000 * E8)
+    desk.check()
+
+
+@pytest.mark.parametrize(("price", "fee"), [(90_000, "0.0006"), (60_100, "0.00041597"), (60_000, "0")])
+def test_an_inverse_option_pays_its_settlement_fee_on_the_underlying(price: int, fee: str) -> None:
+    """0.03 % of two BTC, at most an eighth of what it pays."""
+    name = "BTC-USD-20231115-60000-C"
+    terms_of = option("CALL", 60_000, style="INVERSE", settlement_asset="BTC", settlement_fee_rate_e8=30_000)
+    desk = Desk(instrument(name, terms_of))
+    desk.trade("ann", "BUY", 2, 0, name, price_e8=E8 // 20)
+    expire(desk, name, price)
+    assert desk.cash("house:fees", "BTC") == to_e8(fee)
     desk.check()
 
 

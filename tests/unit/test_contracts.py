@@ -77,6 +77,10 @@ def test_physical_delivery() -> None:
     assert deliver_option(ETH_OPTION, "CALL", to_e8("3000"), two) == Delivery(two, -to_e8("6000"))
     assert deliver_option(ETH_OPTION, "PUT", to_e8("3000"), two) == Delivery(-two, to_e8("6000"))
     assert deliver_option(ETH_OPTION, "PUT", to_e8("3000"), -two) == Delivery(two, -to_e8("6000"))
+    assert deliver_option(BTC_OPTION, "CALL", to_e8("60000"), two) == Delivery(two, -to_e8("120000"))
+    assert deliver_option(BTC_OPTION, "PUT", to_e8("60000"), two) == Delivery(-two, to_e8("120000"))
+    with pytest.raises(ContractError, match="in cash"):
+        deliver_option(QUANTO, "CALL", ONE_E8, ONE_E8)
     assert deliver_future(INVERSE, to_e8("50000"), 10 * ONE_E8) == Delivery(to_e8("0.002"), -to_e8("100"))
     with pytest.raises(ContractError, match="in cash"):
         deliver_future(QUANTO, ONE_E8, ONE_E8)

@@ -178,6 +178,8 @@ class _Work:
         """Cash or the underlying; a fee on what expires."""
         delivered, quantity_e8 = "underlying_e8" in booked.numbers, self.held.quantity_e8
         fee = abs(_worth(self._terms, quantity_e8, price_e8))
+        if self._option and self._terms.style == "INVERSE":  # Its multiplier is in what it settles in.
+            fee = Fraction(abs(quantity_e8) * self._terms.multiplier_e8, ONE)
         if not self._option:
             self.settle(price_e8)
             self._expiry_fee(fee, None)
@@ -212,11 +214,9 @@ class _Work:
             return
         terms, quantity_e8 = self._terms, self.held.quantity_e8
         sign = -1 if terms.option_type == "PUT" else 1
-        lot, money = (
-            Fraction(sign * quantity_e8 * terms.multiplier_e8, ONE),
-            _worth(terms, sign * quantity_e8, price_e8),
-        )
-        linear = terms.style == "LINEAR"
+        lot = Fraction(sign * quantity_e8 * terms.multiplier_e8, ONE)
+        money = (_premium if self._option else _worth)(terms, sign * quantity_e8, price_e8)
+        linear = terms.style == "LINEAR" or self._option
         base_e8, quote_e8 = (floor(lot), -_ceiling(money)) if linear else (-_ceiling(money), floor(-lot))
         if terms.option_type is not None and _payoff(terms, ONE, booked.numbers.get("price_e8", 0)) == 0:
             base_e8 = quote_e8 = 0

@@ -18,6 +18,7 @@ from truetape.contracts import (
     deliver_future,
     deliver_option,
     exercise,
+    exercised_notional,
     intrinsic,
     notional,
     value,
@@ -318,7 +319,8 @@ def charge_settlement(made: Draft, quantity_e8: int, price_e8: int) -> None:
     terms = made.terms
     if not terms.settlement_fee_rate_e8 or not quantity_e8:
         return
-    size_e8 = notional(Contract(terms.style, terms.multiplier_e8), quantity_e8, price_e8)
+    sized = exercised_notional if terms.kind == "OPTION" else notional
+    size_e8 = sized(Contract(terms.style, terms.multiplier_e8), quantity_e8, price_e8)
     fee_e8 = portion(size_e8, terms.settlement_fee_rate_e8, "up")
     if terms.kind == "OPTION":
         fee_e8 = min(fee_e8, portion(abs(made.numbers.get("payoff_e8", 0)), PAYOFF_FEE_E8, "down"))
