@@ -85,9 +85,8 @@ def _wrong(
 
 
 def _ahead(given: Input, fact: ContractFact) -> Wrong | None:
-    if fact.effective_at_us > given.at_us + AHEAD_MAX_US:
-        return "OUT_OF_ORDER", "it holds more than a day from now: correct the time"
-    return None
+    ahead = fact.effective_at_us > given.at_us + AHEAD_MAX_US
+    return ("OUT_OF_ORDER", "it holds more than a day from now: correct the time") if ahead else None
 
 
 def _price_wrong(fact: ContractFact, terms: ContractTerms) -> Wrong | None:
