@@ -1,16 +1,18 @@
-"""`truetape topics`: the registry of topics, and their creation."""
+"""`truetape topics`: the registry of topics, their creation, and what is on them."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import topics
+from truetape import reports, shown, taperead, topics
 from truetape.settings import Settings
+from truetape.sheets import words
 
-app = typer.Typer(help="The registry of topics.", no_args_is_help=True)
+app = typer.Typer(help="Topics: their registry, and what is on them.", no_args_is_help=True)
+WORDS_MAX: Final = 160
 
 _HEAD = """\
 # Topics
@@ -48,6 +50,41 @@ def list_topics(
         for topic in topics.ALL:
             table.add_row(topic.name, topic.owner or "", topic.key, str(topic.partitions), topic.doc)
         Console().print(table)
+
+
+@app.command()
+def read(
+    topic: Annotated[str, typer.Argument(help="For example orders.decisions; `topics list` has them all")],
+    account: Annotated[str, typer.Option(help="Records of this account alone")] = "",
+    partition: Annotated[int | None, typer.Option(min=0, help="This partition alone")] = None,
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the newest")] = 20,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on showing what comes")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object per line")] = False,
+) -> None:
+    """Show the newest records of a topic, decoded, as they stand: those of a former owner (void) too."""
+    found = taperead.topic_named(topic)
+    parts = taperead.parts_of(found, partition, account)
+    with reports.reading("table", "topics") as (log, seconds):
+        ends = {part: high for part, (_, high) in log.ends(parts).items()}
+        for row in taperead.newest(log, parts, last, account, seconds):
+            _show(row, as_json)
+        for row in taperead.coming(log, ends, account) if follow else ():
+            _show(row, as_json)
+
+
+def _show(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(row), flush=True)
+        return
+    place = f"{row['topic']}/{row['partition']}@{row['offset']}"
+    print(f"{row['at'][11:23]:<12} {place:<28} {row['type']:<22} {_words(row['fields'])[:WORDS_MAX]}", flush=True)
+
+
+def _words(fields: dict[str, Any]) -> str:
+    """What a record says, without what is empty; money as decimals."""
+    plain = shown.numbers({name: value for name, value in fields.items() if name.endswith("_e8") and value})
+    plain |= {name: value for name, value in fields.items() if name not in plain and not name.endswith("_e8")}
+    return ", ".join(f"{name} {words(value)}" for name, value in plain.items() if value not in ("", None, 0, [], {}))
 
 
 def page() -> str:
