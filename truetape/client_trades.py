@@ -41,6 +41,11 @@ class TradesClient(Connection):
         }  # fmt: skip
         return self._ask("POST", "/v1/trades", BilateralTrade, json=body)
 
+    def end_trade(self, reference: str, counterparty_id: str, action: str, reason: str) -> BilateralTrade:
+        """WITHDRAW what the account told first, REJECT what the other side told, or TERMINATE a bilateral trade."""
+        body = {"reference": reference, "counterparty_id": counterparty_id, "action": action, "reason": reason}
+        return self._ask("POST", "/v1/trades/end", BilateralTrade, json=body)
+
     def give_up(self, leg_id: str, to_account_id: str, reference: str) -> Move:
         """Give an open leg up to another account, which has to accept it."""
         body = {"leg_id": leg_id, "to_account_id": to_account_id, "reference": reference}

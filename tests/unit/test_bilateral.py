@@ -52,7 +52,9 @@ def test_two_equal_views_are_novated_in_one_record_once_both_have_reserved_margi
 def test_whoever_is_waited_for_is_named() -> None:
     made = desk()
     made.command(tell("bob"))
-    assert accounts(made.state)["ann"]["trades"][0]["waits_for"] == ["ann"], "bob has told it, ann has not"
+    [told] = accounts(made.state)["ann"]["trades"]
+    assert told["waits_for"] == ["ann"], "bob has told it, ann has not"
+    assert told["parties"] == ["ann", "bob"]
     made.held_back.add("TellLeg")
     made.command(tell("ann"))
     [shown] = accounts(made.state)["ann"]["trades"]

@@ -1,4 +1,5 @@
-"""`truetape trades`: trades of two accounts, bilateral or cleared, give-ups and legs, with access to Kafka alone."""
+"""`truetape trades`: trades of two accounts, bilateral or cleared, give-ups and legs. `tell` and `end` send a key of
+the account; all else is with access to Kafka alone."""
 
 import getpass
 import json
@@ -7,8 +8,9 @@ from typing import Annotated, Any, Final
 import typer
 from msgspec import to_builtins
 
-from truetape import clock, ids, reports
+from truetape import clock, ids, reports, trader
 from truetape import messages as m
+from truetape.api_trades import BilateralTrade
 from truetape.commands.margin import newest_marks
 from truetape.commands.parked import states
 from truetape.errors import SetupError
@@ -19,6 +21,7 @@ from truetape.operator import Operator, OtcCommand, Refused, operator
 from truetape.reports import FormOption as Form
 from truetape.reports import write
 from truetape.settings import settings
+from truetape.shown import moment
 
 app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting, bilateral margin.")
 
@@ -35,14 +38,15 @@ LEGS: Final = ("account_id", "leg_id", "trade_id", "state", "instrument_id", "qu
 @app.command(name="list")
 def command(
     context: typer.Context,
-    account: Annotated[str, typer.Option(help="Only with this account as their home")] = "",
+    account: Annotated[str, typer.Option(help="Only those that this account is in")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array")] = False,
     form: Form = "table",
 ) -> None:
     """Trades of two, give-ups and allocations that are open: state, home, and whom each waits for; and trades that stay
     between their parties (state BILATERAL)."""
     if context.invoked_subcommand is None:
-        rows = [row for _, account_id, books in states(account) for row in open_rows(account_id, books)]
+        rows = [row for _, account_id, books in states() for row in open_rows(account_id, books)]
+        rows = [row for row in rows if account in ("", *row["parties"])]
         write(OPEN, rows, "json" if as_json else form, "no trade is open, and no leg is waited for")
 
 
@@ -56,10 +60,15 @@ def legs(account: Only = "", form: Form = "table") -> None:
 def open_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
     """What is open at one home."""
     found = [
-        {"account_id": account_id} | trade | {"differs": [one["field"] for one in trade["differences"]]}
+        {"account_id": account_id} | trade | {"differs": list(map(differing, trade["differences"]))}
         for trade in books.get("trades", ())
     ]
     return found + [bilateral_row(account_id, one) for one in books.get("bilateral", ())]
+
+
+def differing(one: dict[str, str]) -> str:
+    """A field that the sides see differently, with both values: what the side says that told first, and the other."""
+    return f"{one['field']}={one['first']}/{one['other']}"
 
 
 def bilateral_row(account_id: str, one: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def bilateral_row(account_id: str, one: dict[str, Any]) -> dict[str, Any]:
     waits = [name for name in parties if one["leaving"] and name != one["leaving"]]
     return one | {
         "account_id": account_id, "state": "TERMINATING" if one["leaving"] else "BILATERAL", "first_id": parties[0],
-        "waits_for": waits, "stage": one["held_by"], "differs": [],
+        "parties": parties, "waits_for": waits, "stage": one["held_by"], "differs": [],
     }  # fmt: skip
 
 
@@ -90,6 +99,48 @@ def leg_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _signed(leg: dict[str, Any]) -> str:
     return from_e8(leg["quantity_e8"] if leg["side"] == "BUY" else -leg["quantity_e8"])
+
+
+@app.command()
+def tell(
+    side: Annotated[str, typer.Argument(help="BUY or SELL, of the key's account")],
+    quantity: Annotated[str, typer.Argument(help="Contracts")],
+    contract: Annotated[str, typer.Argument(help="Instrument id")],
+    price: Annotated[str, typer.Argument(help="Decimal")],
+    other: Annotated[str, typer.Option("--with", help="The other account")],
+    reference: Annotated[str, typer.Option(help="The trade as both know it (UTI)")],
+    traded_on: Annotated[str, typer.Option(help="Day of the trade [today, UTC]")] = "",
+    bilateral_too: Annotated[bool, typer.Option("--bilateral", help="The house is not to stand between")] = False,
+) -> None:
+    """Tell what the account of the key in TRUETAPE_KEY has traded with another one; telling it again corrects it. Exit
+    status 1 where the sides differ."""
+    day = traded_on or moment(clock.now_us())[:10]
+    with trader.trader() as client:
+        told = client.tell_trade(
+            reference, other, side.upper(), contract, quantity, price, day, "BILATERAL" if bilateral_too else "HOUSE"
+        )
+    _standing(told, other)
+    raise typer.Exit(1 if told.differences else 0)
+
+
+@app.command()
+def end(
+    reference: Annotated[str, typer.Argument(help="The trade as both know it (UTI)")],
+    action: Annotated[str, typer.Argument(help="WITHDRAW what the key's account told, REJECT what the other one did")],
+    other: Annotated[str, typer.Option("--with", help="The other account")],
+    reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
+) -> None:
+    """Take back what the account of the key in TRUETAPE_KEY told, or say that there is no such trade."""
+    with trader.trader() as client:
+        _standing(client.end_trade(reference, other, action.upper(), reason), other)
+
+
+def _standing(told: BilateralTrade, other: str) -> None:
+    print(f"{told.state} trade {told.trade_id} with {other}{': ' + told.detail if told.detail else ''}")
+    for one in told.differences:
+        print(f"  {one.field}: {told.first_id} says {one.first}, the other side {one.other}")
+    if told.state == "ALLEGED":
+        print(f"{other} has to tell the same under {told.reference} before {told.expires_at}")
 
 
 @app.command()

@@ -302,12 +302,12 @@ def commands_left(state: State) -> list[Sent]:
 def shown(known: Captured) -> dict[str, object]:
     """What an operator sees of a trade."""
     waits = sorted({leg.account_id for leg in known.waiting.values()})
+    low, high = affirmation.key(known.trade.terms)[1:]
     if known.trade.state in OPEN:
-        low, high = affirmation.key(known.trade.terms)[1:]
         waits = [high if known.trade.first_id == low else low] if known.trade.state == "ALLEGED" else [low, high]
     return {
         "trade_id": known.trade.trade_id, "kind": pursuit.NOVATION, "state": known.trade.state,
         "first_id": known.trade.first_id, "expires_at_us": known.trade.expires_at_us, "waiting": sorted(known.waiting),
-        "waits_for": waits, "stage": known.stage if known.waiting else "",
+        "parties": [low, high], "waits_for": waits, "stage": known.stage if known.waiting else "",
         "differences": [to_builtins(one) for one in known.trade.differences],
     }  # fmt: skip

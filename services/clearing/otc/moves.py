@@ -194,8 +194,9 @@ def forget(state: State, move_id: str) -> None:
 
 def shown_move(known: Move) -> dict[str, object]:
     """What an operator sees of a give-up or allocation."""
+    parties = sorted({known.event.account_id, *(leg.account_id for leg in known.event.legs)})
     return {
-        "trade_id": known.event.move_id, "kind": known.event.kind, "state": known.event.state,
+        "trade_id": known.event.move_id, "kind": known.event.kind, "state": known.event.state, "parties": parties,
         "first_id": known.event.account_id, "expires_at_us": known.event.expires_at_us,
         "waiting": sorted(known.waiting), "waits_for": sorted({leg.account_id for leg in known.waiting.values()}),
         "stage": known.stage if known.waiting else "", "differences": [],
