@@ -165,6 +165,12 @@ def seat_members(kafka: str, price_e8: int) -> None:
             )  # fmt: skip
 
 
+def reading_key(kafka: str, account_id: str) -> str:
+    """A key that lasts a day and may only read: for the page that shows the account."""
+    with operator(kafka) as hand:
+        return create_key(hand, account_id, ("read",))
+
+
 def create_key(hand: Operator, account_id: str, scopes: tuple[str, ...]) -> str:
     """A key that lasts a day; what its holder sends."""
     secret = secrets.token_urlsafe(32)

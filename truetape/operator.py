@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from truetape import ids, journal, reference
+from truetape import ids, journal, reference, shown
 from truetape import messages as m
 from truetape.codec import Message, encode
 from truetape.default import withdrawal
@@ -105,7 +105,7 @@ class Operator:
         if event is None:
             return self._approved_before(decisions, terms)
         if isinstance(event, m.TransferRejected):
-            numbers = ", ".join(f"{name} {value}" for name, value in event.numbers.items())
+            numbers = ", ".join(f"{name} {value}" for name, value in shown.numbers(event.numbers).items())
             raise Refused(f"{event.reason} ({numbers})" if numbers else event.reason)
         approved: m.TransferApproved = event
         return approved

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     )
     postgres: SecretStr = Field(SecretStr(""), description="PostgreSQL connection string of the view database")
     redis: SecretStr = Field(SecretStr(""), description="Redis URL for rate limits and hot keys")
+    gateway: str = Field("", description="Trader's commands: base URL of the gateway [http://127.0.0.1 and its port]")
+    key: SecretStr = Field(SecretStr(""), description="Trader's commands: the API key that they send")
     instance: str = Field(
         "0",
         pattern=r"^[a-zA-Z0-9-]{1,40}$",

@@ -18,6 +18,7 @@ from services.gateway import (
     compressions,
     defaults,
     deleveragings,
+    desk,
     exposures,
     facts,
     funds,
@@ -89,6 +90,7 @@ def build(gateway: Gateway) -> ASGIApp:
         )  # fmt: skip
     app.openapi = cache(lambda: document(ROUTES))  # type: ignore[method-assign]
     shown = cache(lambda: page(document(ROUTES)))
+    app.add_api_route("/", desk.response, include_in_schema=False)
     app.add_api_route("/docs", lambda: HTMLResponse(shown()), include_in_schema=False)
     app.add_exception_handler(HTTPException, _of_framework)
     return Front(app, direct)

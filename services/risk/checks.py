@@ -443,6 +443,6 @@ def markdown() -> str:
         ("INSTRUMENT_UNKNOWN", "The instrument is not in the reference data."),
     ]
     for checks in (ORDER_CHECKS, MARK_CHECKS, PRICE_CHECKS):
-        rows += [(reason, (check.__doc__ or "").strip()) for reason, check in checks]
+        rows += [(reason, " ".join((check.__doc__ or "").split())) for reason, check in checks]
     body = "".join(f"| {number} | `{reason}` | {text} |\n" for number, (reason, text) in enumerate(rows, 1))
     return f"| | reason | when |\n|---|---|---|\n{body}"

@@ -67,7 +67,8 @@ def command(
     show_drill(environment["TRUETAPE_KAFKA"])
     demo.calm(environment["TRUETAPE_KAFKA"])
     good = [prove_trading(traded), prove_reconciliation(environment), prove_audit(environment)]
-    where_to_look(gateway, stack, account_id)
+    page = f"{gateway}/#{demo.reading_key(environment['TRUETAPE_KAFKA'], account_id)}"
+    where_to_look(page, gateway, stack, account_id)
     raise typer.Exit(0 if all(good) else 1)
 
 
@@ -237,13 +238,17 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def where_to_look(gateway: str, stack: str, account_id: str) -> None:
-    """What to open next."""
+def where_to_look(page: str, gateway: str, stack: str, account_id: str) -> None:
+    """What to open and to try next."""
     logs, down = ("docker compose logs -f", "docker compose down") if stack == "docker" else (
         ".venv/bin/truetape dev logs -f", "make down",
     )  # fmt: skip
-    _console.print(
-        f"\nThe stack keeps running. Look at {gateway}/docs (the API), {gateway}/metrics, README.md (one order through "
-        f"the code), docs/glossary.md.\nTry: .venv/bin/truetape keys create --account {account_id} "
-        f"--scope trade --scope read; .venv/bin/truetape audit; .venv/bin/truetape breaks; {logs}; {down}"
+    lines = (
+        f"\nThe stack keeps running. [bold]See[/] the account, live and as it was, each order cause by cause: {page}",
+        f"  (the key in it lasts a day and only reads) The API: {gateway}/docs. One order through the code: README.md",
+        "[bold]Trade[/]:",
+        f"  export TRUETAPE_KEY=$(.venv/bin/truetape keys create --account {account_id} --scope trade --scope read)",
+        "  .venv/bin/truetape orders submit BUY 0.01 BTC-USDT    # then: orders list, fills, positions, balances",
+        f"[bold]Check[/]: .venv/bin/truetape audit; .venv/bin/truetape breaks; {logs}. [bold]Stop[/]: {down}",
     )
+    _console.print("\n".join(lines), soft_wrap=True)
