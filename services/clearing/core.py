@@ -14,7 +14,7 @@ from services.clearing.booking.parked import Parked, refused, release_of, unreso
 from services.clearing.closeout import auction, deleveraging, liquidations
 from services.clearing.defaults import default, fund, insurance, porting, portingrounds, seizure
 from services.clearing.margining import margin, margincalls, marginrun
-from services.clearing.otc import bilateral, legs, moves, offsets
+from services.clearing.otc import bilateral, claims, legs, moves, offsets
 from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account, State
 from truetape.codec import Message
 from truetape.cuts import ENDS
@@ -354,6 +354,7 @@ def _book(state: State, entry: EntryBooked) -> None:
     if entry.contract is not None:
         fund.booked(state, entry)
         remainders.booked(state, entry)
+        claims.booked(state, entry)
 
 
 def _remember(state: State, entry: EntryBooked) -> None:
@@ -370,8 +371,9 @@ def _remember(state: State, entry: EntryBooked) -> None:
         held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
         account.contracts[entry.contract.instrument_id] = held
         legs.booked(state, entry)
-        payments.booked(state.payments, entry)
         facts.follow(state, entry)
+    if entry.contract is not None:
+        payments.booked(state.payments, entry)
     if entry.kind == "TRADE":
         volume.add(account.volumes, entry)
     elif entry.kind == "CORRECTION" and entry.position is not None:

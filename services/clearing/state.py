@@ -16,7 +16,7 @@ from services.clearing.closeout.deleverbook import Deleveragings
 from services.clearing.defaults.portbook import Portings
 from services.clearing.margining.watch import Watch
 from services.clearing.otc.affirmation import Trade
-from services.clearing.otc.bilateralbook import Runs, Uncleared
+from services.clearing.otc.bilateralbook import Claims, Runs, Uncleared
 from truetape.cuts import Cut
 from truetape.messages import (
     ApplyContractFact,
@@ -277,6 +277,8 @@ class State(Struct):
     """Bilateral trades."""
     compressions: Runs = field(default_factory=Runs)
     """Runs of compression whose home this partition is."""
+    claims: dict[str, Claims] = {}
+    """By run of compression, what its participants of this partition get and owe."""
 
 
 UNKNOWN: Final = Account()

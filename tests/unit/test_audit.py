@@ -105,7 +105,7 @@ def test_every_rule_was_applied(tape: Tape) -> None:
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "margin_rules.py")  # test_liquidation_stage.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "parcel_rules.py")  # test_auction_partitions.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "round_rules.py")  # tests/unit/rounds_stage.py
-    for name in ("porting_rules.py", "assignment_rules.py", "remainder_rules.py"):
+    for name in ("porting_rules.py", "assignment_rules.py", "remainder_rules.py", "claim_rules.py"):
         with_contracts |= rules_of(Path(truetape.audit.__file__).parent / name)  # test_audit_porting.py
     assert named - with_contracts - tape.audit().rules.keys() == (
         only_when_broken | ONLY_WHEN_HALTED | ONLY_WITH_LEGS | ONLY_WITH_SIDES

@@ -42,6 +42,8 @@ def tell(stage: Stage, name: str, deal: Deal, **changes: Any) -> Any:
 
 def stage_with(deals: Iterable[Deal], **changes: Any) -> Stage:
     stage = Stage(instrument(PERP, terms()), instrument(CALL, option("CALL", 60_000)))
+    for name in MEMBERS:
+        stage.deposit(name, 1_000)
     for number, deal in enumerate(deals):
         tell(stage, f"UTI-{number}", deal, **changes)
     return stage
@@ -93,10 +95,13 @@ def nets(trades: Iterable[m.BilateralTrade]) -> dict[str, tuple[int, int]]:
 
 
 def idle(stage: Stage) -> None:
-    """Nothing is asked, held or waited for, and every partition's replay is its state."""
+    """Nothing is asked, held, owed or waited for, and every partition's replay is its state."""
+    stage.run(30)
     stage.check()
     assert stage.done()
-    assert not any(at.state.uncleared.held or at.state.compressions.open for at in stage.partitions)
+    assert not any(at.state.uncleared.held or at.state.compressions.open or at.state.claims for at in stage.partitions)
+    open_claims = {name: sums for name, sums in stage.books().items() if name.startswith(("claim:", "house:compr"))}
+    assert not any(amount for sums in open_claims.values() for amount in sums.values()), open_claims
 
 
 def test_a_circle_is_reduced_once_everybody_has_accepted() -> None:
@@ -120,6 +125,7 @@ def test_a_circle_is_reduced_once_everybody_has_accepted() -> None:
     assert nets(after.values()) == {who: net for who, net in right.items() if net != (0, 0)}
     assert sum(paid.values()) == 0 and any(paid.values())
     assert all(one.origin == "COMPRESSION" and one.reference == done.run_id for one in done.left)
+    stage.run(20)
     assert owed(stage) == {who: amount_e8 for who, amount_e8 in paid.items() if amount_e8}
     idle(stage)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from truetape import messages as m
-from truetape.audit import assignment_rules, porting_rules, remainder_rules
+from truetape.audit import assignment_rules, claim_rules, porting_rules, remainder_rules
 from truetape.audit.membership import Membership
 from truetape.remainder import carried, number_of
 from truetape.topics import PARTITIONS
@@ -17,8 +17,8 @@ ROUND: Final = "round/"
 """How the ids of decisions begin that a round makes due."""
 HOUSE: Final = "house:default"
 COMPRESSION: Final = "COMPRESSION"
-"""The kind of round that waits for its participants and books no entries."""
-JUDGED: Final = (assignment_rules.KIND, *remainder_rules.KINDS, porting_rules.DECIDING)
+"""The kind of round that waits for its participants."""
+JUDGED: Final = (assignment_rules.KIND, *remainder_rules.KINDS, porting_rules.DECIDING, claim_rules.KIND)
 """Kinds of rounds whose decision is made again from what was stated."""
 BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
@@ -41,6 +41,8 @@ class RoundRules:
         self._waiting: list[str] = []
         """Names of what must be decided next."""
         self._legs: dict[str, m.RoundLeg] = {}
+        self._compressing: dict[str, m.CompressionChanged] = {}
+        """Runs that all participants have accepted, until their round is decided."""
         self._rules: dict[type, Callable[[str, Any], None]] = {
             m.RoundOpened: self._opened,
             m.RoundGathered: self._gathered,
@@ -100,6 +102,10 @@ class RoundRules:
             assignment_rules.judge(self._expect, where, event, stated)
         elif terms.kind in remainder_rules.KINDS and not event.detail:
             remainder_rules.judge(self._expect, where, event, stated)
+        elif terms.kind == COMPRESSION:
+            claim_rules.claimed(self._expect, where, event, self._compressing.pop(terms.round_id, None))
+        elif terms.kind == claim_rules.KIND and not event.detail:
+            claim_rules.judge(self._expect, where, event, stated)
         elif terms.kind == porting_rules.DECIDING and not event.detail:
             porting_rules.judge(self._expect, where, event, stated, self._members)
 
@@ -114,7 +120,8 @@ class RoundRules:
         self._expect(asked, "a round is settled where it was answered, once", where, "", "a RoundAnswered", name)
         self._answered.discard(name)
         self._legs = {leg.leg_id: leg for leg in event.legs}
-        booked = event.legs if event.round.kind != COMPRESSION else ()
+        silent = claim_rules.SILENT if event.round.kind == COMPRESSION else ()
+        booked = [leg for leg in event.legs if leg.event not in silent]
         self._waiting = [*(f"{ROUND}{name}/{leg.leg_id}" for leg in booked), f"{ROUND}{name}/close"]
 
     def _booked(self, where: str, entry: m.EntryBooked) -> None:
@@ -126,6 +133,9 @@ class RoundRules:
         told = (leg.account_id, leg.event)
         says = (entry.account_id, entry.contract.event)
         self._expect(told == says, "an entry books its leg", where, entry.account_id, told, says)
+        if leg.event in (claim_rules.CLAIMED, claim_rules.PAID):
+            claim_rules.booked(self._expect, where, leg, entry)
+            return
         moved_e8 = sum(line.amount_e8 for line in entry.lines if line.account == HOUSE)
         wanted_e8 = -leg.amount_e8 if leg.event == "DEFAULTER_MARGIN" else leg.amount_e8
         self._expect(moved_e8 == wanted_e8, "a leg moves its amount", where, entry.account_id, wanted_e8, moved_e8)
@@ -139,6 +149,7 @@ class RoundRules:
             self._waiting = [f"{ROUND}{name}/decide"]
         if event.state != "COMPRESSED":
             return
+        self._compressing[name] = event
         self._expect(
             event.accepted == event.participants, "all participants have accepted", where, home, event.participants,
             event.accepted,

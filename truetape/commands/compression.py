@@ -6,6 +6,7 @@ import typer
 
 from truetape import ids
 from truetape import messages as m
+from truetape.commands.fund import HELD, held
 from truetape.commands.parked import ByOption, named, states
 from truetape.money import from_e8
 from truetape.operator import operator
@@ -15,6 +16,7 @@ from truetape.settings import settings
 app = typer.Typer(help="Compression of bilateral trades.", no_args_is_help=True)
 HOME: Final = "house:compression"
 """Home of all runs (services/clearing/otc/multilateral.py)."""
+CLAIM: Final = "claim:"
 RUNS: Final = (
     "run_id", "instrument_id", "state", "ends", "leaves", "gross_before", "gross_after", "waits_for", "expires_at_us",
 )  # fmt: skip
@@ -34,6 +36,12 @@ def run_rows(books: dict[str, Any]) -> list[dict[str, Any]]:
         one | {"gross_before": from_e8(one["gross_before_e8"]), "gross_after": from_e8(one["gross_after_e8"])}
         for one in books.get("compressions", ())
     ]
+
+
+@app.command()
+def claims(form: FormOption = "table") -> None:
+    """Show claims that are not paid yet: what a participant still gets of the others, or owes when negative."""
+    write(HELD, held(CLAIM), form, "no claim is open")
 
 
 @app.command()

@@ -21,6 +21,7 @@ from truetape.sheets import sheet
 
 app = typer.Typer(help="The clearing fund.", no_args_is_help=True)
 CAPITAL: Final = "house:capital"
+HELD: Final = ("account", "asset", "amount")
 PREFIXES: Final = ("fund:", "assessment:", CAPITAL)
 AccountArgument = Annotated[str, typer.Argument(help="The member, or house:capital")]
 AmountArgument = Annotated[str, typer.Argument(help="Above zero")]
@@ -91,14 +92,19 @@ def say(hand: Operator, command: m.MoveFund, reference: str) -> None:
 @app.command(name="list")
 def list_shares(as_json: reports.JsonOption = False, form: reports.FormOption = "table") -> None:
     """Show all shares, the house's capital, and what members still owe of assessments (negative)."""
-    rows: list[dict[str, Any]] = [
+    form = "json" if as_json else form
+    reports.write(HELD, held(PREFIXES), form, "the clearing fund is empty")
+
+
+def held(prefixes: str | tuple[str, ...]) -> list[dict[str, Any]]:
+    """What ledger accounts hold whose names begin so, of each asset."""
+    return [
         {"account": name, "asset": asset, "amount": from_e8(amount_e8)}
         for _, name, books in states()
-        if name.startswith(PREFIXES)
+        if name.startswith(prefixes)
         for asset, amount_e8 in sorted(books.get("balances", {}).items())
         if amount_e8
     ]
-    reports.write(("account", "asset", "amount"), rows, "json" if as_json else form, "the clearing fund is empty")
 
 
 @app.command()

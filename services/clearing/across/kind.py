@@ -40,8 +40,9 @@ class Kind(NamedTuple):
     """The entry of one leg, in the partition that books it."""
     by_command: bool = False
     """Whether an operator may open it; else only clearing itself does."""
-    books: bool = True
-    """Whether each leg has an entry; else the record that settles the round says all (`RoundSettling`)."""
+    silent: frozenset[str] = frozenset()
+    """Events of legs without an entry: the record that settles the round says all of them (`RoundSettling`). They come
+    before the others."""
     consent: Callable[[State, RoundTerms], Consent] | None = None
     """How it stands with those who have to accept it first; none where nobody has to."""
     propose: Callable[[State, Input, RoundTerms, Stated], CompressionChanged] | None = None

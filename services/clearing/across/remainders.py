@@ -10,6 +10,7 @@ while the partitions count; a leg that was set aside with a halted account is st
 The arithmetic is truetape/remainder.py's.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -36,6 +37,8 @@ from truetape.service import DUE, Input
 
 SUFFIX: Final = "_REST"
 """A kind's rounds that follow: ASSIGNMENT_REST."""
+_DOUBLED_MAX: Final = defaultdict(lambda: pursuit.DOUBLED_MAX, {"COMPRESSION_REST": 14})
+"""How often the time until the next round doubles: to 43 minutes; to 23 hours where it waits for somebody's money."""
 IDLE: Final = "idle"
 """How many rounds running had nothing to book: the next one comes twice as late each time."""
 
@@ -50,7 +53,9 @@ def stated(state: State, terms: RoundTerms, later: Callable[[State, str], bool])
     given = sorted(state.remainders.given.get(root, {}).items())
     found = [RoundHolding("", name, {"given_e8": e8}) for name, e8 in given if e8]
     found += [RoundHolding("", name, {"ended": 1}) for name in ended]
-    for leg in _set_aside(state, root):
+    for leg in set_aside(state, root):
+        if not leg.numbers.get("quantity_e8"):
+            continue
         found.append(RoundHolding(leg.account_id, leg.asset, {"pending_e8": leg.numbers["quantity_e8"]}))
     for account_id, account in sorted(state.accounts.items()):
         for name in names:
@@ -61,13 +66,13 @@ def stated(state: State, terms: RoundTerms, later: Callable[[State, str], bool])
     return found
 
 
-def _set_aside(state: State, root: str) -> Iterator[RoundLeg]:
+def set_aside(state: State, root: str) -> Iterator[RoundLeg]:
     """Legs of a root, and of what followed it, that wait with their halted account."""
     for _, queue in sorted(state.halted.items()):
         for one in queue:
             message = one.message() if one.source == DUE and one.input is not None else None
             if isinstance(message, RunRound) and number_of(message.round.round_id)[0] == root:
-                yield from (leg for leg in message.legs if leg.numbers.get("quantity_e8"))
+                yield from message.legs
 
 
 # -- what home decides -------------------------------------------------------------------------------------------------
@@ -93,7 +98,7 @@ def tick(state: State, given: Input) -> RoundOpened | None:
     """The next round of a root, one at a time: at once, or after a while when the one before had nothing to book."""
     for _, one in sorted(state.remainders.following.items()):
         idle = one.terms.numbers.get(IDLE, 0)
-        if not idle or pursuit.overdue(one.since_us, idle - 1, given.at_us):
+        if not idle or pursuit.overdue(one.since_us, idle - 1, given.at_us, _DOUBLED_MAX[one.terms.kind]):
             return RoundOpened(given.meta(one.terms.round_id), one.terms.home_id, one.terms)
     return None
 

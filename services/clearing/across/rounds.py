@@ -20,7 +20,7 @@ from services.clearing.booking import assigning, trades
 from services.clearing.booking.ledger import AccountHalted, LedgerError
 from services.clearing.closeout import ranking
 from services.clearing.defaults import insurance, portingrounds, tearing, waterfalls, withdrawals
-from services.clearing.otc import multilateral
+from services.clearing.otc import claims, multilateral
 from services.clearing.state import ROUNDS_KEPT, State
 from truetape import ids
 from truetape.errors import TruetapeError
@@ -47,7 +47,7 @@ from truetape.messages import (
     SettleRound,
     TellRound,
 )
-from truetape.remainder import carried
+from truetape.remainder import carried, number_of
 from truetape.service import DUE, Input
 from truetape.topics import PARTITIONS
 
@@ -272,7 +272,7 @@ def due(state: State) -> tuple[str, RunRound] | None:
 def opened(state: State, event: RoundOpened) -> None:
     """It runs at once, or waits for those of its home that are before it."""
     terms, rounds = event.round, state.rounds
-    free = all(rounds.homed[name].terms.home_id != terms.home_id for name in rounds.queue)
+    free = all(_lane(rounds.homed[name].terms) != _lane(terms) for name in rounds.queue)
     rounds.homed[terms.round_id] = Homed(terms)
     rounds.queue.append(terms.round_id)
     remainders.opened(state, event)
@@ -315,9 +315,9 @@ def settling(state: State, event: RoundSettling) -> None:
     state.rounds.settling = event.round.round_id
     here = state.rounds.here[event.round.round_id]
     here.legs = event.legs
-    if not KINDS[event.round.kind].books:
-        here.done = len(event.legs)
+    here.done = sum(leg.event in KINDS[event.round.kind].silent for leg in event.legs)
     multilateral.settling(state, event)
+    claims.settling(state, event)
     remainders.settling(state, event)
 
 
@@ -356,7 +356,7 @@ def confirmed(state: State, event: RoundConfirmed) -> None:
     rounds.queue.remove(event.round_id)
     state.rounds_ended.add(event.round_id, ROUNDS_KEPT)
     remainders.confirmed(state, known, event.meta.decided_at_us)
-    if (following := next_of(state, known.terms.home_id)) is not None:
+    if (following := next_of(state, known.terms)) is not None:
         _begin(following, event.meta.decided_at_us)
 
 
@@ -366,10 +366,16 @@ def asked_again(state: State, event: RoundAskedAgain) -> None:
     known.asked_at_us, known.attempts = event.meta.decided_at_us, event.attempt
 
 
-def next_of(state: State, home_id: str) -> Homed | None:
-    """The round of a home that runs, or is next."""
-    rounds = state.rounds
-    return next((rounds.homed[name] for name in rounds.queue if rounds.homed[name].terms.home_id == home_id), None)
+def next_of(state: State, terms: RoundTerms) -> Homed | None:
+    """The round that runs, or is next, of those that run one after another with this one."""
+    homed = (state.rounds.homed[name] for name in state.rounds.queue)
+    return next((one for one in homed if _lane(one.terms) == _lane(terms)), None)
+
+
+def _lane(terms: RoundTerms) -> str:
+    """Rounds of one home run one after another; but payments of one compression do not wait for another's participants,
+    who may take days to answer."""
+    return terms.home_id if terms.kind != multilateral.PAYING else number_of(terms.round_id)[0]
 
 
 RULES: Final[dict[type, Any]] = {

@@ -35,13 +35,16 @@ from truetape.statement import span_of
 PURPOSES: Final = frozenset(
     {
         "variation_margin", "premium", "funding", "exercise", "house_fee", "settlement_fee", "liquidation_fee",
+        "compression",
     }
 )  # fmt: skip
 """Purposes of lines that are payments between an account and the house. What a venue trades is owed to the venue."""
 COMPRESSION: Final = "compression"
-"""Purpose of what a multilateral compression pays: no entry has it, since those trades are outside of the ledger."""
+"""Purpose of claims of a compression, and of what pays them (services/clearing/otc/claims.py)."""
 VALUE_DATE: Final = "value_date"
-"""Where an entry says its value date; one that does not is due on the day of its booking."""
+"""Where an entry says its value date; one about a contract that does not is due on the day of its booking."""
+TRADED: Final = "traded"
+"""Where an entry of money alone names the contract whose lag counts."""
 
 
 NET_AFTER_US: Final = 3_600_000_000
@@ -65,14 +68,17 @@ def due_on(reference: Reference, instrument_id: str, asset: str, at_us: int) -> 
 
 
 def dated(payments: Mapping[str, Payments], given: Input, entry: EntryBooked) -> EntryBooked:
-    """An entry that pays an account, with its value date where a calendar or lag says which, or that date is netted."""
+    """An entry that pays an account, with its value date where a calendar or lag says which, or that date is netted, or
+    it is money alone."""
     contract, reference = entry.contract, given.tables.reference
-    if contract is None or not contract.instrument_id or not _lines(entry):
+    if contract is None or not _lines(entry):
         return entry
-    asset, instrument = contract.settlement_asset, reference.instruments.get(contract.instrument_id)
-    at_us, own = entry.meta.decided_at_us, instrument.settlement_lag_days if instrument is not None else None
-    day, known = due_on(reference, contract.instrument_id, asset, at_us), payments.get(entry.account_id, Payments())
-    if asset not in reference.calendars and own is None and day == unsaid(known, asset, at_us):
+    name, asset = contract.instrument_id or contract.ids.get(TRADED, ""), contract.settlement_asset
+    at_us, instrument = entry.meta.decided_at_us, reference.instruments.get(name)
+    own = instrument.settlement_lag_days if instrument is not None else None
+    day, known = due_on(reference, name, asset, at_us), payments.get(entry.account_id, Payments())
+    ruled = asset in reference.calendars or own is not None or not contract.instrument_id
+    if not ruled and day == unsaid(known, asset, at_us):
         return entry
     return replace(entry, contract=replace(contract, ids=contract.ids | {VALUE_DATE: day}))
 
@@ -88,9 +94,10 @@ def _lines(entry: EntryBooked) -> list[Line]:
 
 def booked(payments: dict[str, Payments], entry: EntryBooked) -> None:
     """An entry about a contract pays its account, or charges it."""
+    if entry.contract is None or not (entry.contract.instrument_id or VALUE_DATE in entry.contract.ids):
+        return
     if not (lines := _lines(entry)):
         return
-    assert entry.contract is not None, "it has lines"
     said, at_us = entry.contract.ids.get(VALUE_DATE, ""), entry.meta.decided_at_us
     known = payments.setdefault(entry.account_id, Payments())
     for line in lines:

@@ -17,6 +17,16 @@ class Uncleared(Struct):
     """By trade id, the run of compression whose participants are asked: until it is decided, nothing else ends it."""
 
 
+class Claims(Struct):
+    """Claims of one run of compression, of accounts of this partition, until all of the run are settled."""
+
+    open: dict[str, int] = {}
+    """By account: positive it gets, negative it owes."""
+    in_e8: int = 0
+    out_e8: int = 0
+    """What its accounts here have paid, and got."""
+
+
 class Runs(Struct):
     """Runs of compression; all have one home."""
 

@@ -11,17 +11,20 @@ have one home. A partition applies what was decided by the one record that settl
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from services.clearing.across.kind import Consent, Decision, Kind, Stated, no_legs
+from services.clearing.across import remainders
+from services.clearing.across.kind import Consent, Decision, Kind, Stated
 from services.clearing.booking import contracts, payments, trades
-from services.clearing.otc import compression, uncleared
+from services.clearing.otc import claims, compression, uncleared
+from services.clearing.otc.claims import PAID_IN
 from services.clearing.otc.compression import Compression, Exposure
 from services.clearing.state import RUNS_KEPT, UNLISTED, State
 from truetape import calendars, ids
+from truetape.claims import OWED
 from truetape.contracts import price_of
 from truetape.errors import MoneyError, TruetapeError
 from truetape.messages import (
@@ -50,20 +53,24 @@ from truetape.transitions import CLOCK, HOUSE
 HOME: Final = "house:compression"
 """Home of all runs."""
 KIND: Final = "COMPRESSION"
+PAYING: Final = f"{KIND}{remainders.SUFFIX}"
+"""Rounds that follow, in which the claims of a run are paid."""
 RUNS_MAX: Final = 64
 """Runs that may be open at once, each of a contract of its own."""
 HELD_MAX: Final = 1_000
 """Trades that one partition states: the first by id. Run again for the rest."""
-TRADES_MAX: Final = 1_400
-"""Trades that one run looks at: with what is left of them they fit into one record."""
+TRADES_MAX: Final = 1_000
+"""Trades that one run looks at: with what is left of them, and a claim for each, they fit into one record."""
 WITHIN_US: Final = (60_000_000, 7 * 86_400_000_000)
 """Shortest and longest time to accept."""
 PARTICIPANTS_MAX: Final = 500
+ENDED: Final = "COMPRESSED"
+OPENED: Final = "OPEN"
+"""Legs of trades that end, and that stand in their place: what the books have of them is the round's own record."""
 _PARTICIPANT: Final = "participant:"
-_PAID_IN: Final = "settlement_asset"
 _PAYMENT: Final = "payment:"
 _VALUE_DAY: Final = "value_day"
-"""Of what a decision pays: the value date, in days since 1970."""
+"""Of what a decision of an older version pays: the value date, in days since 1970."""
 
 
 # -- at home: what is asked -------------------------------------------------------------------------------------------
@@ -172,7 +179,7 @@ def tick(state: State, given: Input) -> CompressionChanged | None:
 def round_of(known: CompressionChanged) -> RoundTerms:
     """The round that gathers a run's trades, and tells the partitions what became of them."""
     asked = {f"{_PARTICIPANT}{number}": name for number, name in enumerate(known.participants)}
-    asked[_PAID_IN] = known.settlement_asset
+    asked[PAID_IN] = known.settlement_asset
     return RoundTerms(known.run_id, KIND, HOME, known.instrument_id, {}, asked, known.requested_by)
 
 
@@ -291,21 +298,13 @@ def consent(state: State, terms: RoundTerms) -> Consent:
 
 
 def _decide(given: Input, terms: RoundTerms, stated: Stated) -> Decision:
-    """What ends and what is new, each where its home is."""
+    """What ends and what is new, each where its home is, and what participants owe and get of it."""
     found = proposal(given, terms, stated)
-    legs = [_leg("COMPRESSED", one) for one in found.ended] + [_leg("OPEN", one) for one in found.left]
+    legs = [_leg(ENDED, one) for one in found.ended] + [_leg(OPENED, one) for one in found.left]
     outcome = {"gross_before_e8": found.made.gross_before_e8, "gross_after_e8": found.made.gross_after_e8}
-    return Decision(legs, outcome | _payments(given, terms, found))
-
-
-def _payments(given: Input, terms: RoundTerms, found: Proposal) -> dict[str, int]:
-    """What each participant gets, and on which day: his own partition nets it with what else he is owed then."""
-    asset = terms.ids.get(_PAID_IN, "")
-    paid = {f"{_PAYMENT}{one.participant_id}": one.amount_e8 for one in found.made.payments}
-    if not asset or not paid:
-        return {}
-    day = payments.due_on(given.tables.reference, terms.asset, asset, given.at_us)
-    return paid | {_VALUE_DAY: (date.fromisoformat(day) - calendars.EPOCH).days}
+    paid = [one for one in found.made.payments if one.amount_e8]
+    legs += [claims.claimed(terms, terms.ids[PAID_IN], one.participant_id, one.amount_e8) for one in paid]
+    return Decision(legs, outcome | ({OWED: sum(max(one.amount_e8, 0) for one in paid)} if paid else {}))
 
 
 def _leg(event: str, one: BilateralTrade) -> RoundLeg:
@@ -314,7 +313,8 @@ def _leg(event: str, one: BilateralTrade) -> RoundLeg:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    KIND: Kind(_stated, _decide, no_legs, books=False, consent=consent, propose=propose)
+    KIND: Kind(_stated, _decide, claims.entry, silent=frozenset({ENDED, OPENED}), consent=consent, propose=propose),
+    PAYING: Kind(claims.stated, claims.decide, claims.entry),
 }
 
 
@@ -360,8 +360,10 @@ def settling(state: State, event: RoundSettling) -> None:
         return
     book, name = state.uncleared, event.round.asset
     for leg in event.legs:
+        if leg.event not in (ENDED, OPENED):
+            continue
         one = _trade(leg.asset, leg.numbers, leg.ids)
-        if leg.event == "COMPRESSED":
+        if leg.event == ENDED:
             assert book.open.pop(leg.leg_id) == one and book.held[leg.leg_id] == event.round.round_id
             book.leaving.pop(leg.leg_id, None)
         else:
@@ -374,12 +376,13 @@ def settling(state: State, event: RoundSettling) -> None:
 
 
 def _owed(state: State, event: RoundSettling) -> None:
-    """What the run pays accounts of this partition falls due."""
+    """A run that an older version has decided: what it pays accounts of this partition falls due outside of the
+    ledger."""
     for name, amount_e8 in event.outcome.items():
         account_id = name.removeprefix(_PAYMENT)
         if name.startswith(_PAYMENT) and ids.partition_of(account_id, PARTITIONS) == event.partition:
             day = (calendars.EPOCH + timedelta(days=event.outcome[_VALUE_DAY])).isoformat()
-            asset = event.round.ids[_PAID_IN]
+            asset = event.round.ids[PAID_IN]
             payments.owed(state.payments, account_id, asset, day, payments.COMPRESSION, amount_e8)
 
 

@@ -2,7 +2,7 @@
 exercise assigned by lot, a run of compression, and a crash whose loser is deleveraged and whose loss no layer is enough
 for. After them the audit looks at all books (test_zero_sums.py)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +12,12 @@ from tests.integration.clearing.house import LONG_US, PERP, SECONDS, House, Trad
 from tests.integration.clearing.test_clearing_house import delisted
 from tests.integration.gateway.desk import await_true
 from tests.unit.contract_desk import instrument, option, terms
-from truetape import ids
+from truetape import ids, journal
+from truetape import messages as m
 from truetape.assignment import Short, assign
 from truetape.client import Refused as Refusal
 from truetape.operator import Refused
+from truetape.topics import PARTITIONS
 
 pytestmark = pytest.mark.timeout(300)
 CALL, CRASH = "BTC-USDT-20330518-60000-C", "BTC-USDT-CRASH"
@@ -170,9 +172,9 @@ def test_a_circle_of_bilateral_trades_is_compressed_once_all_have_accepted(house
     assert house.told("compression", "list", "--format", "json") == []
 
 
-def keep(buyer: Trader, seller_: Trader, quantity: str) -> None:
+def keep(buyer: Trader, seller_: Trader, quantity: str, name: str = PERP, price: str = "60000") -> None:
     """Both tell a trade that stays between them."""
-    reference, of = ids.random_id(), (PERP, quantity, "60000", TOLD_ON)
+    reference, of = ids.random_id(), (name, quantity, price, TOLD_ON)
     buyer.client.tell_trade(reference, seller_.name, "BUY", *of, clearing="BILATERAL")
     seller_.client.tell_trade(reference, buyer.name, "SELL", *of, clearing="BILATERAL")
     await_true(lambda: any(reference in str(one) for one in seller_.client.trades("OPEN")), SECONDS)
@@ -181,6 +183,98 @@ def keep(buyer: Trader, seller_: Trader, quantity: str) -> None:
 def gross(trader: Trader) -> float:
     """Contracts of all its bilateral trades."""
     return sum(float(one.quantity) for one in trader.client.trades("OPEN") if one.instrument_id == PERP)
+
+
+# -- payments ----------------------------------------------------------------------------------------------------------
+
+
+def test_payments_in_two_currencies_are_netted_by_value_date_and_are_what_the_ledger_moved(house: House) -> None:
+    """Cleared trades are settled to the market in EUR, due in a day, and in USD, due in two; a compression of uncleared
+    ones is paid in USD. Each account gets one instruction per asset and date, and all of a date sum to zero."""
+    for asset, lag_days in (("EUR", 1), ("USD", 2)):
+        calendar(house, asset, 1, lag_days)
+        name = FORWARD[asset]
+        house.define(instrument(name, terms(settlement_asset=asset, mark_max_age_us=LONG_US)))
+        house.mark(name, 60_000)
+    ann = house.trader("10")
+    bob, cat = house.trader("10", apart=ann.name), house.trader("10")
+    everybody = (ann, bob, cat)
+    for one in everybody:
+        for asset in FORWARD:
+            house.admin.deposit(one.name, asset, "9000", "venue:alpha", f"{one.name}-{asset}")
+    house.trade(ann, bob, FORWARD["EUR"], "10")
+    house.trade(cat, ann, FORWARD["USD"], "10")
+    booked_on = date.fromisoformat(today())
+    for asset, price in (("EUR", "61000"), ("USD", "60500")):
+        settled = house.admin.publish_fact("SETTLEMENT_PRICE", FORWARD[asset], price)
+        assert settled.taken == PARTITIONS
+    claimed(house, everybody)
+
+    moved = {(one.name, asset): Decimal(cash(one, asset)) - 9_000 for one in everybody for asset in FORWARD}
+    assert moved == {
+        (ann.name, "EUR"): 100, (bob.name, "EUR"): -100, (cat.name, "EUR"): 0,
+        (ann.name, "USD"): -50 - 10, (bob.name, "USD"): 10 + 5, (cat.name, "USD"): 50 - 5,
+    }  # fmt: skip
+    due = {asset: str(booked_on + timedelta(lag_days)) for asset, lag_days in (("EUR", 1), ("USD", 2))}
+    early = refused(lambda: house.admin.net_payments(ann.name, due["USD"]))
+    assert early == ("netting_refused", "TOO_OLD"), "more may be booked for it today"
+    for asset, lag_days in (("EUR", 2), ("USD", 3)):
+        calendar(house, asset, 2, lag_days)
+    for asset, day in due.items():
+        netted = {one.name: instructions(house, one, day) for one in everybody}
+        wanted = {name: amount for (name, of), amount in moved.items() if of == asset and amount}
+        found = {name: Decimal(one.amount) for name, all_of in netted.items() for one in all_of}
+        assert found == wanted and sum(found.values()) == 0, asset
+    [shown] = ann.client.statement(due["USD"]).instructions
+    assert (shown.parts, shown.run) == ({"compression": "-10", "variation_margin": "-50"}, 1)
+    again = refused(lambda: house.admin.net_payments(ann.name, due["USD"]))
+    assert again == ("netting_refused", "COMMAND_REPEATED")
+    names = {one.name for one in everybody}
+    told = [one for _, _, one in journal.records(house.log, SECONDS, range(PARTITIONS))]
+    handed = [one for one in told if isinstance(one, m.PaymentsNetted) and one.account_id in names]
+    assert sum(len(one.instructions) for one in handed) == 5, "settlement reads them on the tape"
+
+
+FORWARD = {"EUR": "BTC-EUR-FWD", "USD": "BTC-USD-FWD"}
+
+
+def calendar(house: House, asset: str, version: int, lag_days: int) -> None:
+    body = {"asset": asset, "version": version, "lag_days": lag_days, "weekend": [], "holidays": []}
+    house.admin.administer("POST", "/v1/admin/settlement-calendars", body)
+
+
+def cash(trader: Trader, asset: str) -> str:
+    return {one.asset: one.balance for one in trader.client.balances()}[asset]
+
+
+def claimed(house: House, everybody: tuple[Trader, Trader, Trader]) -> None:
+    """Two pairs of uncleared trades offset, at a cost of 10 and of 5: claims first, then cash."""
+    ann, bob, cat = everybody
+    for buyer, seller_, price in ((ann, bob, "60100"), (bob, ann, "60000"), (cat, bob, "60050"), (bob, cat, "60000")):
+        keep(buyer, seller_, "10", FORWARD["USD"], price)
+    begun = house.admin.start_compression(FORWARD["USD"], [one.name for one in everybody])
+    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"], SECONDS)
+    for one in everybody:
+        one.client.answer_compression(begun.run_id, True)
+    await_true(lambda: Decimal(cash(bob, "USD")) == 9_015, SECONDS)
+    assert "compression" in purposes(house, bob)
+    assert house.told("compression", "claims", "--format", "json") == []
+
+
+def instructions(house: House, trader: Trader, day: str) -> list[Any]:
+    """Once clearing has heard of the calendar by which nothing more falls on the day."""
+    found: list[Any] = []
+
+    def netted() -> bool:
+        try:
+            found[:] = house.admin.net_payments(trader.name, day).instructions
+        except Refusal as error:
+            assert error.problem["reason"] == "TOO_OLD", error.problem
+            return False
+        return True
+
+    await_true(netted, SECONDS)
+    return found
 
 
 # -- a crash -----------------------------------------------------------------------------------------------------------
