@@ -338,6 +338,12 @@ def test_an_administrator_releases_what_the_ledger_parked(desk: Desk) -> None:
     refused = trader.post("/v1/orders", json=order())
     assert (code(refused), refused.json()["numbers"]) == ("trading_halted", {"ledger_halted": 1})
 
+    def halts() -> list[str]:
+        rows = {row["account_id"]: row["halts"] for row in admin.get("/v1/admin/accounts").json()["accounts"]}
+        return [one["kind"] for one in rows[account_id]]
+
+    await_true(lambda: halts() == ["PARKED"], 30)
+
     def ask(verb: str, event_id: str, **more: str) -> httpx.Response:
         body = {"account_id": account_id, "parked_event_id": event_id} | more
         return admin.post(
@@ -354,6 +360,7 @@ def test_an_administrator_releases_what_the_ledger_parked(desk: Desk) -> None:
     again = ask("release", second)
     assert (again.headers["idempotency-hit"], again.json()["event_id"]) == ("true", released.json()["event_id"])
     await_true(lambda: trader.post("/v1/orders", json=order()).status_code == 201, 30)
+    await_true(lambda: halts() == [], 30)
 
 
 def test_the_digest_shows_accounts_to_administrators_alone(desk: Desk) -> None:
