@@ -13,7 +13,9 @@ from tests.simulation import rare
 from tests.simulation.bugs import BOUND
 from tests.simulation.cluster import Broken
 from tests.simulation.planted_bugs import search, told
-from tests.simulation.simulate import ENOUGH, REPEAT, nothing_missing, run, run_until_met
+from tests.simulation.porting import PortingSystem
+from tests.simulation.served import Served
+from tests.simulation.simulate import ENOUGH, REPEAT, may_meet, nothing_missing, run, run_until_met, world_of
 from tests.simulation.swarm import KINDS, SECOND, plan_of
 from tests.simulation.system import System
 
@@ -70,6 +72,14 @@ def test_each_kind_of_fault_has_a_seed_of_its_own() -> None:
         assert len(on) == 1
         alone.update(on)
     assert alone == set(KINDS)
+
+
+def test_what_was_not_met_is_sought_where_it_can_be_met() -> None:
+    """Further seeds are of worlds that can meet what is missing, and somewhere everything can be met."""
+    assert may_meet(PortingSystem, ["call met"]) and not may_meet(Served, ["call met"])
+    assert may_meet(Served, ["views dropped"]) and not may_meet(System, ["views dropped"])
+    assert may_meet(System, ["views dropped", "zombie fenced"])
+    assert all(any(may_meet(world, [name]) for world in set(map(world_of, range(60)))) for name in rare.names())
 
 
 def test_one_seed_is_one_course_of_events_in_every_process() -> None:
