@@ -8,6 +8,7 @@ from starlette.responses import Response
 from services.gateway.administration import known_account
 from services.gateway.problems import Problem
 from services.gateway.queries import Query
+from services.gateway.requests import END
 from services.gateway.routing import Call, Routes, reply, sheet_reply
 from truetape import clock
 from truetape import messages as m
@@ -39,7 +40,7 @@ ORDER BY b.trade_id LIMIT 100000
 class ExposureQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """In which currency and form."""
 
-    currency: Annotated[str, Meta(pattern=r"^([A-Z0-9]{1,20})?$", examples=["USD"])] = ""
+    currency: Annotated[str, Meta(pattern=r"^([A-Z0-9]{1,20})?" + END, examples=["USD"])] = ""
     """Calculation currency; absent: the margin class's, else the only one in which the trades are quoted."""
     form: Annotated[Literal["json", "csv"], Meta(description="csv answers with text/csv")] = "json"
 

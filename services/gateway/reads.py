@@ -5,7 +5,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -102,6 +102,12 @@ class PostgresDatabase:
             raise ViewsAway(str(error).strip()[:300]) from error
 
 
+def _texts(arguments: Iterable[Any]) -> Iterator[str]:
+    """The texts among a query's arguments, and in their lists."""
+    for one in arguments:
+        yield from (text for text in (one if isinstance(one, list) else [one]) if isinstance(text, str))
+
+
 class Reads:
     """The views, as routes read them: what cannot be read is a Problem, and how far they reach can be waited for."""
 
@@ -119,7 +125,10 @@ class Reads:
         await self._database.close()
 
     async def rows(self, query: Query, *arguments: Any) -> list[Row]:
-        """Rows of a query. Raises Problem view_unavailable when the views cannot be read."""
+        """Rows of a query. Raises Problem view_unavailable when the views cannot be read, and invalid_field for a text
+        that PostgreSQL does not have."""
+        if any("\0" in text for text in _texts(arguments)):
+            raise Problem("invalid_field", "a text with a NUL character is nowhere in the views")
         try:
             return await self._database.rows(query, arguments)
         except ViewsAway as error:

@@ -69,22 +69,31 @@ def eventually(found: Callable[[], Any], seconds: float = 150.0) -> Any:
 
 
 @pytest.fixture(scope="module")
-def traders(system: Stack) -> Iterator[tuple[Client, Client, str]]:
-    """A trader, an administrator, and the trader's account, funded at both venues."""
-    environment = system.environment()
-    account = f"deriv-{time.time_ns() // 10**9}"
+def traders(system: Stack) -> Iterator[tuple[Client, Client, Client, str]]:
+    """A trader, one whose account is in another partition, an administrator, and the first trader's account, funded at
+    both venues."""
+    environment, now = system.environment(), time.time_ns() // 10**9
+    account = f"deriv-{now}"
+    names = (f"deriv-{now}-{number}" for number in range(100))
+    other = next(name for name in names if ids.partition_of(name, PARTITIONS) != ids.partition_of(account, PARTITIONS))
     trading, administrator = demo.introduce(environment["TRUETAPE_KAFKA"], account)
+    elsewhere, _ = demo.introduce(environment["TRUETAPE_KAFKA"], other)
     gateway = f"http://127.0.0.1:{system.port('gateway')}"
     venues = {name: environment[f"TRUETAPE_VENUES__{name.upper()}__REST_URL"] for name in demo.VENUES}
-    with Client(gateway, trading) as client, Client(gateway, administrator) as admin:
-        demo.fund(admin, account, venues, environment["TRUETAPE_VENUE_ADMIN_TOKEN"])
-        yield client, admin, account
+    with (
+        Client(gateway, trading) as client,
+        Client(gateway, elsewhere) as second,
+        Client(gateway, administrator) as admin,
+    ):
+        for name in (account, other):
+            demo.fund(admin, name, venues, environment["TRUETAPE_VENUE_ADMIN_TOKEN"])
+        yield client, second, admin, account
 
 
 def test_contracts_live_from_the_first_order_to_their_expiry(
-    system: Stack, traders: tuple[Client, Client, str]
+    system: Stack, traders: tuple[Client, Client, Client, str]
 ) -> None:
-    client, admin, account = traders
+    client, second, admin, account = traders
     expires_at_us = (time.time_ns() // 10**9 + LIFE_SECONDS) * SECOND_US
     with operator(system.environment()["TRUETAPE_KAFKA"]) as hand:
         for name in SIZE:
@@ -92,7 +101,8 @@ def test_contracts_live_from_the_first_order_to_their_expiry(
     eventually(lambda: {*SIZE, "BTC-USDT"} <= {mark.instrument_id for mark in client.marks()})
     for name, quantity in SIZE.items():
         assert buy(client, name, quantity).status in ("ACCEPTED", "FILLED")
-    eventually(lambda: held(client).items() >= SIZE.items())
+    assert buy(second, FUTURE, "2").status in ("ACCEPTED", "FILLED")
+    eventually(lambda: held(client).items() >= SIZE.items() and held(second) == {FUTURE: "2"})
     funding = eventually(lambda: taken(client, PERP, "FUNDING"))[0]
     assert (funding.requested_by, funding.partitions, funding.numbers["samples"] > 0) == ("pricing", 8, True)
     assert abs(Decimal(funding.rate)) <= Decimal("0.01")
@@ -102,6 +112,7 @@ def test_contracts_live_from_the_first_order_to_their_expiry(
         [expiry] = eventually(partial(taken, client, name, "EXPIRY"))
         assert (expiry.state, expiry.fact_id, expiry.ids["prices_of"]) == ("TAKEN", f"expiry:{name}", "BTC-USDT")
         eventually(partial(ended, client, name))
+    eventually(partial(ended, second, FUTURE))  # The venues' mirrors end in two partitions, under one name.
     with pytest.raises(Refused):
         buy(client, FUTURE, "1")
     wanted = {"premium", "exercise", "settlement_fee", "variation_margin"}

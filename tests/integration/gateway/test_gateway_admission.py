@@ -241,6 +241,9 @@ def test_unknown_paths_methods_and_queries_are_problems(trader: httpx.Client) ->
         ("GET", "/v1/orders?limit=1&limit=2", 422, "invalid_field"),
         ("GET", "/v1/orders?status=OPEN", 422, "invalid_field"),
         ("GET", "/v1/orders?cursor='--", 422, "invalid_field"),
+        ("GET", "/v1/trades?state=%00", 422, "invalid_field"),
+        ("GET", "/v1/legs?state=OPEN,%00", 422, "invalid_field"),
+        ("GET", "/v1/trades?state=OPEN'--", 200, ""),
         ("GET", "/v1/positions?x=1", 422, "unknown_field"),
         ("GET", "/v1/orders/not-an-id", 404, "order_not_found"),
         ("GET", "/v1/orders/client:%00", 422, "invalid_field"),
@@ -248,6 +251,9 @@ def test_unknown_paths_methods_and_queries_are_problems(trader: httpx.Client) ->
         ("GET", "/v1/orders/' OR 1=1 --/history", 422, "invalid_field"),
     ]:
         found = trader.request(method, path)
+        if status == 200:
+            assert found.status_code == 200, path
+            continue
         assert (found.status_code, code(found)) == (status, expected), path
         assert found.json()["request_id"] == found.headers["truetape-request-id"], path
     found = trader.get("/v1/orders", headers={"Truetape-Position": "orders.decisions/99@1"})
