@@ -78,7 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 def build(gateway: Gateway) -> ASGIApp:
     """The application of one gateway."""
-    app = FastAPI(title="Truetape", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Truetape", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
     direct: dict[tuple[str, str], Endpoint] = {}
     for route in ROUTES:
         answer = endpoint(gateway, route)

@@ -234,6 +234,8 @@ def test_unknown_paths_methods_and_queries_are_problems(trader: httpx.Client) ->
     for method, path, status, expected in [
         ("GET", "/v1/nothing", 404, "not_found"),
         ("GET", "/", 404, "not_found"),
+        ("GET", "/v1/orders/", 404, "not_found"),
+        ("GET", "//v1/orders", 404, "not_found"),
         ("PUT", "/v1/orders", 405, "method_not_allowed"),
         ("POST", "/v1/orders/abc", 405, "method_not_allowed"),
         ("GET", "/v1/orders?limit=0", 422, "invalid_field"),
