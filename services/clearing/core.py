@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.clearing import books, clock
 from services.clearing.across import parcels, remainders, requests, rounds
-from services.clearing.booking import facts, ledger, payments, positions, sides, trades, volume
+from services.clearing.booking import facts, ledger, payments, pending, positions, sides, trades, volume
 from services.clearing.booking.contracts import Held
 from services.clearing.booking.ledger import AccountHalted, EntryRepeated
 from services.clearing.booking.parked import Parked, refused, release_of, unresolvable
@@ -278,7 +278,7 @@ def evolve(state: State, event: Any) -> State:
     if type(event) is EntryBooked:
         _book(state, event)
     elif type(event) is ContractFactTaken:
-        facts.taken(state, event)
+        pending.taken(state, event)
         if event.fact.kind in ENDS:
             sides.ended(state, event)
         legs.ended(state, event)
@@ -301,7 +301,7 @@ def _answer_due(state: State, event: Any) -> None:
     elif event.meta.cause.id.startswith(parcels.DUE_PREFIX):
         parcels.applied(state)
     elif state.pending is not None:
-        facts.applied(state)
+        pending.applied(state)
     else:
         marginrun.answered(state)
 
@@ -371,7 +371,7 @@ def _remember(state: State, entry: EntryBooked) -> None:
         held = Held(entry.contract.settled_e8, entry.contract.funding_index_e18)
         account.contracts[entry.contract.instrument_id] = held
         legs.booked(state, entry)
-        facts.follow(state, entry)
+        pending.follow(state, entry)
     if entry.contract is not None:
         payments.booked(state.payments, entry)
     if entry.kind == "TRADE":

@@ -107,6 +107,8 @@ class Pending(Struct):
     done: int = 0
     late: str = ""
     """The entry that came after the fact had been applied, and made it apply once more."""
+    then: list["Pending"] = []
+    """What follows: the end of a contract into which a late trade was moved."""
 
 
 class Captured(Pursuit, kw_only=True):

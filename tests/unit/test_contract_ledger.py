@@ -353,6 +353,24 @@ def test_a_late_fill_from_before_a_rename_moves_into_the_new_contract() -> None:
     desk.check()
 
 
+@pytest.mark.parametrize("late", ["fill", "trade"])
+def test_a_late_trade_follows_its_contract_to_the_end_of_the_one_that_it_became(late: str) -> None:
+    """Renamed, then expired, then a fill from before: it stayed once in a contract that nothing ends any more."""
+    new = instrument(f"{FUT}-NEW", future())
+    desk = Desk(instrument(FUT, future(), tradable=False), new)
+    desk.pair("ann", "bob", 1, 60_000, FUT)
+    desk.fact("RENAME", FUT, 60_000 * E8, ids={"new_instrument_id": new.instrument_id})
+    expire(desk, new.instrument_id, 61_000)
+    before = desk.cash("client:cat")
+    desk.fill("cat", "BUY", 2, 60_500, FUT, transacted_at_us=EXPIRY_US - 1)
+    if late == "trade":
+        desk.fill("cat", "SELL", 1, 60_100, FUT, transacted_at_us=EXPIRY_US - 1)
+    assert desk.state.pending is None
+    assert not any(amounts.get(name) for amounts in desk.state.balances.values() for name in (FUT, new.instrument_id))
+    assert desk.cash("client:cat") - before == (10 * E8 if late == "fill" else 10 * E8 - 9 * E8)
+    desk.check()
+
+
 def test_delisting_closes_at_its_price_and_every_rule_of_contracts_was_applied() -> None:
     desk = Desk(instrument(PERP, terms(), tradable=False))
     desk.reference.account_terms["ann"] = m.AccountTerms("HEDGING", "FIFO")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.clearing.booking.facts import AHEAD_MAX_US
-from tests.unit.contract_desk import E8, EXPIRY_US, Desk, future, instrument, option, terms
+from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.desk import some_meta
 from tests.unit.test_liquidation_properties import BTC, Room
 from truetape import messages as m
@@ -63,6 +63,37 @@ def test_an_underlying_without_worth_ends_a_linear_option_and_no_inverse_one(
     answer, *ends = desk.fact("EXPIRY", name, 0, effective_at_us=EXPIRY_US, observed_at_us=EXPIRY_US)
     assert (getattr(answer, "reason", ""), len(ends)) == (reason, 0 if reason else 2)
     desk.check()
+
+
+@pytest.mark.parametrize(
+    ("until", "hours", "reason"),
+    [
+        (3, 1, ""),
+        (2.5, 0.5, ""),
+        (3, 1.5, "OUT_OF_ORDER"),    # it begins before the gap: half an hour would be charged twice
+        (3.5, 1, "OUT_OF_ORDER"),    # it reaches beyond it
+        (3.5, 2, "OUT_OF_ORDER"),    # both
+        (1.5, 0.25, "OUT_OF_ORDER"),  # it lies before it
+    ],
+)  # fmt: skip
+def test_a_late_funding_step_lies_within_its_gap(until: float, hours: float, reason: str) -> None:
+    """There are steps for the second and the fourth hour, and the third is missing."""
+    desk = Desk(instrument(PERP, terms()))
+
+    def step(until: float, hours: float) -> Any:
+        at_us = START_US + int(until * HOUR_US)
+        desk.now_us = max(desk.now_us, at_us)
+        numbers = {"rate_e18": 10**15, "elapsed_us": int(hours * HOUR_US)}
+        [answer] = desk.fact("FUNDING", PERP, 60_000 * E8, effective_at_us=at_us, observed_at_us=at_us, numbers=numbers)
+        return answer
+
+    step(2, 1)
+    step(4, 1)
+    assert getattr(step(until, hours), "reason", "") == reason
+    left = [] if (until, hours) == (3, 1) else [(2, 3)] if reason else [(2.5, 3)]
+    assert desk.state.contracts[PERP].gaps == [
+        (START_US + int(a * HOUR_US), START_US + int(b * HOUR_US)) for a, b in left
+    ]
 
 
 def test_a_fill_of_the_moment_of_expiry_counts() -> None:

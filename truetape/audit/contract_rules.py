@@ -103,15 +103,21 @@ class ContractRules:
         exact = sum(paid.values())
         self._expect(exact == wanted, "profit is paid once", where, entry.account_id, wanted, exact)
 
+    def _moving(self, fact_id: str) -> list[str]:
+        """The contract that a fact ended: its mirrors move with its positions."""
+        return [name for name, fact in self._ended.items() if fact.fact_id == fact_id]
+
     def _follow(self, entry: m.EntryBooked, contract: m.ContractBooking, after: m.Position) -> None:
         """A trade from before the end that came after it: the end applies to it too."""
         fact = self._ended.get(contract.instrument_id)
-        if fact is None or (entry.meta.cause.source == DUE and "parcel_id" not in contract.ids):
+        due = entry.meta.cause.source == DUE and "parcel_id" not in contract.ids
+        if fact is None or (due and contract.fact_id in ("", fact.fact_id)):
             return
         if after.quantity_e8 or after.realised_e8 != contract.settled_e8:
-            due = (entry.account_id,) * (2 if fact.kind in MOVES else 1)
-            due += ("",) if self._mirrored(contract.instrument_id) else ()
-            self._waiting = [f"{name}/{entry.entry_id}" for name in _names(fact, due)]
+            whose = (entry.account_id,) * (2 if fact.kind in MOVES else 1)
+            names = {contract.instrument_id, *self._moving(contract.fact_id)}
+            whose += ("",) if any(map(self._mirrored, names)) else ()
+            self._waiting += [f"{name}/{entry.entry_id}" for name in _names(fact, whose)]
 
 
 def _names(fact: m.ContractFact, due: tuple[str, ...]) -> Iterator[str]:

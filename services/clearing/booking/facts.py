@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.clearing.booking import contracts, trades
 from services.clearing.booking.contracts import HOUSE, Draft
-from services.clearing.state import FACTS_KEPT, GAPS_KEPT, UNLISTED, Listed, Pending, State
+from services.clearing.state import UNLISTED, Listed, State
 from truetape import funding
 from truetape.contracts import value
 from truetape.cuts import ENDS
@@ -116,7 +116,7 @@ def _funding_wrong(_: Input, fact: ContractFact, instrument: Instrument, listed:
         return "UNSUPPORTED", "only perpetuals have funding"
     if {"rate_e18", "elapsed_us"} - fact.numbers.keys():
         return "NUMBERS_WRONG", "funding needs rate_e18 and elapsed_us"
-    if fact.effective_at_us <= listed.funded_at_us and _gap(listed, fact) is None:
+    if fact.effective_at_us <= listed.funded_at_us and gap_of(listed, fact) is None:
         return "OUT_OF_ORDER", "a later funding step is there already, and no gap that this one would fill"
     return None
 
@@ -129,7 +129,7 @@ def _overlap(fact: ContractFact, listed: Listed) -> str:
     return f"funding is there until {listed.funded_at_us}: {until_us - listed.funded_at_us} us are left to charge"
 
 
-def _gap(listed: Listed, fact: ContractFact) -> tuple[int, int] | None:
+def gap_of(listed: Listed, fact: ContractFact) -> tuple[int, int] | None:
     """The gap that a late step lies in. Its index is a sum, so steps may come in any order, each time once."""
     until_us = fact.effective_at_us
     since_us = until_us - fact.numbers["elapsed_us"]
@@ -205,11 +205,11 @@ def _concerned(state: State, fact: ContractFact) -> Iterator[str]:
             continue
         if position.quantity_e8 or position.realised_e8 != held.settled_e8:
             yield from (account_id,) * times
-    if fact.kind in ENDS and any(_mirrored(state, name)):
+    if fact.kind in ENDS and any(mirrored(state, name)):
         yield ""
 
 
-def _mirrored(state: State, instrument_id: str) -> Iterator[tuple[str, int]]:
+def mirrored(state: State, instrument_id: str) -> Iterator[tuple[str, int]]:
     """Contracts of accounts that are no clients' and not the clearing house's, in order."""
     for name in sorted(state.balances):
         held_e8 = state.balances[name].get(instrument_id, 0)
@@ -362,7 +362,7 @@ def _house(state: State, given: Input, fact: ContractFact, terms: ContractTerms)
     """Contracts of the venues' mirrors end too: they go to the clearing house, which had taken the clients'."""
     made = contracts.draft("", fact.instrument_id, terms, None, contracts.Held())
     by, per = _ratio(fact)
-    for name, held_e8 in _mirrored(state, fact.instrument_id):
+    for name, held_e8 in mirrored(state, fact.instrument_id):
         made.lines += _swap(name, fact.instrument_id, -held_e8)
         if fact.kind in MOVES and (moved_e8 := abs(held_e8) * by // per):
             made.lines += _swap(name, fact.ids["new_instrument_id"], moved_e8 if held_e8 > 0 else -moved_e8)
@@ -382,69 +382,3 @@ def _swap(name: str, instrument_id: str, amount_e8: int) -> list[Line]:
 
 def _ratio(fact: ContractFact) -> tuple[int, int]:
     return fact.numbers.get("ratio", 1), fact.numbers.get("ratio_per", 1)
-
-
-# -- evolve -----------------------------------------------------------------------------------------------------------
-
-
-def taken(state: State, event: ContractFactTaken) -> None:
-    """The fact is taken: what it says of the contract holds, and its accounts are due."""
-    fact = event.fact
-    listed = state.contracts.get(fact.instrument_id)
-    if listed is None:
-        listed = state.contracts[fact.instrument_id] = Listed()
-    asked = ApplyContractFact("", fact.instrument_id, fact, event.funding_index_e18)
-    if fact.kind == "FUNDING":
-        listed.funding_index_e18 = event.funding_index_e18
-        _cover(listed, fact)
-    elif fact.kind == "SETTLEMENT_PRICE":
-        listed.settled_at_us = fact.effective_at_us
-    elif fact.kind in ENDS:
-        listed.ended = asked
-    state.facts.add(fact.fact_id, FACTS_KEPT)
-    assert state.pending is None, "a fact is applied before anything else"
-    if event.due:
-        state.pending = Pending(asked, list(event.due))
-
-
-def _cover(listed: Listed, fact: ContractFact) -> None:
-    """A step of funding covers its time: what it leaves open before it is a gap, and what it fills is none any more."""
-    until_us = fact.effective_at_us
-    since_us = until_us - fact.numbers["elapsed_us"]
-    if until_us > listed.funded_at_us:
-        left = [(listed.funded_at_us, since_us)] if listed.funded_at_us else []
-        listed.funded_at_us = until_us
-    else:
-        gap = _gap(listed, fact)
-        assert gap is not None, "a late step fills a gap"
-        listed.gaps.remove(gap)
-        left = [(gap[0], since_us), (until_us, gap[1])]
-    listed.gaps = sorted([*listed.gaps, *(one for one in left if one[0] < one[1])])[-GAPS_KEPT:]
-
-
-def applied(state: State) -> None:
-    """An account's part is booked, or set aside: the next one."""
-    pending = state.pending
-    assert pending is not None, "something was due"
-    pending.done += 1
-    if pending.done == len(pending.accounts):
-        state.pending = None
-
-
-def _is_part(entry: EntryBooked) -> bool:
-    """Whether an entry is itself a fact's: a parcel's leg is due too, and is not."""
-    return entry.meta.cause.source == DUE and "parcel_id" not in (entry.contract.ids if entry.contract else {})
-
-
-def follow(state: State, entry: EntryBooked) -> None:
-    """A trade that came after its contract had ended, though it was made before: the end applies to it too, on the
-    venue's mirror as well."""
-    assert entry.contract is not None and entry.position is not None
-    name = entry.contract.instrument_id
-    listed = state.contracts.get(name)
-    if listed is None or listed.ended is None or _is_part(entry):
-        return
-    if entry.position.quantity_e8 or entry.position.realised_e8 != entry.contract.settled_e8:
-        accounts = [entry.account_id] * (2 if listed.ended.fact.kind in MOVES else 1)
-        house = [""] if any(_mirrored(state, name)) else []
-        state.pending = Pending(listed.ended, accounts + house, late=entry.entry_id)
