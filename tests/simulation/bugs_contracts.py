@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from services.clearing import core
 from services.clearing.across import pursuit
-from services.clearing.booking import contracts, facts, trades
+from services.clearing.booking import contracts, facts, pending, trades
 from services.clearing.otc import affirmation, bilateral
 from services.risk import margin
 from tests.simulation.bug import Bug, nothing, rule
@@ -13,7 +13,7 @@ from truetape import funding
 from truetape import messages as m
 
 _concerned = facts._concerned
-_follow = facts.follow
+_follow = pending.follow
 _settle = contracts.settle
 _payment = funding.payment
 SHORT_AS_HELD: Final = property(lambda exposure: max(-exposure.held_e8, 0))
@@ -71,7 +71,7 @@ BUGS_OF_CONTRACTS: Final[Mapping[str, Bug]] = {
     "funding the wrong way": Bug("who should get it pays", ((funding, "payment", pays_the_holder),), True),
     "a fact skips accounts": Bug("every second one", ((facts, "_concerned", every_second_account),), True),
     "mirrors outlive the contract": Bug("at the expiry", ((facts, "_concerned", without_mirrors),), True),
-    "late fill outlives the contract": Bug("booked after the end", ((facts, "follow", nothing),), True),
+    "late fill outlives the contract": Bug("booked after the end", ((pending, "follow", nothing),), True),
     "side of a trade booked twice": Bug("when it is told twice", rule(core, m.BookTrade, forgets_the_trade), True),
     "profit paid again": Bug("what was paid is forgotten", ((contracts, "settle", settles_twice),), True),
     "facts in any order": Bug("an older one is taken", rule(core, m.TakeContractFact, any_order), True),
