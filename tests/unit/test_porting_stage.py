@@ -13,6 +13,7 @@ from services.clearing.across import rounds
 from services.clearing.across.parcels import contract_leg
 from services.clearing.defaults import porting, portingrounds, waterfalls
 from services.clearing.defaults.porting import closed_out
+from services.clearing.state import State
 from services.gateway import core as gateway
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW, some_meta
@@ -406,6 +407,44 @@ def test_who_becomes_a_client_in_the_moment_of_the_default_is_decided_with_the_o
     stage.check()
 
 
+@pytest.mark.parametrize("state", ["COVERED", "UNCOVERED"])
+def test_a_window_opens_whatever_the_default_has_come_to_when_there_is_a_client(state: str) -> None:
+    """Reference data hears of the default late: dan became her client when her loss was borne already."""
+    stage = PortingStage()
+    for name in CLIENTS:
+        stage.ask(m.SetMember(f"own-{name}", "desk", name, name))
+    stage.client("dan", 2, 1_000)
+    if state != "UNCOVERED":
+        stage.fund("bob", 1_000)
+    hears = stage.ask
+    stage.ask = lambda command: None  # type: ignore[method-assign]
+    stage.lose_money("ann", 300)
+    stage.declare("ann")
+    while stage.default("ann").state != state:
+        stage.deliver(0) if stage.wire else stage.tick()
+    assert stage.of("ann").state.portings.windows == {}
+    stage.ask = hears  # type: ignore[method-assign]
+    assert isinstance(stage.ask(m.SetMember("late", "desk", "dan", "ann")), m.MemberSet)
+    stage.run(20)
+    assert (stage.default("ann").state, stage.known("dan").state) == (state, "REQUESTED")
+    stage.check()
+
+
+def test_a_further_default_of_the_member_opens_another_window() -> None:
+    """The first one cost nothing, and nobody took dan; he is still her client when she defaults again."""
+    stage = opened()
+    stage.over()
+    assert (stage.known("dan").state, stage.default("ann").state) == ("EXPIRED", "ENDED")
+    first = stage.default("ann").default_id
+    stage.lose_money("ann", 300)
+    stage.run(60)
+    second = stage.default("ann")
+    assert second.default_id != first
+    known = stage.known("dan")
+    assert (known.state, known.default_id) == ("REQUESTED", second.default_id)
+    stage.check()
+
+
 def test_a_client_in_a_window_takes_no_parcel() -> None:
     stage = opened(dan="bob")
     leg = contract_leg(PERP, "USDT", E8, 60_000 * E8, "AUCTION_TRANSFER")
@@ -562,7 +601,19 @@ def _accepted_answers_for_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(portingrounds, "_chosen", lambda one: (right(one)[0], True))
 
 
+def _while_declared(patch: pytest.MonkeyPatch) -> None:
+    """A window opens only while nothing is fixed yet."""
+    right = portingrounds.tick
+
+    def tick(state: State, given_: Input) -> m.RoundRequested | None:
+        declared = {name: known for name, known in state.defaults.items() if known.state == "DECLARED"}
+        return right(replace(state, defaults=declared), given_)
+
+    patch.setattr(portingrounds, "tick", tick)
+
+
 _closed_out = test_who_is_not_taken_is_closed_out_and_keeps_his_money
+_whatever_it_has_come_to = test_a_window_opens_whatever_the_default_has_come_to_when_there_is_a_client
 _answers_for_it = test_a_clients_member_answers_for_it_before_the_others
 PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
     (_room_for_all, test_a_receiver_takes_no_more_than_its_limit_beside_its_own_clients),
@@ -571,6 +622,7 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] =
     (_stays_open, lambda: _closed_out(refuses, "NOT_ACCEPTED")),
     (_own_share_alone, lambda: _answers_for_it(200, 0, [("DEFAULTER_FUND", "ann", 200)])),
     (_accepted_answers_for_all, lambda: _closed_out(refuses, "NOT_ACCEPTED")),
+    (_while_declared, lambda: _whatever_it_has_come_to("COVERED")),
 ]
 
 
@@ -579,5 +631,5 @@ def test_planted_faults_are_seen(
     plant: Callable[[pytest.MonkeyPatch], None], seen_by: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, ValueError, LookupError)):
         seen_by()

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from services.risk import porting
+from services.risk.account import State
 from tests.unit.contract_desk import E8, START_US, instrument
 from tests.unit.contract_desk import terms as perpetual
 from tests.unit.desk import ANN, BTC, mark, some_meta, submit, terms
@@ -12,6 +14,7 @@ from truetape import messages as m
 from truetape.audit.findings import Findings
 from truetape.audit.membership import Membership
 from truetape.audit.porting_rules import PortingRules
+from truetape.service import Input
 
 DEFAULT = "default-1"
 
@@ -63,6 +66,35 @@ def test_with_another_member_all_passes_again(pair: Pair) -> None:
     assert isinstance(pair.order("BUY", 1, "60000"), m.OrderAccepted)
     again = pair.risk.give(told("REQUESTED", "default-2"))
     assert again.porting_id == "default-2" and len(again.order_ids) == 2
+
+
+def test_a_further_default_of_the_member_restricts_anew(pair: Pair) -> None:
+    """Nobody took Ann after the first one, so she is in its window still; what she has placed since is cancelled, and
+    it is the second window that ends."""
+    pair.risk.give(told("REQUESTED"))
+    pair.risk.give(told("EXPIRED", change="expire"))
+    reduces = pair.order("SELL", 2, "60000")
+    again = pair.risk.give(told("REQUESTED", "default-2"))
+    assert isinstance(again, m.CancelRequested) and again.porting_id == "default-2"
+    assert reduces.order.order_id in again.order_ids
+    assert pair.order("BUY", 1, "60000").reason == "TRADING_REDUCING"
+    assert pair.risk.give(told("PORTED", "default-2", "port")).porting_id == "default-2"
+    assert isinstance(pair.order("BUY", 1, "60000"), m.OrderAccepted)
+
+
+def test_a_planted_fault_a_further_default_that_restricts_nobody_anew_is_caught(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = porting.changed
+
+    def once(state: State, given: Input, event: m.PortingChanged, open_orders: tuple[str, ...]) -> Any:
+        if event.state != porting.OVER and state.accounts[event.account_id].porting_id:
+            return None
+        return sound(state, given, event, open_orders)
+
+    monkeypatch.setattr(porting, "changed", once)
+    with pytest.raises(AssertionError):
+        test_a_further_default_of_the_member_restricts_anew(pair)
 
 
 def test_a_choice_beforehand_restricts_nobody(pair: Pair) -> None:
