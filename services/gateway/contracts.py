@@ -15,7 +15,7 @@ SUFFIX: Final = re.compile(r"(-[A-Z0-9]{1,20}){1,3}", re.ASCII)
 NAME_MAX: Final = 40
 DAY_US: Final = 86_400_000_000
 LOOK_BACK_MAX_US: Final = 3_600_000_000
-"""Prices of so long are remembered (services/pricing/core.py: SEEN_FOR_US)."""
+"""Prices of so long are remembered (services/pricing/recorded.py: KEPT)."""
 SAMPLES_MAX: Final = 3_600
 FIXED: Final = (
     "kind", "style", "multiplier_e8", "settlement_asset", "index", "delivery", "expires_at_us", "strike_e8",

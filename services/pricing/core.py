@@ -8,10 +8,10 @@ from msgspec import Struct, field
 
 from services.pricing import fixings, schedule
 from services.pricing.consensus import Consensus, agree, median, mid_e8, usual
+from services.pricing.recorded import Recorded
 from services.pricing.schedule import Followed
 from services.pricing.tops import TopsSeen
 from truetape.codec import Message
-from truetape.fixing import Observation
 from truetape.messages import (
     ContractFact,
     ContractFixed,
@@ -48,8 +48,8 @@ class State(Struct):
     marked_at_us: dict[str, int] = field(default_factory=dict)
     withheld: dict[str, Withheld] = field(default_factory=dict)
     """Instruments whose last word was that there is no mark."""
-    seen: dict[str, list[Observation]] = field(default_factory=dict)
-    """Recorded prices of the last hour by instrument, at most one a second."""
+    seen: dict[str, Recorded] = field(default_factory=dict)
+    """Prices by instrument."""
     contracts: dict[str, Followed] = field(default_factory=dict)
     pending: list[FixingDue] = field(default_factory=list)
     """Facts that are due, in order: each is answered before anything else."""
@@ -57,14 +57,9 @@ class State(Struct):
     """Facts on the tape that some partition of clearing's commands may not hold yet."""
 
 
-SEEN_EVERY_US: Final = 1_000_000
+CHANGED_EVERY_US: Final = 1_000_000
 WITHHELD_EVERY_US: Final = 60_000_000
-SEEN_FOR_US: Final = 3_660_000_000
-"""What is remembered of prices: longer than any fixing window or funding step (services/gateway/contracts.py)."""
-SEEN_MAX: Final = 3_800
-"""More than one price a second for so long: a clock that is set back again and again fills no memory."""
-FORGET: Final = 64
-"""So many are forgotten at a time."""
+"""How often an instrument without a mark is said to have none: while what is wrong changes, and while it does not."""
 
 
 def decide(state: State, given: Input) -> Message | None:
@@ -132,7 +127,7 @@ def _withheld(
     assert found.reason is not None, "there is a mark"
     told, at_us = state.withheld.get(instrument_id), given.at_us
     if told is not None:
-        pause_us = WITHHELD_EVERY_US if told.why == _why(found.reason, found.sources) else SEEN_EVERY_US
+        pause_us = WITHHELD_EVERY_US if told.why == _why(found.reason, found.sources) else CHANGED_EVERY_US
         if 0 <= at_us - told.at_us < pause_us:
             return None
     return MarkWithheld(
@@ -150,7 +145,7 @@ def evolve(state: State, event: Any) -> State:
         case MarkPublished():
             state.marked_at_us[event.instrument_id] = event.meta.decided_at_us
             state.withheld.pop(event.instrument_id, None)
-            _remember(state.seen.setdefault(event.instrument_id, []), event)
+            _recorded(state, event.instrument_id).record(event.observed_at_us, event.price_e8)
         case MarkWithheld():
             why = _why(event.reason, event.sources)
             state.withheld[event.instrument_id] = Withheld(why, event.meta.decided_at_us)
@@ -169,11 +164,10 @@ def evolve(state: State, event: Any) -> State:
     return state
 
 
-def _remember(seen: list[Observation], mark: MarkPublished) -> None:
-    if not seen or abs(mark.observed_at_us - seen[-1].at_us) >= SEEN_EVERY_US:
-        seen.append(Observation(mark.observed_at_us, mark.price_e8))
-    if len(seen) > SEEN_MAX or (len(seen) > FORGET and seen[FORGET].at_us < mark.observed_at_us - SEEN_FOR_US):
-        del seen[:FORGET]
+def _recorded(state: State, instrument_id: str) -> Recorded:
+    if instrument_id not in state.seen:
+        state.seen[instrument_id] = Recorded()
+    return state.seen[instrument_id]
 
 
 def _answered(contracts: dict[str, Followed], asked: FixingDue) -> None:

@@ -3,9 +3,10 @@
 The prices are those of MarkPublished, as the tape has them; so everybody who has the tape makes the same fact again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
+from services.pricing.recorded import Recorded
 from truetape import facts, funding, sampling
 from truetape.errors import FixingMissing as Missing
 from truetape.errors import FundingRefused, TruetapeError
@@ -24,7 +25,7 @@ BY: Final = "pricing"
 REASON_MAX: Final = 500
 PREMIUM_MAX_E18: Final = 9 * funding.ONE_E18
 """The record says so much at most: what is above is beyond every cap, and beyond 64 bits."""
-Prices = Mapping[str, Sequence[Observation]]
+Prices = Mapping[str, Recorded]
 
 
 def make(meta: Meta, asked: FixingDue, instrument: Instrument | None, prices: Prices) -> ContractFixed | FixingMissing:
@@ -55,9 +56,13 @@ def fact_id(asked: FixingDue) -> str:
     return facts.fact_id(asked.kind, asked.instrument_id, asked.effective_at_us)
 
 
+def _seen(prices: Prices, instrument_id: str) -> list[Observation]:
+    return prices[instrument_id].observations() if instrument_id in prices else []
+
+
 def _fixed(asked: FixingDue, terms: ContractTerms, of: str, prices: Prices) -> ContractFact:
     rules = sampling.fixing_terms(terms, asked.kind)
-    fixing = fix(rules, asked.effective_at_us, prices.get(of, ()))
+    fixing = fix(rules, asked.effective_at_us, _seen(prices, of))
     numbers = {
         "window_us": rules.window_us, "coverage_e8": fixing.coverage_e8, "observations": fixing.observations,
         "first_us": fixing.first_us, "last_us": fixing.last_us,
@@ -77,7 +82,7 @@ def _funded(asked: FixingDue, terms: ContractTerms, prices: Prices, numbers: dic
         raise FundingRefused("nobody looked for longer than a funding step: name the rate of the gap")
     bounds = sampling.funding_terms(terms)
     at = sampling.moments(asked.since_us, until_us)
-    marks, indices = prices.get(asked.instrument_id, ()), prices.get(terms.index, ())
+    marks, indices = _seen(prices, asked.instrument_id), _seen(prices, terms.index)
     samples = list(sampling.premiums(bounds, marks, indices, at))
     missing = sum(one is None for one in samples)
     numbers |= {"samples": len(samples), "missing": missing}
