@@ -3,10 +3,11 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
 
+from truetape.logfile import Bounded
 from truetape.settings import Settings
 
 if TYPE_CHECKING:  # To import it takes a tenth of a second, which a restart does not have.
@@ -16,7 +17,7 @@ _SECRET_WORDS = ("secret", "password", "token", "authorization")
 
 
 def configure_logging(settings: Settings, service: str) -> None:
-    """Set up structlog for this process. Lines go to stderr."""
+    """Set up structlog for this process. Lines go to stderr; a file there is bounded."""
     json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
@@ -31,7 +32,7 @@ def configure_logging(settings: Settings, service: str) -> None:
             structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Bounded(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=service, instance=settings.instance)

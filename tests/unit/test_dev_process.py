@@ -12,6 +12,7 @@ import pytest
 
 from truetape.dev import process
 from truetape.dev.process import Command, Running
+from truetape.logfile import BYTES_MAX
 
 
 @pytest.fixture
@@ -74,13 +75,13 @@ def test_a_damaged_pid_file_names_no_process(tmp_path: Path, content: str) -> No
     assert process.find(tmp_path / "pid") is None
 
 
-def test_a_huge_log_is_put_aside(tmp_path: Path, started: list[Running], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_LOG_MAX_BYTES", 10)
-    (tmp_path / "log").write_text("more than ten bytes")
+def test_a_huge_log_is_put_aside(tmp_path: Path, started: list[Running]) -> None:
+    with (tmp_path / "log").open("wb") as huge:
+        huge.truncate(BYTES_MAX + 1)
     started.append(_spawn(tmp_path, "print('new')"))
     assert process.wait_end(started[0], 10)
     assert (tmp_path / "log").read_text() == "new\n"
-    assert (tmp_path / "log.log.1").read_text() == "more than ten bytes"
+    assert (tmp_path / "log.log.1").stat().st_size == BYTES_MAX + 1
 
 
 def test_the_end_of_a_log_is_its_last_lines(tmp_path: Path) -> None:

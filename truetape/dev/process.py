@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from truetape.logfile import set_aside
+
 _POLL_SECONDS = 0.02
-_LOG_MAX_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ def _reap(pid: int) -> None:
 
 def spawn(command: Command, log: Path, pid_file: Path) -> Running:
     """Start detached from the terminal, output appended to `log`, and write the pid file (0600)."""
-    if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
-        log.replace(log.with_suffix(".log.1"))
+    set_aside(log)
     with log.open("ab") as output:
         child = subprocess.Popen(
             command.argv,
