@@ -1,5 +1,6 @@
 """Wiring of the gateway: `python -m services.gateway`."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -11,6 +12,7 @@ import uvicorn
 import uvloop
 
 from services.gateway.app import build
+from services.gateway.connections import SWEEP_TICKS, Connection, connections_max, sweep
 from services.gateway.gateway import Gateway, new_runner, servers
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import KafkaLog, check_topics
@@ -41,6 +43,9 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; True stops the server."""
+        if counter % SWEEP_TICKS == 0:
+            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+            self._gateway.counts["connections_refused"] = Connection.refused
         return await super().on_tick(counter) or self._gateway.failure is not None
 
 
@@ -66,9 +71,10 @@ async def serve(configured: Settings) -> None:
     log = KafkaLog(configured.kafka, configured.session_timeout_ms)
     gateway = Gateway(configured, log, runner, servers(configured))
     config = uvicorn.Config(
-        build(gateway), loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
+        build(gateway), loop="none", http=Connection, ws="none", lifespan="off", access_log=False, log_config=None,
         server_header=False, backlog=BACKLOG, timeout_keep_alive=75, timeout_graceful_shutdown=5, proxy_headers=False,
     )  # fmt: skip
+    Connection.most = connections_max()
     await gateway.open()
     watch(runner)
     try:
