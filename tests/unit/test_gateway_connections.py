@@ -13,6 +13,7 @@ import uvicorn
 from services.gateway.connections import HEAD_BYTES_MAX, HEAD_SECONDS, Connection, sweep
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Scenario = Callable[[uvicorn.Server, Any, asyncio.Event], Awaitable[None]]
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 PATIENCE = 20.0
 
@@ -55,9 +56,7 @@ async def served(kind: type[Connection], answer: asyncio.Event) -> AsyncIterator
         await task
 
 
-def on_server(
-    scenario: Callable[[uvicorn.Server, Any, asyncio.Event], Awaitable[None]], kind: type = Connection
-) -> None:
+def on_server(scenario: Scenario, kind: type[Connection] = Connection) -> None:
     """Run a scenario with a server of its own."""
 
     async def run() -> None:
