@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from truetape import heap
 from truetape.errors import TruetapeError
 from truetape.health import Health, serve
 from truetape.log import KafkaLog, check_topics
@@ -32,6 +33,7 @@ def main(service: Service[Any], effects: EffectsFactory | None = None) -> None:
     explain(f"services.{service.name}")
     configured = settings()
     configure_logging(configured, service.name)
+    heap.steady()
     gc.disable()  # While state is restored the collector would walk through all of it again and again.
     try:
         runner = open_runner(service, configured, effects)

@@ -14,6 +14,7 @@ import uvloop
 from services.gateway.app import build
 from services.gateway.connections import SWEEP_TICKS, Connection, connections_max, sweep
 from services.gateway.gateway import Gateway, new_runner, servers
+from truetape import heap
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import KafkaLog, check_topics
 from truetape.process import explain, watch
@@ -90,6 +91,7 @@ def main() -> None:
     explain("services.gateway")
     configured = settings()
     configure_logging(configured, "gateway")
+    heap.steady()
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # It has no structure; what matters we log.
     sys.setswitchinterval(SWITCH_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from services.gateway.projection.hot import HotKeys
 from services.gateway.projection.projector import Projector
 from services.gateway.projection.store import PostgresStore
 from services.gateway.views import consistent, view_digest, view_positions
+from truetape import heap
 from truetape.errors import SetupError, TruetapeError
 from truetape.health import Health, serve
 from truetape.log import KafkaLog, check_topics
@@ -51,6 +52,7 @@ def main() -> None:
     explain("services.gateway.projection")
     configured = settings()
     configure_logging(configured, NAME)
+    heap.steady()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
