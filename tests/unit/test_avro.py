@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from truetape import avro, codec, messages, schema
-from truetape.wire import compiled, records
+from truetape.wire import compiled, primitives, records
 
 TYPES = schema.load()
 LONGS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-200, 20_000))
@@ -87,6 +87,21 @@ def test_any_bytes_are_read_as_fastavro_reads_them(version: schema.Version, body
         assert fields is not None and source.tell() == len(body)
         assert found == msgspec.convert(fields, type(found))
         assert all(other.DECODERS[version.id](b"\0\0\0\0\0" + body) == found for other in COPIES)
+
+
+def test_a_short_string_is_known_again_unless_it_is_mere_digits() -> None:
+    for text, known in (
+        ("bench-0", True),
+        ("alpha:BTCUSDT:7:B", True),
+        ("1764230400000000123", False),
+        ("x" * 25, False),
+    ):
+        primitives.STRINGS.pop(text, None)
+        for _ in range(2):
+            out: list[bytes] = []
+            primitives.write_string(out, text)
+            assert b"".join(out) == bytes((2 * len(text),)) + text.encode()
+        assert (text in primitives.STRINGS) is known
 
 
 @pytest.mark.parametrize("copy", [sys.modules[f"{records.__package__}.primitives"] for records in COPIES])

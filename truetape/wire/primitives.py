@@ -97,7 +97,8 @@ def read_name(data: bytes, at: i64) -> tuple[str, i64]:
 
 
 def write_string(out: list[bytes], value: str) -> None:
-    """Length and UTF-8 bytes; short strings (accounts, assets, purposes) are remembered, a bounded number of them."""
+    """Length and UTF-8 bytes; short strings (accounts, assets, purposes) are remembered, a bounded number of them. Mere
+    digits are an id of somebody's (a venue's order, a tick): it does not come again soon."""
     known = STRINGS.get(value)
     if known is not None:
         out.append(known)
@@ -106,7 +107,7 @@ def write_string(out: list[bytes], value: str) -> None:
     written: list[bytes] = []
     write_bytes(written, data)
     whole = b"".join(written)
-    if len(value) <= _CACHED_CHARACTERS:
+    if len(value) <= _CACHED_CHARACTERS and not value.isdigit():
         if len(STRINGS) >= _CACHE_MAX:
             STRINGS.clear()
         STRINGS[value] = whole
