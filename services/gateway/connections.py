@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 CONNECTIONS_MAX: Final = 4_096
 """Of clients, to one process; a further one is closed at once. Fewer where the system allows fewer descriptors."""
 OTHER_DESCRIPTORS: Final = 512
-"""Left to Kafka, the stores and files. Measured: about 75 in use."""
+"""Left to Kafka, the stores and files. Measured: 88 in use."""
 HEAD_SECONDS: Final = 75.0
 """From a connection's beginning, or the end of an answer on it, to the end of the next request's head."""
 HEAD_BYTES_MAX: Final = 64 * 1024

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.contracts import LOOK_BACK_MAX_US
 from services.pricing import core, schedule
 from services.pricing.core import FactDelivered
 from services.pricing.facts import FactSender
+from services.pricing.recorded import EVERY_US, KEPT, Recorded
 from tests.unit.contract_desk import E8, future, instrument, option, terms
 from truetape import messages as m
+from truetape import snapshots
 from truetape.codec import decode, encode
 from truetape.fixing import Observation, fix
 from truetape.instruments import without_schedule
@@ -342,3 +345,27 @@ def test_a_contract_that_ended_before_its_expiry_has_no_schedule_any_more(name: 
     ended = without_schedule(one)
     assert schedule.due({name: ended}, followed, EIGHT + HOUR) == ()
     assert schedule.unfollowed([ended], {}) == ()
+
+
+def test_prices_are_recorded_once_a_second_and_the_oldest_go_first() -> None:
+    seen = Recorded()
+    size = len(seen.ring)
+    for step in range(4 * KEPT):
+        seen.record(step * EVERY_US // 2, step)
+    kept = seen.observations()
+    assert [one.at_us for one in kept] == [number * EVERY_US for number in range(KEPT, 2 * KEPT)]
+    assert [one.price_e8 for one in kept] == [2 * number for number in range(KEPT, 2 * KEPT)]
+    assert kept[-1].at_us - kept[0].at_us > LOOK_BACK_MAX_US
+    assert len(seen.ring) == size
+    assert msgspec.msgpack.decode(snapshots.pack(seen), type=Recorded) == seen
+
+
+def test_a_clock_that_is_set_back_fills_no_memory() -> None:
+    seen = Recorded()
+    seen.record(10 * S, 1)
+    seen.record(10 * S + S // 2, 2)  # Too near.
+    seen.record(9 * S, 3)
+    assert seen.observations() == [Observation(10 * S, 1), Observation(9 * S, 3)]
+    for step in range(3 * KEPT):
+        seen.record(step % 2 * 7 * S, step)
+    assert len(seen.observations()) == KEPT
