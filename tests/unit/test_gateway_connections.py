@@ -131,7 +131,7 @@ def test_who_asks_for_nothing_loses_its_place_and_who_waits_for_an_answer_does_n
 
 @pytest.mark.parametrize("what", ["header", "line", "emptiness"])
 def test_a_head_has_a_bound(what: str) -> None:
-    async def scenario(_: uvicorn.Server, connect: Any, __: asyncio.Event) -> None:
+    async def scenario(server: uvicorn.Server, connect: Any, answer: asyncio.Event) -> None:
         streams = await connect()
         begin, again = {
             "header": (b"GET / HTTP/1.1\r\n", b"a: " + b"b" * 1_000 + b"\r\n"),
@@ -164,7 +164,7 @@ def test_a_head_behind_a_request_that_is_worked_on_has_the_same_bound() -> None:
 
 
 def test_bodies_are_no_part_of_a_head() -> None:
-    async def scenario(_: uvicorn.Server, connect: Any, __: asyncio.Event) -> None:
+    async def scenario(server: uvicorn.Server, connect: Any, answer: asyncio.Event) -> None:
         streams = await connect()
         body = b"x" * 3 * HEAD_BYTES_MAX
         for _ in range(2):
