@@ -49,7 +49,7 @@ SETTINGS: Final = {
     "TRUETAPE_BREAK_GRACE_SECONDS": "3",
 }
 """Short cycles, so that faults meet takeovers, snapshots and comparisons under way."""
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 120.0
 PROBE_SECONDS: Final = 180.0
 """How long orders of all accounts may need to go all the way: at full load the views of a busy machine lag."""
 SECOND_OFFSET: Final = 10
