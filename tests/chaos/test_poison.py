@@ -17,7 +17,7 @@ from truetape.happenings import Record
 from truetape.log import KafkaLog, Part
 from truetape.messages import InputParked, Meta, ParkedRecord
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 COMMANDS = (topics.ORDERS_COMMANDS, topics.REFERENCE_COMMANDS, topics.CLEARING_COMMANDS)
 ANSWERS = (topics.ORDERS_DECISIONS, topics.REFERENCE_EVENTS, topics.CLEARING_ENTRIES)
 OWNERS = ("risk", "clearing", "projection")

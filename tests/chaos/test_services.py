@@ -20,7 +20,7 @@ from truetape import demo
 from truetape.client import Client, Refused
 from truetape.dev import services
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SERVICES = tuple(service.name for service in services.SERVICES)
 SERVERS = ("kafka", "postgres", "redis")
 """The venues are not ours: nobody promises what they remember after a kill."""

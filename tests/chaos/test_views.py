@@ -17,7 +17,7 @@ from tests.chaos.load import Level
 from tests.chaos.scenario import Run, scenario
 from tests.chaos.stage import Stage, wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 SINCE_BACKUP: Final[Mapping[Level, int]] = {"idle": 10, "light": 200, "full": 1_000}
 """Fills between the backup and the day on which it is needed."""
 FILLS = "SELECT count(*) FROM view.fills"
@@ -65,7 +65,7 @@ def fills(stage: Stage) -> int:
 def rebuilt(run: Run) -> None:
     """`truetape rebuild postgres` under load: equal, and how fast."""
     began = time.monotonic()
-    status, [told] = run.stage.cli("rebuild", "postgres", "--json", timeout=300)
+    status, [told] = run.stage.cli("rebuild", "postgres", "--json", timeout=900)
     assert (status, told["verdict"]) == (0, "equal"), told
     run.notes["rebuild"] = (
         f"{told['records']} records in {told['seconds']:.1f} s, {told['records'] / told['seconds']:.0f}/s, equal"
