@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from tests.chaos import reader
-from tests.chaos.load import Load
+from tests.chaos.load import Acknowledged, Load
 from tests.chaos.stage import Stage, wait_until
 from truetape import demo
 from truetape.client import Refused, Unreachable
@@ -73,7 +73,7 @@ def judge(stage: Stage, load: Load, tape: reader.Verdict, uncancelled: Iterable[
         "every acknowledged order is there and has ended": _acknowledged(stage, load),
         "what was refused came to nothing": _refused(stage, load),
         "every acknowledged cancel ended its order, or the venue refused it": _cancelled(tape, uncancelled),
-        "a retry gives the same order": _retried(stage, load),
+        "a retry gives the same order, or the same refusal": _retried(stage, load),
         "the venues' fills are booked once, none is invented": _fills(stage, tape),
         "the independent reader finds nothing": _read(stage, tape),
         "money sums to zero": _sums(stage),
@@ -130,12 +130,20 @@ def _retried(stage: Stage, load: Load) -> list[str]:
     found = []
     [(before,)] = rows(stage, "SELECT count(*) FROM view.orders")
     for one in load.acknowledged[:: max(1, len(load.acknowledged) // RETRIES)]:
-        with stage.client(one.account_id) as client:
-            again = client.submit(**one.terms, client_order_id=one.client_order_id).order_id
-        if again != one.order_id:
-            found.append(f"{one.client_order_id} was {one.order_id}, and now is {again}")
+        wanted = load.refusals.get((one.account_id, one.client_order_id), one.order_id)
+        if (again := _again(stage, one)) != wanted:
+            found.append(f"{one.client_order_id} was answered {wanted}, and now {again}")
     [(after,)] = rows(stage, "SELECT count(*) FROM view.orders")
     return found + ([f"{after - before} orders came from retries"] if after != before else [])
+
+
+def _again(stage: Stage, one: Acknowledged) -> str:
+    """The order id that a retry is told; the code where a 202 turned out to be a refusal, which is told again too."""
+    with stage.client(one.account_id) as client:
+        try:
+            return client.submit(**one.terms, client_order_id=one.client_order_id).order_id
+        except Refused as refusal:
+            return refusal.code
 
 
 def _fills(stage: Stage, tape: reader.Verdict) -> list[str]:
