@@ -56,6 +56,8 @@ MORE: list[list[Told]] = [
     [(COMMANDS, 0, m.SubmitOrder(OTHER, "k", 77)), (DECISIONS, 5, accepted(5, OTHER))],
     [(DECISIONS, 6, REFUSAL)],
     [(DECISIONS, 7, m.CancelRequested(meta(7), "c1", "acme", (ORDER, OTHER.order_id)))],
+    [(DECISIONS, 8, m.AccountHalted(meta(8), "acme", "p1")), (DECISIONS, 9, m.AccountHalted(meta(9), "bob", "p2"))],
+    [(DECISIONS, 10, m.AccountReopened(meta(10), "bob"))],
 ]
 
 
@@ -73,7 +75,7 @@ class DatabaseContract:
 
     def test_positions(self, rig: Rig) -> None:
         found = {(row["topic"], row["partition"]): row["next_offset"] for row in rig.rows(q.POSITIONS)}
-        assert found[ORDERS_DECISIONS.name, 3] == 8
+        assert found[ORDERS_DECISIONS.name, 3] == 11
         assert len(found) == len(PARTS)
 
     def test_an_order_is_shown_to_its_account_alone(self, rig: Rig) -> None:
@@ -156,6 +158,9 @@ class DatabaseContract:
         assert [(row["break_id"], row["closed_reason"]) for row in rig.rows(q.BREAKS, False)] == [
             ("b0", "matched"), ("b1", None)
         ]  # fmt: skip
+
+    def test_what_risk_has_restricted_and_still_does(self, rig: Rig) -> None:
+        assert rig.rows(q.RESTRICTIONS) == [{"account_id": "acme", "name": "halted_by", "because": "p1"}]
 
     def test_events_of_an_order_also_those_of_several(self, rig: Rig) -> None:
         rows = rig.rows(q.EVENTS_OF_ORDER, ORDER, "acme", ORDER, "acme")

@@ -107,6 +107,12 @@ def _breaks(tables: SimTables, only_open: bool) -> list[Row]:
     return sorted(found, key=lambda row: (row["first_seen_at_us"], row["break_id"]))[:1000]
 
 
+def _restrictions(tables: SimTables) -> list[Row]:
+    names = ("account_id", "name", "because")
+    rows = (dict(zip(names, (*key, because), strict=True)) for key, because in tables.restrictions.items())
+    return [row for row in rows if row["because"]]
+
+
 def _events_of_order(tables: SimTables, order_id: str, account_id: str, *_: str) -> list[Row]:
     alone = _events_of(tables, lambda row: row["order_id"] == order_id and row["account_id"] == account_id)
     shared = [place for named, place in tables.order_events if named == order_id and place in tables.events]
@@ -152,5 +158,5 @@ _ANSWERS: Final[dict[Query, Callable[..., list[Row]]]] = {
     q.POSITIONS: _positions, q.DECISION: _decision, q.ORDER: _order, q.ORDER_EXISTS: _order_exists,
     q.SUBMISSION: _submission, q.HOLDINGS: _holdings, q.CREDIT: _credit, q.LINES: _lines,
     q.APPROVED_TRANSFER: _approved, q.BREAKS: _breaks, q.EVENTS_OF_ORDER: _events_of_order,
-    q.EVENTS_AT_PLACES: _events_at, q.BACKLOG: _backlog,
+    q.EVENTS_AT_PLACES: _events_at, q.BACKLOG: _backlog, q.RESTRICTIONS: _restrictions,
 }  # fmt: skip

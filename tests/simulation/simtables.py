@@ -41,6 +41,7 @@ class SimTables:
     marks: dict[str, Row] = field(default_factory=dict)
     reconciliations: dict[int, Row] = field(default_factory=dict)
     breaks: dict[str, Row] = field(default_factory=dict)
+    restrictions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def begin(self, parts: Iterable[Part]) -> None:
         """Partitions that have no position yet start at zero."""
@@ -128,6 +129,7 @@ class SimTables:
         self.instruments.update(batch.instruments)
         self.marks.update(batch.marks)
         self.breaks.update(batch.breaks)
+        self.restrictions.update(batch.restrictions)
         for break_id, end in batch.breaks_closed.items():
             if break_id in self.breaks:
                 self.breaks[break_id] = self.breaks[break_id] | end
