@@ -58,7 +58,7 @@ class Bounded:
         """Both outputs go on in a new file: what libraries and a crash say there too."""
         self._stream.flush()
         fresh = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, stat.S_IMODE(former.st_mode))
-        for number in {*OUTPUTS, self._stream.fileno()}:
+        for number in sorted({*OUTPUTS, self._stream.fileno()}):
             if os.path.samestat(os.fstat(number), former):
                 os.dup2(fresh, number)
         os.close(fresh)

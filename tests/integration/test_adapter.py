@@ -622,7 +622,7 @@ def test_marks_follow_the_books_and_stop_when_they_are_in_doubt(process: VenuePr
         process.plant(kind="depth_gap", count=1)
         rest(process, "BUY", "50002", "1")
         rest(process, "BUY", "50003", "1")
-        while seen.get(timeout=5).tops[0].bid_e8 != to_e8("50003"):
+        while [top.bid_e8 for top in seen.get(timeout=5).tops] != [to_e8("50003")]:  # None while it is in doubt.
             rest(process, "BUY", "40000", "0.1")
         session.release(0)
         time.sleep(0.1)
