@@ -67,7 +67,7 @@ def load(kafka: str, fills: int) -> None:
 def ours(fills: int) -> None:
     """Child process: the clearing service, until all fills are booked and in place; prints wall and CPU seconds."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    runner = Runner(SERVICE, KafkaLog(settings().kafka), settings())
+    runner = Runner(SERVICE, KafkaLog(settings().kafka, alone=True), settings())
     runner.start()
     while len(runner.partitions()) < PARTITIONS:
         runner.turn(0.05)

@@ -56,7 +56,7 @@ def tape(source: Topic, target: Topic) -> None:
     """One hop on the run loop."""
     name = "risk" if target is ORDERS_DECISIONS else "router"
     service = Service(name, target, Counts, decide, evolve, Counts, (source,))
-    runner = Runner(service, KafkaLog(settings().kafka), settings())
+    runner = Runner(service, KafkaLog(settings().kafka, alone=True), settings())
     threading.Thread(target=_when_ready, args=(runner,), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
     runner.run()

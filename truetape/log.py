@@ -1,8 +1,8 @@
 """Kafka. The only module that imports confluent_kafka; simlog.py is the same interface in memory.
 
-A `Log` gives one ordered stream of happenings to the run loop: records of followed partitions, delivery
-reports, partitions assigned and revoked, and items offered from other threads. Two pump threads wait for
-Kafka, so the loop sleeps until there is something to do: no timers in between.
+A `Log` gives one ordered stream of happenings to the run loop: records of followed partitions, delivery reports,
+partitions assigned and revoked, and items offered from other threads. The loop waits for records itself, or two pump
+threads wait for records and reports, and wake it.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ __all__ = ["Assigned", "Happening", "KafkaLog", "Log", "Offered", "Part", "Recor
 BATCH_MAX = 500
 OUTBOX_MAX = 512
 BUSY_MIN = 8
+READ_SECONDS = 0.02  # Short, so that follow() and reports need not wait for it long.
 GROUP_POLL_SECONDS = 0.05
 ASK_SECONDS = 15.0
 TRY_SECONDS = 2.0
@@ -61,6 +63,7 @@ def common_config(bootstrap: str) -> dict[str, Any]:
         "topic.metadata.refresh.interval.ms": 60_000,
         "log_level": 2,
         "error_cb": _on_error,
+        "enable.metrics.push": False,  # Else each client asks the broker now and then what it wants to know of it.
     }
 
 
@@ -100,23 +103,28 @@ def _on_error(error: KafkaError) -> None:
 
 
 class KafkaLog:
-    """The `Log` on a real broker. With patience, what it follows waits so long at the broker for company: each fetch
-    costs the broker as much as an append."""
+    """The `Log` on a real broker. With patience, what it follows waits so long at the broker for company, but for the
+    `urgent` topics: each fetch costs the broker as much as an append. `alone` says that nobody waits for what follows
+    from reports: the loop waits for records itself, without pumps between, and hears of reports as it turns."""
 
-    def __init__(self, bootstrap: str, session_timeout_ms: int = 10_000, patience_ms: int = 0) -> None:
+    def __init__(
+        self, bootstrap: str, session_timeout_ms: int = 10_000, patience_ms: int = 0, urgent: Iterable[str] = (),
+        alone: bool = False,
+    ) -> None:  # fmt: skip
         self._bootstrap = bootstrap
-        self._session_timeout_ms = session_timeout_ms
+        self._session_timeout_ms, self._urgent, self._alone = session_timeout_ms, frozenset(urgent), alone
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stash: deque[Any] = deque()
         self._stopping = threading.Event()
         self._followed: dict[Part, int] = {}
         self._reading, self._reporting = threading.Lock(), threading.Lock()
         self._wants_records, self._wants_reports = threading.Event(), threading.Event()
-        waits = {
-            "fetch.wait.max.ms": patience_ms or FOLLOW_WAIT_MS,
-            "fetch.min.bytes": PATIENT_BYTES if patience_ms else 1,
-        }
-        self._reader = Consumer({**consumer_config(bootstrap, "truetape-reader"), **waits})
+        slow = {"fetch.wait.max.ms": patience_ms, "fetch.min.bytes": PATIENT_BYTES}
+        fast = {"fetch.wait.max.ms": FOLLOW_WAIT_MS, "fetch.min.bytes": 1}
+        waits = ([fast] if self._urgent or not patience_ms else []) + ([slow] if patience_ms else [])
+        self._readers = [Consumer({**consumer_config(bootstrap, "truetape-reader"), **wait}) for wait in waits]
+        """The first one is waited for: the urgent one, if there are two. What the other has is taken on the way."""
+        self._reader_wait = min(READ_SECONDS, patience_ms / 1000) if self._readers[1:] else READ_SECONDS
         self._asker = self._fresh_asker()  # The reader is busy polling.
         self._member: Consumer | None = None
         self._member_polled = time.monotonic()
@@ -131,14 +139,11 @@ class KafkaLog:
         self._reporters: dict[Part, tuple[Any, Reporter]] = {}
         """What hears of a partition's records in flight, with the token that it passes on."""
         self._introduced = False
-        """Whether the reader has asked for all topics."""
         self._span_reader: Consumer | None = None
         """Kept between reads of spans: to open one costs more than to read a few records."""
         self._producer = self._fresh_producer()
-        self._pumps = [
-            threading.Thread(target=self._pump_records, name="kafka-records", daemon=True),
-            threading.Thread(target=self._pump_reports, name="kafka-reports", daemon=True),
-        ]
+        works = {} if alone else {"kafka-records": self._pump_records, "kafka-reports": self._pump_reports}
+        self._pumps = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
         for pump in self._pumps:
             pump.start()
 
@@ -160,7 +165,8 @@ class KafkaLog:
             "max.poll.interval.ms": max(self._session_timeout_ms, 60_000),
             "partition.assignment.strategy": "cooperative-sticky",
         })  # fmt: skip
-        member.subscribe([self._own], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        lost = partial(self._taken, lost=True)
+        member.subscribe([self._own], on_assign=self._assigned, on_revoke=self._taken, on_lost=lost)
         self._member = member
         self._member_polled = time.monotonic()
 
@@ -188,13 +194,7 @@ class KafkaLog:
             self._holds.update(part.partition for part in parts)
             self._events.put(Assigned(frozenset(part.partition for part in parts)))
 
-    def _revoked(self, member: Consumer, parts: list[TopicPartition]) -> None:
-        self._taken(member, parts, lost=False)
-
-    def _lost(self, member: Consumer, parts: list[TopicPartition]) -> None:
-        self._taken(member, parts, lost=True)
-
-    def _taken(self, member: Consumer, parts: list[TopicPartition], lost: bool) -> None:
+    def _taken(self, member: Consumer, parts: list[TopicPartition], lost: bool = False) -> None:
         member.incremental_unassign(parts)
         if member is self._member:
             self._holds.difference_update(part.partition for part in parts)
@@ -234,15 +234,16 @@ class KafkaLog:
     # -- reading ---------------------------------------------------------------------------------------------
 
     def _introduce_reader(self) -> None:
-        if not self._introduced:
-            introduce(self._reader)
-            self._introduced = True
+        for reader in self._readers if not self._introduced else ():
+            introduce(reader)
+        self._introduced = True
 
     def follow(self, positions: Mapping[Part, int]) -> None:
         self._introduce_reader()  # Else the first record would come most of a second late.
         with self._paused_reader(set(positions)):
             self._followed.update(positions)
-            self._reader.incremental_assign([TopicPartition(*part, offset) for part, offset in positions.items()])
+            for reader, parts in self._by_reader(positions):
+                reader.incremental_assign([TopicPartition(*part, positions[part]) for part in parts])
 
     def unfollow(self, parts: Iterable[Part]) -> None:
         with self._paused_reader(set(parts)):
@@ -253,14 +254,20 @@ class KafkaLog:
         """With the pump held, forget everything read of these partitions, so that nothing stale is delivered."""
         self._wants_records.clear()
         with self._reading:
-            known = [TopicPartition(*part) for part in parts if self._followed.pop(part, None) is not None]
-            if known:
-                self._reader.incremental_unassign(known)
+            for reader, known in self._by_reader(part for part in parts if self._followed.pop(part, None) is not None):
+                reader.incremental_unassign([TopicPartition(*part) for part in known])
             self._drain()
             self._stash = deque(
                 item for item in self._stash if type(item) is not Record or (item.topic, item.partition) not in parts
             )
             yield
+
+    def _by_reader(self, parts: Iterable[Part]) -> Iterator[tuple[Consumer, list[Part]]]:
+        """What of these partitions the first reader follows, and what the last one."""
+        known = list(parts)
+        for reader in self._readers:
+            if own := [part for part in known if self._readers[0 if part.topic in self._urgent else -1] is reader]:
+                yield reader, own
 
     def _drain(self) -> None:
         """Move what waits in the queue to the stash, in order."""
@@ -277,10 +284,8 @@ class KafkaLog:
             if not self._wants_records.wait(0.1):
                 continue
             with self._reading:
-                first = self._reader.poll(0.02)  # Short, so that follow() need not wait for it long.
-                for message in (first, *self._reader.consume(BATCH_MAX, 0)) if first is not None else ():
-                    if (record := self._record(message)) is not None:
-                        self._events.put(record)
+                for record in self._fetched(self._reader_wait):
+                    self._events.put(record)
             if self._events.qsize() > 2 * BATCH_MAX:
                 self._wants_records.clear()  # The loop has fallen behind: it takes the rest itself.
 
@@ -289,10 +294,17 @@ class KafkaLog:
         if self._followed and self._reading.acquire(blocking=False):
             try:
                 self._drain()  # The pump may have left one.
-                batch = self._reader.consume(BATCH_MAX, 0)
-                self._stash.extend(record for message in batch if (record := self._record(message)) is not None)
+                self._stash.extend(self._fetched(0))
             finally:
                 self._reading.release()
+
+    def _fetched(self, wait_seconds: float) -> list[Record]:
+        """What the readers have; the first one is waited for, unless that is 0."""
+        first = self._readers[0].poll(wait_seconds) if wait_seconds else None
+        silent = wait_seconds and first is None
+        messages = [first] if first is not None else []
+        messages += [m for reader in self._readers[1 if silent else 0 :] for m in reader.consume(BATCH_MAX, 0)]
+        return [record for message in messages if (record := self._record(message)) is not None]
 
     def _record(self, message: Message) -> Record | None:
         if message.error() is not None:
@@ -345,12 +357,14 @@ class KafkaLog:
             self._wants_reports.clear()
         if not records:
             self._stash.extend(item for item in taken if type(item) is Record)
-        if not records:
             taken = deque(item for item in taken if type(item) is not Record)
         return [item for item in taken if type(item) is Record or self._counts(item)]
 
     def _sleep(self, timeout_seconds: float, records: bool) -> None:
         """Wait for the pumps. They are left at work until the loop is busy: to stop and start them costs more."""
+        if self._alone:
+            self._sleep_alone(timeout_seconds, records)
+            return
         if not records:
             self._wants_records.clear()
         elif not self._wants_records.is_set():
@@ -359,6 +373,13 @@ class KafkaLog:
             self._wants_reports.set()
         with contextlib.suppress(queue.Empty):
             self._stash.append(self._events.get(timeout=timeout_seconds))
+
+    def _sleep_alone(self, timeout_seconds: float, records: bool) -> None:
+        if records and self._followed:
+            self._stash.extend(self._fetched(min(timeout_seconds, self._reader_wait)))
+        else:
+            self._producer.poll(timeout_seconds)
+        self._drain()
 
     def _counts(self, item: Any) -> bool:
         """Whether it is a happening of today: reports of a producer that was purged are not, and errors are dealt
@@ -472,7 +493,8 @@ class KafkaLog:
             self._member.close()
         for pump in self._pumps:
             pump.join(2.0)
-        self._reader.close()
+        for reader in self._readers:
+            reader.close()
         self._asker.close()
         if self._span_reader is not None:
             self._span_reader.close()

@@ -60,7 +60,9 @@ def explain(package: str) -> None:
 def open_runner(service: Service[Any], configured: Settings, effects: EffectsFactory | None = None) -> Runner[Any]:
     """A runner on the real broker. Raises TopicMissing, PartitionCountWrong or BrokerUnavailable."""
     check_topics(configured.kafka, ALL)
-    log = KafkaLog(configured.kafka, configured.session_timeout_ms, service.patience_ms)
+    urgent = [topic.name for topic in service.urgent]
+    alone = effects is None or service.effects_wait
+    log = KafkaLog(configured.kafka, configured.session_timeout_ms, service.patience_ms, urgent, alone)
     runner: Runner[Any] = Runner(service, log, configured)
     if effects is not None:
         runner.effects = effects(runner, configured)

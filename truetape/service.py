@@ -161,7 +161,11 @@ class Service(Generic[S]):
     tick_seconds: float | None = None
     """Seconds between Tick inputs for each partition; None for no timer."""
     patience_ms: int = 0
-    """How long its inputs may wait at the broker for company: for those whom no client waits for."""
+    """How long what it reads may wait at the broker for company: for those whom no client waits for."""
+    urgent: Sequence[Topic] = ()
+    """Of what it reads, what does not wait all the same."""
+    effects_wait: bool = False
+    """Whether effects may come some hundredths of a second after their record: the loop then needs no threads."""
     halts_account: bool = False
     """Whether an input that is parked halts its account (the ledger)."""
     due: Callable[[S], tuple[str, Any] | None] = field(default=lambda state: None)

@@ -79,7 +79,14 @@ from truetape.messages import (
     TransferApproved,
 )
 from truetape.service import DUE, Input, Service, Tick
-from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
+from truetape.topics import (
+    CLEARING_COMMANDS,
+    CLEARING_ENTRIES,
+    ORDERS_DECISIONS,
+    ORDERS_EXECUTIONS,
+    REFERENCE_EVENTS,
+    key_of,
+)
 
 
 def decide(state: State, given: Input) -> Message | None:
@@ -411,7 +418,9 @@ SERVICE: Final[Service[State]] = Service(
     evolve=evolve,
     state_type=State,
     inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
-    patience_ms=10,
+    patience_ms=20,
+    urgent=(CLEARING_COMMANDS, REFERENCE_EVENTS),
+    effects_wait=True,
     tables=True,
     halts_account=True,
     tick_seconds=1.0,

@@ -14,6 +14,7 @@ import uvloop
 from services.gateway.app import build
 from services.gateway.connections import SWEEP_TICKS, Connection, connections_max, sweep
 from services.gateway.gateway import Gateway, new_runner, servers
+from services.gateway.tail import PATIENCE_MS, URGENT
 from truetape import heap
 from truetape.errors import SetupError, TruetapeError
 from truetape.log import KafkaLog, check_topics
@@ -68,8 +69,8 @@ async def serve(configured: Settings) -> None:
     """Serve until SIGTERM or SIGINT, or until a thread fails: then its error is raised."""
     check_topics(configured.kafka, ALL)
     listening = bind(configured.host, configured.port("gateway"))
-    runner = new_runner(configured, KafkaLog(configured.kafka, configured.session_timeout_ms))
-    log = KafkaLog(configured.kafka, configured.session_timeout_ms)
+    runner = new_runner(configured, KafkaLog(configured.kafka, configured.session_timeout_ms, alone=True))
+    log = KafkaLog(configured.kafka, patience_ms=PATIENCE_MS, urgent=URGENT, alone=True)
     gateway = Gateway(configured, log, runner, servers(configured))
     config = uvicorn.Config(
         build(gateway), loop="none", http=Connection, ws="none", lifespan="off", access_log=False, log_config=None,

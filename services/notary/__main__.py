@@ -12,7 +12,7 @@ from truetape.process import main
 from truetape.runner import Runner
 from truetape.settings import Settings
 
-PATIENCE_MS = 250
+PATIENCE_MS = 500
 """Nobody waits for a leaf: it reads everything, and each fetch costs the broker as much as an append."""
 
 
@@ -28,7 +28,7 @@ def effects(runner: Runner[Any], settings: Settings) -> Session:
     key = keys.load(folder)
 
     def open_sealer() -> Sealer:
-        log = KafkaLog(settings.kafka, patience_ms=PATIENCE_MS)
+        log = KafkaLog(settings.kafka, patience_ms=PATIENCE_MS, alone=True)
         return Sealer(log, folder, key, settings.checkpoint_seconds, settings.checkpoint_records)
 
     return Session(runner.offer, open_sealer).start()

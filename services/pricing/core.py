@@ -24,7 +24,7 @@ from truetape.messages import (
     MarkWithheld,
 )
 from truetape.service import DUE, Input, Service, Tick
-from truetape.topics import MARKET_MARKS
+from truetape.topics import MARKET_MARKS, REFERENCE_EVENTS
 
 
 class FactDelivered(Struct, frozen=True):
@@ -189,6 +189,8 @@ SERVICE: Final[Service[State]] = Service(
     decide=decide,
     evolve=evolve,
     state_type=State,
+    patience_ms=250,
+    urgent=(REFERENCE_EVENTS,),
     tables=True,
     tick_seconds=1.0,
     due=due,

@@ -164,7 +164,7 @@ SERVICE: Final[Service[State]] = Service(
     decide=decide,
     evolve=evolve,
     state_type=State,
-    patience_ms=50,
+    patience_ms=250,
     tables=True,
     accounts=accounts,
 )

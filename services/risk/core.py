@@ -28,7 +28,7 @@ from truetape import messages as m
 from truetape.codec import Message
 from truetape.orders import advance
 from truetape.service import Input, Service
-from truetape.topics import CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_COMMANDS, ORDERS_DECISIONS, ORDERS_EXECUTIONS, REFERENCE_EVENTS
 
 ORDER_LIFETIME_US: Final = 2_000_000
 """How long after its decision an order may still be sent to a venue."""
@@ -435,6 +435,8 @@ SERVICE: Final[Service[State]] = Service(
     evolve=evolve,
     state_type=State,
     inputs=(ORDERS_COMMANDS, ORDERS_EXECUTIONS, CLEARING_ENTRIES),
+    patience_ms=20,
+    urgent=(ORDERS_COMMANDS, CLEARING_ENTRIES, REFERENCE_EVENTS),
     tables=True,
     accounts=accounts,
 )

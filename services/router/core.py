@@ -12,7 +12,7 @@ from truetape.codec import Message
 from truetape.errors import VenueError
 from truetape.recent import Recent
 from truetape.service import Input, Service
-from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS
+from truetape.topics import ORDERS_DECISIONS, ORDERS_EXECUTIONS, REFERENCE_EVENTS
 from truetape.venue import reports as r
 from truetape.venue.errors import UnknownVenueOrder
 
@@ -414,6 +414,8 @@ SERVICE: Final[Service[State]] = Service(
     evolve=evolve,
     state_type=State,
     inputs=(ORDERS_DECISIONS,),
+    patience_ms=250,
+    urgent=(ORDERS_DECISIONS, REFERENCE_EVENTS),
     tables=True,
     accounts=accounts,
 )

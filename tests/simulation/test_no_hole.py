@@ -5,8 +5,6 @@ The cluster is the one that librdkafka mocks, in a process of its own, so that i
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -16,38 +14,10 @@ from confluent_kafka import Consumer, TopicPartition
 from truetape.happenings import Part, Report
 from truetape.log import KafkaLog
 
-MOCK = """
-import sys
-from confluent_kafka import Producer
-producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0})
-[broker] = producer.list_topics(timeout=10).brokers.values()
-print(f"{broker.host}:{broker.port}", flush=True)
-sys.stdin.read()
-"""
 OWN = Part("tape", 0)
 SESSION_MS = 6_000
 STOPPED_SECONDS = 4.5
 """Longer than librdkafka would keep trying if it were told a time below the session's."""
-
-
-@pytest.fixture
-def cluster() -> Iterator[tuple[str, int]]:
-    """Address and process id of a mock cluster."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", MOCK],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        yield process.stdout.readline().strip(), process.pid
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from truetape.telemetry import CountsCollector, configure_logging
 from truetape.topics import ALL
 
 NAME = "projection"
-PATIENCE_MS = 20
+PATIENCE_MS = 40
 """How late a row may be for the sake of fewer and larger transactions."""
 _log = structlog.get_logger()
 
@@ -37,7 +37,8 @@ def build(configured: Settings) -> Projector:
     check_topics(configured.kafka, ALL)
     store = PostgresStore(dsn)
     client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2)
-    return Projector(KafkaLog(configured.kafka, patience_ms=PATIENCE_MS), store, HotKeys(client, store.everything))
+    log = KafkaLog(configured.kafka, patience_ms=PATIENCE_MS, alone=True)
+    return Projector(log, store, HotKeys(client, store.everything))
 
 
 def digests(dsn: str, _: bool) -> dict[str, Any]:
