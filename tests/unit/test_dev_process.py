@@ -53,6 +53,16 @@ def test_it_gets_exactly_the_given_environment_and_a_session_of_its_own(tmp_path
     assert (tmp_path / "log").read_text() == "['SECRET'] True\n"
 
 
+def test_what_gives_way_runs_behind_the_others(tmp_path: Path, started: list[Running]) -> None:
+    def niceness(gives_way: bool) -> int:
+        sleep = Command([sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path, gives_way=gives_way)
+        started.append(process.spawn(sleep, tmp_path / "log", tmp_path / f"pid {gives_way}"))
+        return os.getpriority(os.PRIO_PROCESS, started[-1].pid)
+
+    usual = niceness(gives_way=False)
+    assert niceness(gives_way=True) == min(usual + 5, 19)
+
+
 def test_who_ignores_the_signal_is_killed_after_the_deadline(tmp_path: Path, started: list[Running]) -> None:
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     running = _spawn(tmp_path, f"import signal, time; {ignore}")

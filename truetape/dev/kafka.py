@@ -136,6 +136,11 @@ def _configure(home: Home, broker: Broker, brokers: int) -> None:
         "auto.create.topics.enable": "false",
         "unclean.leader.election.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
+        # An idle controller would else write, and force to the disk, an empty record twice a second.
+        "metadata.max.idle.interval.ms": 5_000,
+        # Each thread more is one more to wake for the next request.
+        "num.network.threads": 1,
+        "num.io.threads": 2,
         # After kill -9 the same broker may register again only when its former session has expired.
         "broker.session.timeout.ms": 3_000,
         "broker.heartbeat.interval.ms": 500,

@@ -48,7 +48,7 @@ def unit(home: Home, dsn: str) -> Unit:
     def command() -> Command:
         place = _place(home)
         argv = [_program("postgres"), "-D", str(place / "data"), "-p", str(port), *options]
-        return Command(argv, inherited() | {"PGDATA": str(place / "data")}, place, _account())
+        return Command(argv, inherited() | {"PGDATA": str(place / "data")}, place, _account(), gives_way=True)
 
     return Unit(
         name="postgres",

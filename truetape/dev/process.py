@@ -15,6 +15,8 @@ from typing import Any
 from truetape.logfile import set_aside
 
 _POLL_SECONDS = 0.02
+_GIVES_WAY = 5
+"""Steps of niceness: a third of the others' share of a busy processor."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Command:
     directory: Path
     account: pwd.struct_passwd | None = None
     """User to run as; None is the caller."""
+    gives_way: bool = False
+    """Whether it runs behind the others when the processors are busy."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ def spawn(command: Command, log: Path, pid_file: Path) -> Running:
             start_new_session=True,
             **as_user(command.account),
         )
+    if command.gives_way:
+        with contextlib.suppress(OSError):  # It has ended, or its user is not ours.
+            os.setpriority(os.PRIO_PROCESS, child.pid, os.getpriority(os.PRIO_PROCESS, child.pid) + _GIVES_WAY)
     child.returncode = 0  # Outlives us on purpose: Popen must neither wait for it nor warn.
     running = Running(child.pid, start_time(child.pid) or "ended at once")
     write_private(pid_file, json.dumps({"pid": running.pid, "started": running.started}))

@@ -28,17 +28,19 @@ class Service:
     """Databases it uses, of postgres and redis."""
     venue_fields: tuple[str, ...] = ()
     """What it learns of each venue."""
+    gives_way: bool = False
+    """Whether no order waits for it."""
 
 
 SERVICES = (
     Service("gateway", "services.gateway", stores=("postgres", "redis")),
-    Service("projection", "services.gateway.projection", stores=("postgres", "redis")),
+    Service("projection", "services.gateway.projection", stores=("postgres", "redis"), gives_way=True),
     Service("risk", "services.risk"),
     Service("router", "services.router", venue_fields=_TRADING),
     Service("clearing", "services.clearing"),
     Service("pricing", "services.pricing", venue_fields=_VENUE_ADDRESSES),
-    Service("reconciler", "services.reconciler", venue_fields=_READING),
-    Service("notary", "services.notary"),
+    Service("reconciler", "services.reconciler", venue_fields=_READING, gives_way=True),
+    Service("notary", "services.notary", gives_way=True),
 )
 
 
@@ -61,7 +63,7 @@ def service_unit(service: Service, everything: Mapping[str, str]) -> Unit:
         name=service.name,
         ports=(port,),
         needs=("topics", *service.stores, *venues),
-        command=lambda: _python([service.module], service_environment(service, everything)),
+        command=lambda: _python([service.module], service_environment(service, everything), service.gives_way),
         missing=lambda: _unready(port, "/health/ready"),
         stop_seconds=20,
     )
@@ -105,8 +107,8 @@ def _common(everything: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _python(arguments: list[str], environment: dict[str, str]) -> Command:
-    return Command([sys.executable, "-m", *arguments], environment, _working_directory())
+def _python(arguments: list[str], environment: dict[str, str], gives_way: bool = False) -> Command:
+    return Command([sys.executable, "-m", *arguments], environment, _working_directory(), gives_way=gives_way)
 
 
 def _working_directory() -> Path:
