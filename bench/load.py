@@ -132,7 +132,8 @@ class Fills(threading.Thread):
     def run(self) -> None:
         """The thread."""
         while not self._stopping.is_set():
-            for message in self._consumer.consume(500, 0.02):
+            first = self._consumer.poll(0.1)  # consume() alone would wait for 500 of them, or for its time to be over.
+            for message in [first, *self._consumer.consume(500, 0)] if first else []:
                 event = decode(message.value() or b"") if message.error() is None else None
                 if isinstance(event, OrderFilled) and event.status == "FILLED":
                     self.filled[event.order_id] = time.time()

@@ -167,3 +167,15 @@ def test_what_cannot_be_compiled_stays_plain(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", "")
     assert not compiled.build(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_compiled_copy_counts_only_when_it_can_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its modules share is a file beside the package: a copied environment has lacked it."""
+    monkeypatch.setenv("PATH", "")  # Nothing is compiled here.
+    package = tmp_path / compiled.name()
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "records.py").write_text("import shared_by_truetape_wire")
+    assert not compiled.build(tmp_path)
+    (tmp_path / "shared_by_truetape_wire.py").touch()
+    assert compiled.build(tmp_path)

@@ -36,15 +36,25 @@ def load() -> ModuleType:
 
 def build(site: Path) -> bool:
     """Compile today's text into this folder unless that was done; False where it cannot be compiled."""
-    if (site / name()).exists():
+    if _whole(site):
         return True
     if shutil.which("cc") is None:
         return False
     with tempfile.TemporaryDirectory(dir=site) as folder:
         done = _compile(Path(folder))
-        if done:
+        if done and not _whole(site):  # Another process may have been faster.
+            shutil.rmtree(site / name(), ignore_errors=True)
             _install(Path(folder), site)
     return done
+
+
+def _whole(site: Path) -> bool:
+    """Whether the compiled package is there and can be imported: what its modules share is a file of its own, which a
+    copy made meanwhile may lack."""
+    if not (site / name()).exists():
+        return False
+    imported = subprocess.run([sys.executable, "-c", f"import {name()}.records"], cwd=site, capture_output=True)
+    return imported.returncode == 0
 
 
 def _compile(folder: Path) -> bool:
