@@ -79,14 +79,7 @@ from truetape.messages import (
     TransferApproved,
 )
 from truetape.service import DUE, Input, Service, Tick
-from truetape.topics import (
-    CLEARING_COMMANDS,
-    CLEARING_ENTRIES,
-    ORDERS_DECISIONS,
-    ORDERS_EXECUTIONS,
-    REFERENCE_EVENTS,
-    key_of,
-)
+from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
 
 
 def decide(state: State, given: Input) -> Message | None:
@@ -419,7 +412,6 @@ SERVICE: Final[Service[State]] = Service(
     state_type=State,
     inputs=(ORDERS_EXECUTIONS, ORDERS_DECISIONS, CLEARING_COMMANDS),
     patience_ms=20,
-    urgent=(CLEARING_COMMANDS, REFERENCE_EVENTS),
     effects_wait=True,
     tables=True,
     halts_account=True,

@@ -31,8 +31,8 @@ JOIN_RECORDS: Final = {ORDERS_DECISIONS.name: REMEMBERED, ORDERS_EXECUTIONS.name
 """How far before the end the reader joins: so that it knows the newest epoch when it gets there, and the newest
 decisions, which the views may not have yet."""
 PATIENCE_MS: Final = 40
-URGENT: Final = (ORDERS_DECISIONS.name, REFERENCE_EVENTS.name)
-"""What answers requests comes at once; what is streamed alone may wait at the broker for company."""
+URGENT: Final = (ORDERS_DECISIONS.name, ORDERS_EXECUTIONS.name, REFERENCE_EVENTS.name)
+"""Answers and fills come at once; entries and marks may wait at the broker for company."""
 BATCHES_AHEAD_MAX: Final = 64
 _ANSWERS: Final = frozenset(
     {

@@ -435,8 +435,8 @@ SERVICE: Final[Service[State]] = Service(
     evolve=evolve,
     state_type=State,
     inputs=(ORDERS_COMMANDS, ORDERS_EXECUTIONS, CLEARING_ENTRIES),
-    patience_ms=20,
-    urgent=(ORDERS_COMMANDS, CLEARING_ENTRIES, REFERENCE_EVENTS),
+    patience_ms=50,
+    urgent=(ORDERS_COMMANDS, ORDERS_EXECUTIONS, CLEARING_ENTRIES, REFERENCE_EVENTS),
     tables=True,
     accounts=accounts,
 )
