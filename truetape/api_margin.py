@@ -39,7 +39,7 @@ class Auction(Struct, frozen=True):
     state: str
     """RUNNING, OFFERED (a bid is being decided) or ENDED."""
     change: str
-    """BEGUN, CONVERTED, OFFERED, TAKEN, REFUSED, or the reason of the end: docs/clearing-house.md."""
+    """BEGUN, CONVERTED, FUNDED, OFFERED, TAKEN, REFUSED, or the reason of the end: docs/clearing-house.md."""
     kind: str
     """solvent: takers pay. insolvent: takers are paid."""
     forced: bool
@@ -60,6 +60,10 @@ class Auction(Struct, frozen=True):
     """What the bidder gets or was to get, signed, by instrument."""
     detail: str
     changed_at: Time
+    begun_by: str = ""
+    """house, or clock after a liquidation."""
+    insurance_wanted: Decimal = "0"
+    """What all parts of the insurance fund are asked for besides, until they have answered."""
 
 
 class Auctions(Struct, frozen=True):

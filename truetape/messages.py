@@ -2048,7 +2048,7 @@ class AuctionChanged(Struct, frozen=True, gc=False, kw_only=True):
     state: str
     """RUNNING, OFFERED or ENDED: services/clearing/closeout/auction.py."""
     change: str
-    """BEGUN, CONVERTED, OFFERED, TAKEN, REFUSED or the reason of the end."""
+    """BEGUN, CONVERTED, FUNDED, OFFERED, TAKEN, REFUSED or the reason of the end."""
     actor: str
     """Who acted: an account, house or clock."""
     kind: str
@@ -2079,6 +2079,10 @@ class AuctionChanged(Struct, frozen=True, gc=False, kw_only=True):
     """Who asked: an operator or an API key's id; empty for the clock."""
     bid: AuctionBid | None = None
     """The bid that this is about; null for none."""
+    begun_by: str = ""
+    """Who began it: house, or clock after a liquidation; empty in records from before this was kept."""
+    insurance_wanted_e8: int = 0
+    """What the fund's other parts are asked for besides, until they have answered."""
 
 
 class DeleveragingPart(Struct, frozen=True, gc=False):

@@ -93,4 +93,5 @@ def _shown(body: dict[str, Any], at_us: int) -> a.Auction:
         body["forced"], rendering.moment(body["begun_at_us"]), from_e8(body["reserved_e8"]),
         from_e8(body["left_e18"] // E10), from_e8(body["insurance_e8"]), made["bidder_id"], from_e8(made["paid_e8"]),
         from_e8(made["received_e8"]), contracts, body["detail"], rendering.moment(at_us),
+        body.get("begun_by", ""), from_e8(body.get("insurance_wanted_e8", 0)),
     )  # fmt: skip

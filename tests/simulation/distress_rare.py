@@ -157,6 +157,9 @@ JUDGED: Final[Mapping[str, Judge]] = {
     "bid taken": said(m.AuctionChanged, lambda event: event.change == "TAKEN"),
     "bid refused by the bidder's partition": said(m.AuctionChanged, lambda event: event.change == "REFUSED"),
     "parcel asked for again": said(m.ParcelsAskedAgain),
+    "takers were paid by other parts of the insurance fund": said(
+        m.AuctionChanged, lambda event: event.change == "FUNDED" and event.insurance_e8 > 0
+    ),
     "auction restored margin": said(m.AuctionChanged, lambda event: event.change == "RESTORED"),
     "deleveraged against holders of the other side": said(m.DeleveragingChanged, lambda event: event.change == "TAKEN"),
     "second default in flight": second_default_in_flight,

@@ -261,7 +261,9 @@ def test_below_zero_nothing_is_sold_for_margin_and_the_account_is_auctioned() ->
     assert stage.position() == to_e8("1")
     stage.wait(3)
     auctions = [event for event in stage.entries() if isinstance(event, m.AuctionChanged)]
-    assert [event.account_id for event in auctions] == [ANN]
+    assert {event.account_id for event in auctions} == {ANN}
+    changes = [event.change for event in auctions]
+    assert changes[0] == "BEGUN" and set(changes[1:]) <= {"FUNDED"}, "all parts of the insurance fund are asked"
     agreed(stage)
 
 

@@ -46,7 +46,7 @@ class LedgerRules:
         self._contracts = ContractRules(findings.expect, self.positions, self.balances)
         self._rounds = RoundRules(findings.expect, members)
         self._portings = PortingRules(findings.expect, self.positions, members)
-        self._parcels = ParcelRules(findings.expect)
+        self._parcels = ParcelRules(findings.expect, self.balances)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
 """What must hold for parcels: what a decision lets an account get and give is booked at once, leg by leg, and once; the
-two sides of an auction's bid cancel out but for what the insurance fund pays."""
+two sides of an auction's bid cancel out but for what the insurance fund pays, and it keeps for takers what it has."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from truetape import ids
 from truetape import messages as m
@@ -9,13 +9,16 @@ from truetape import messages as m
 Expect = Callable[..., None]
 DUE = "due"
 PREFIX = "parcel:"
+FUND = "house:insurance"
 
 
 class ParcelRules:
     """Parcels of one partition."""
 
-    def __init__(self, expect: Expect) -> None:
-        self._expect = expect
+    def __init__(self, expect: Expect, balances: Mapping[str, Mapping[str, int]]) -> None:
+        self._expect, self._balances = expect, balances
+        self._insolvent: dict[str, m.AuctionChanged] = {}
+        """Auctions that may pay takers, as the newest record of each says."""
         self._waiting: list[tuple[str, str, m.ParcelLeg]] = []
         """(entry id, account, leg) of what must be booked next."""
 
@@ -26,6 +29,7 @@ class ParcelRules:
 
     def decided(self, where: str, event: m.AuctionChanged) -> None:
         """What a home books of its own."""
+        self._kept(where, event)
         if event.bid is None:
             name = f"{event.auction_id}:fee"
         else:
@@ -36,6 +40,20 @@ class ParcelRules:
                 not any(sums.values()), "the two sides of a bid cancel out", where, event.account_id, "0 of each", sums
             )
         self._begin(where, name, event.account_id, event.legs)
+
+    def _kept(self, where: str, event: m.AuctionChanged) -> None:
+        """Takers are paid out of what is kept for them, and no unit is kept for two auctions."""
+        before, account = self._insolvent.pop(event.auction_id, None), event.account_id
+        if event.change == "TAKEN" and event.bid is not None and before is not None:
+            wanted_e8 = before.insurance_e8 - event.bid.received_e8
+            right = event.insurance_e8 == wanted_e8 >= 0
+            self._expect(right, "takers get what is kept for them", where, account, wanted_e8, event.insurance_e8)
+        if event.kind != "insolvent" or event.state == "ENDED":
+            return
+        self._insolvent[event.auction_id] = event
+        kept_e8 = sum(one.insurance_e8 for one in self._insolvent.values() if one.asset == event.asset)
+        has_e8 = self._balances.get(FUND, {}).get(event.asset, 0)
+        self._expect(kept_e8 <= has_e8, "the fund keeps for takers what it has", where, account, has_e8, kept_e8)
 
     def deleveraged(self, where: str, event: m.DeleveragingChanged) -> None:
         """What a home decides of holders, and what it books of its own when one of them has closed his part."""

@@ -19,7 +19,9 @@ AccountArgument = Annotated[str, typer.Argument(help="The account that is sold")
 AuctionArgument = Annotated[str, typer.Argument(help="The auction, as the list names it")]
 ReasonOption = Annotated[str, typer.Option(help="Why; it stands on the tape")]
 E10: Final = 10**10
-LISTED: Final = ("account_id", "asset", "kind", "forced", "state", "change", "left", "paid", "fund_pays", "auction_id")
+LISTED: Final = (
+    "account_id", "asset", "kind", "forced", "state", "change", "left", "paid", "fund_pays", "fund_asked", "auction_id",
+)  # fmt: skip
 
 
 @app.command(name="list")
@@ -42,7 +44,10 @@ def _all(account: str, form: str) -> list[dict[str, Any]]:
 
 
 def _amounts(one: dict[str, Any]) -> dict[str, str]:
-    amounts = {"left": one["left_e18"] // E10, "paid": one["reserved_e8"], "fund_pays": one["insurance_e8"]}
+    amounts = {
+        "left": one["left_e18"] // E10, "paid": one["reserved_e8"], "fund_pays": one["insurance_e8"],
+        "fund_asked": one.get("insurance_wanted_e8", 0),
+    }  # fmt: skip
     return {name: from_e8(amount_e8) for name, amount_e8 in amounts.items()}
 
 

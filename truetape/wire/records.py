@@ -6897,6 +6897,96 @@ def decode_201(data: bytes) -> Any:
     return message
 
 
+def read_AuctionChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_string(data, at)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_boolean(data, at)
+    v11, at = p.read_long(data, at)
+    v12, at = p.read_long(data, at)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_long(data, at)
+    v16, at = p.read_long(data, at)
+    v17: Any = None
+    v18, at = p.read_branch(data, at)
+    if v18:
+        v19, at = read_AuctionBid_2(data, at)
+        v17 = v19
+    v22: list[Any] = []
+    v21, at = p.read_count(data, at)
+    while v21 > 0:
+        v23, at = read_ParcelLeg_2(data, at)
+        v22.append(v23)
+        v21 -= 1
+        if v21 == 0:
+            v21, at = p.read_count(data, at)
+    v20 = tuple(v22)
+    v24, at = p.read_string(data, at)
+    v27: dict[str, Any] = {}
+    v26, at = p.read_count(data, at)
+    while v26 > 0:
+        v28, at = p.read_string(data, at)
+        v29, at = p.read_long(data, at)
+        v27[v28] = v29
+        v26 -= 1
+        if v26 == 0:
+            v26, at = p.read_count(data, at)
+    v25 = v27
+    v32: dict[str, Any] = {}
+    v31, at = p.read_count(data, at)
+    while v31 > 0:
+        v33, at = p.read_string(data, at)
+        v34, at = p.read_string(data, at)
+        v32[v33] = v34
+        v31 -= 1
+        if v31 == 0:
+            v31, at = p.read_count(data, at)
+    v30 = v32
+    v35, at = p.read_string(data, at)
+    v36, at = p.read_string(data, at)
+    v37, at = p.read_long(data, at)
+    return new_AuctionChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        auction_id=v4,
+        asset=v5,
+        state=v6,
+        change=v7,
+        actor=v8,
+        kind=v9,
+        forced=v10,
+        begun_at_us=v11,
+        fee_e8=v12,
+        lowest_e8=v13,
+        reserved_e8=v14,
+        left_e18=v15,
+        insurance_e8=v16,
+        bid=v17,
+        legs=v20,
+        detail=v24,
+        numbers=v25,
+        ids=v30,
+        requested_by=v35,
+        begun_by=v36,
+        insurance_wanted_e8=v37,
+    ), at
+
+
+def decode_202(data: bytes) -> Any:
+    message, at = read_AuctionChanged_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
 def write_Cause(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.source)
     p.write_long(out, value.partition)
@@ -9911,10 +10001,12 @@ def write_AuctionChanged(out: list[bytes], value: Any) -> None:
             p.write_string(out, v8)
     out.append(b"\x00")
     p.write_string(out, value.requested_by)
+    p.write_string(out, value.begun_by)
+    p.write_long(out, value.insurance_wanted_e8)
 
 
-def encode_175(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xaf"]
+def encode_202(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xca"]
     write_AuctionChanged(out, message)
     return b"".join(out)
 
@@ -10542,6 +10634,7 @@ DECODERS: dict[int, Any] = {
     199: decode_199,
     200: decode_200,
     201: decode_201,
+    202: decode_202,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -10673,7 +10766,7 @@ ENCODERS: dict[Any, Any] = {
     m.EndAuction: encode_144,
     m.ParcelAnswered: encode_174,
     m.ParcelsAskedAgain: encode_146,
-    m.AuctionChanged: encode_175,
+    m.AuctionChanged: encode_202,
     m.SetMember: encode_181,
     m.MemberSet: encode_183,
     m.EndBilateral: encode_151,

@@ -7,6 +7,7 @@ home books its own side. One bid is decided at a time.
 
 Contracts change hands at their marks, so they move no value. What the bidder gains is money: his part of the account's
 value that is not reserved, less what he pays (`Bid.paid`), or what the insurance fund pays him (`Bid.received`).
+What the fund may pay is kept for takers in this partition's part; what that lacks, all parts are asked for.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ from services.clearing.closeout.quote import ONE_E18, PARAMETERS, Priced, elapse
 from services.clearing.defaults import insurance
 from services.clearing.margining import standing
 from services.clearing.margining.standing import Standing
-from services.clearing.margining.watch import HandedOver
 from services.clearing.state import AUCTIONS_KEPT, Booking, State
 from truetape import ids
 from truetape.errors import MarginError, MarginInputInvalid, TruetapeError
@@ -66,6 +66,7 @@ TRANSITIONS: Final = Transitions(
         "take": Action((LEDGER,), {"OFFERED": "RUNNING"}, "the bidder's partition has taken it"),
         "refuse": Action((LEDGER,), {"OFFERED": "RUNNING"}, "it has not: margin, a halt, or too late"),
         "convert": Action((CLOCK,), {"RUNNING": "RUNNING"}, "the value is gone: from now on takers are paid"),
+        "fund": Action((LEDGER,), {"RUNNING": "RUNNING"}, "all parts of the insurance fund have paid for takers"),
         "end": Action((CLOCK, THE_HOUSE), {"RUNNING": "ENDED"}, "RESTORED, SOLD, UNSOLD, or STOPPED by the house"),
     },
 )
@@ -77,10 +78,6 @@ def start(state: State, given: Input, command: StartAuction) -> AuctionChanged |
         return _no(given, command, "REASON_MISSING", "say why: it stands on the tape for ever")
     if command.insurance_e8 < 0:
         return _no(given, command, "NUMBERS_WRONG", "the fund pays nothing or more")
-    if command.insurance_e8 > (free_e8 := insurance.free_e8(state, command.asset)):
-        have = f"{from_e8(free_e8)} {command.asset}"
-        detail = f"this partition's part of the insurance fund has {have} that is not promised yet"
-        return _no(given, command, "INSUFFICIENT_FUNDS", detail)
     auction_id = ids.auction_id(command.account_id, command.command_id)
     if auction_id in state.auctions or auction_id in state.auctioned.ids:
         return _no(given, command, "COMMAND_REPEATED", f"auction {auction_id} has begun already")
@@ -89,7 +86,7 @@ def start(state: State, given: Input, command: StartAuction) -> AuctionChanged |
     try:
         return begun(
             state, given, command.account_id, command.asset, auction_id, forced=command.forced,
-            insurance_e8=command.insurance_e8, detail=command.reason, command_id=command.command_id,
+            most_e8=command.insurance_e8, detail=command.reason, command_id=command.command_id,
             requested_by=command.requested_by,
         )  # fmt: skip
     except TruetapeError as error:
@@ -123,10 +120,11 @@ def running(state: State, account_id: str, asset: str) -> AuctionChanged | None:
 
 
 def begun(
-    state: State, given: Input, account_id: str, asset: str, auction_id: str, *, forced: bool, insurance_e8: int,
+    state: State, given: Input, account_id: str, asset: str, auction_id: str, *, forced: bool, most_e8: int | None,
     detail: str, actor: str = THE_HOUSE, command_id: str = "", requested_by: str = "",
 ) -> AuctionChanged:  # fmt: skip
-    """The record that opens an auction. Raises MarginError when there is nothing to sell, or no mark."""
+    """The record that opens an auction; the fund pays at most `most_e8`, or what it may cost. Raises MarginError when
+    there is nothing to sell, or no mark."""
     stands = standing.standing(state, given, account_id, asset)
     if stands is None or not stands.holdings:
         raise MarginInputInvalid(f"{account_id} holds no contract that settles in {asset}")
@@ -134,12 +132,14 @@ def begun(
     fee_e8 = to_money_e8(opened.fee, owed=True)
     fee = (money_leg(asset, -fee_e8, ledger.client(account_id), INSURANCE, "INSURANCE_FUND"),) if fee_e8 else ()
     numbers, names = _evidence(stands, 0.0)
+    lowest_e8 = to_money_e8(opened.lowest, owed=True)
+    kept_e8, wanted_e8 = insurance.backing(state, asset, opened.kind, lowest_e8, most_e8)
     return AuctionChanged(
         meta=given.meta(auction_id), command_id=command_id, account_id=account_id, auction_id=auction_id, asset=asset,
         state="RUNNING", change="BEGUN", actor=actor, kind=opened.kind, forced=forced, begun_at_us=given.at_us,
-        fee_e8=fee_e8, lowest_e8=to_money_e8(opened.lowest, owed=True), reserved_e8=0, left_e18=ONE_E18,
-        insurance_e8=insurance_e8, legs=fee, detail=detail[: trades.REASON_MAX], numbers=numbers, ids=names,
-        requested_by=requested_by,
+        fee_e8=fee_e8, lowest_e8=lowest_e8, reserved_e8=0, left_e18=ONE_E18, insurance_e8=kept_e8, legs=fee,
+        detail=detail[: trades.REASON_MAX], numbers=numbers, ids=names, requested_by=requested_by, begun_by=actor,
+        insurance_wanted_e8=wanted_e8,
     )  # fmt: skip
 
 
@@ -200,6 +200,8 @@ def _offered(
     made = _bid(command, known, stands, found)
     if made.received_e8 > known.insurance_e8:
         detail = f"the insurance fund pays at most {from_e8(known.insurance_e8)} {known.asset} more: bid for less"
+        if known.insurance_wanted_e8:
+            detail += ", or once all its parts have answered"
         return _no(given, command, "INSUFFICIENT_FUNDS", detail)
     numbers, names = _evidence(stands, seconds)
     numbers["price_e8"] = asked_e8
@@ -286,12 +288,12 @@ def tick(state: State, given: Input) -> AuctionChanged | ParcelsAskedAgain | Rou
         if known.state == "OFFERED":
             if (attempt := parcels.overdue(state, name, given.at_us)) is not None:
                 return ParcelsAskedAgain(given.meta(name), known.account_id, name, attempt)
-        elif (changed := _passed(state, given, known)) is not None:
+        elif (changed := _funded(state, given, known) or _passed(state, given, known)) is not None:
             return changed
     return next(_handed_over(state, given), None)
 
 
-def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged | RoundRequested]:
+def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged]:
     """Auctions of what liquidation could not restore, each begun once."""
     for account_id, failed in sorted(state.watch.handed_over.items()):
         name = ids.auction_id(account_id, failed.liquidation_id)
@@ -300,30 +302,30 @@ def _handed_over(state: State, given: Input) -> Iterator[AuctionChanged | RoundR
         if not anybody(given, account_id):
             continue
         try:
-            if not insurance.waits(state, name):
-                yield _begins(state, given, account_id, failed, name)
+            yield begun(
+                state, given, account_id, failed.asset, name, forced=False, actor=CLOCK, most_e8=None,
+                detail=f"liquidation {failed.liquidation_id} ended {failed.outcome}",
+            )  # fmt: skip
         except TruetapeError:
             continue  # Nothing to sell, margin is there, or no fresh mark: looked at again with the next tick.
 
 
-def _begins(
-    state: State, given: Input, account_id: str, failed: HandedOver, name: str
-) -> AuctionChanged | RoundRequested:
-    """The auction; before one that may pay takers, all parts of the fund are asked for what it may cost at most."""
-    made = begun(
-        state, given, account_id, failed.asset, name, forced=False, actor=CLOCK,
-        insurance_e8=insurance.free_e8(state, failed.asset),
-        detail=f"liquidation {failed.liquidation_id} ended {failed.outcome}",
+def _funded(state: State, given: Input, known: AuctionChanged) -> AuctionChanged | RoundRequested | None:
+    """What this partition's part lacks for takers is asked of all parts, once. When it is there the price begins anew,
+    since nobody could be paid it before."""
+    wanted_e8 = known.insurance_wanted_e8
+    if not wanted_e8 or insurance.waits(state, known.auction_id):
+        return None
+    asked = insurance.ask(state, given, known.auction_id, known.account_id, known.asset, wanted_e8, "FUND")
+    if asked is not None:
+        return asked
+    more_e8 = insurance.arrived_e8(state, known)
+    lacks = f"all parts of the insurance fund together lack {from_e8(wanted_e8 - more_e8)} {known.asset}"
+    return _after(
+        given, known, "RUNNING", "FUNDED", LEDGER, bid=None, insurance_e8=known.insurance_e8 + more_e8,
+        insurance_wanted_e8=0, begun_at_us=given.at_us if more_e8 else known.begun_at_us,
+        detail=lacks if more_e8 < wanted_e8 else "",
     )  # fmt: skip
-    if made.kind == "solvent":
-        return made
-    most_e8 = -made.lowest_e8
-    if most_e8 > made.insurance_e8:
-        missing_e8 = most_e8 - made.insurance_e8
-        asked = insurance.ask(state, given, name, account_id, failed.asset, missing_e8, "FUND")
-        if asked is not None:
-            return asked
-    return replace(made, insurance_e8=min(made.insurance_e8, most_e8))
 
 
 def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged | None:
@@ -338,10 +340,11 @@ def _passed(state: State, given: Input, known: AuctionChanged) -> AuctionChanged
     numbers, names = _evidence(stands, seconds)
     if not known.forced and stands.maintenance_e8 >= 0 and floats(stands).buffer_margin(PARAMETERS) >= 0:
         return _after(given, known, "ENDED", "RESTORED", CLOCK, bid=None, numbers=numbers, ids=names)
-    if known.kind == "solvent" and stands.value_e8 <= 0:
+    solvent = known.kind == "solvent"
+    if solvent and stands.value_e8 <= 0:
         return _converted(state, given, known, stands, numbers, names)
-    lasts = PARAMETERS.fast_seconds + PARAMETERS.slow_seconds
-    if seconds > PATIENCE_SECONDS + (lasts if known.kind == "solvent" else PARAMETERS.insolvent_seconds):
+    lasts = PARAMETERS.fast_seconds + PARAMETERS.slow_seconds if solvent else PARAMETERS.insolvent_seconds
+    if seconds > PATIENCE_SECONDS + lasts and not known.insurance_wanted_e8:
         return _after(given, known, "ENDED", "UNSOLD", CLOCK, bid=None, numbers=numbers, ids=names)
     return None
 
@@ -351,10 +354,13 @@ def _converted(
 ) -> AuctionChanged:
     """As if it began now: what takers had paid is gone with the value."""
     opened = method.begin(floats(stands), PARAMETERS, is_forced=True)
+    lowest_e8 = to_money_e8(opened.lowest, owed=True)
+    most_e8 = None if known.begun_by == CLOCK else known.insurance_e8
+    kept_e8, wanted_e8 = insurance.backing(state, known.asset, opened.kind, lowest_e8, most_e8)
     return _after(
         given, known, "RUNNING", "CONVERTED", CLOCK, bid=None, kind=opened.kind, begun_at_us=given.at_us,
-        lowest_e8=to_money_e8(opened.lowest, owed=True), reserved_e8=0, left_e18=ONE_E18, numbers=numbers, ids=names,
-        insurance_e8=min(known.insurance_e8, insurance.free_e8(state, known.asset)),
+        lowest_e8=lowest_e8, reserved_e8=0, left_e18=ONE_E18, numbers=numbers, ids=names, insurance_e8=kept_e8,
+        insurance_wanted_e8=wanted_e8,
     )  # fmt: skip
 
 
@@ -416,6 +422,7 @@ def shown(known: AuctionChanged) -> dict[str, object]:
         "auction_id": known.auction_id, "asset": known.asset, "state": known.state, "kind": known.kind,
         "forced": known.forced, "begun_at_us": known.begun_at_us, "reserved_e8": known.reserved_e8,
         "left_e18": known.left_e18, "insurance_e8": known.insurance_e8,
+        "insurance_wanted_e8": known.insurance_wanted_e8,
     }  # fmt: skip
 
 

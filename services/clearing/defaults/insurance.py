@@ -1,8 +1,9 @@
 """The insurance fund: one fund, kept in parts by the partitions. A loss that its own partition's part cannot pay is
 paid by the others' parts, in a round, before any default.
 
-What a part may pay is free: no round holds it, and no auction may still pay it to takers. All rounds that draw on the
-fund have the home of the clearing fund's, so they run one after another and no unit is promised twice.
+What a part may pay is free: no round holds it, and no insolvent auction keeps it for takers or waits for it. What an
+auction may cost beyond that is asked of all parts too. All rounds that draw on the fund have the home of the clearing
+fund's, so they run one after another and no unit is promised twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from services.clearing.defaults.waterfalls import HOME, unpaid
 from services.clearing.state import INSURED_KEPT, State
 from truetape import ids
 from truetape.messages import (
+    AuctionChanged,
     EntryBooked,
     Line,
     RoundHolding,
@@ -29,19 +31,44 @@ from truetape.topics import PARTITIONS
 
 KIND: Final = "INSURANCE"
 PURPOSE: Final = "insurance"
+FREE: Final = "free_e8"
+"""Under which name a part states what it may pay."""
 Payee = Literal["ACCOUNT", "FUND"]
 """Who gets what the other parts pay: the account what it lacks, or its partition's part, for an auction."""
 
 
 def free_e8(state: State, asset: str) -> int:
     """What this partition's part may pay now."""
+    promised_e8 = sum(one.insurance_e8 + one.insurance_wanted_e8 for one in _insolvent(state, asset))
+    return max(0, _unheld_e8(state, asset) - promised_e8)
+
+
+def backing(state: State, asset: str, kind: str, lowest_e8: int, most_e8: int | None) -> tuple[int, int]:
+    """What this partition's part keeps for the takers of an auction, and what the others are asked for besides: of the
+    most that the house allows, or all that it may cost, no more than that. Of a solvent one it is what would be allowed
+    if it turned."""
+    allowed_e8 = -lowest_e8 if most_e8 is None else most_e8
+    if kind == "solvent":
+        return allowed_e8, 0
+    kept_e8 = min(allowed_e8, free_e8(state, asset))
+    return kept_e8, max(0, min(allowed_e8, -lowest_e8) - kept_e8)
+
+
+def arrived_e8(state: State, known: AuctionChanged) -> int:
+    """How much of what an auction waits for this partition's part has: what is kept for takers is not in it."""
+    kept_e8 = sum(one.insurance_e8 for one in _insolvent(state, known.asset))
+    return min(known.insurance_wanted_e8, max(0, _unheld_e8(state, known.asset) - kept_e8))
+
+
+def _insolvent(state: State, asset: str) -> Iterator[AuctionChanged]:
+    return (one for one in state.auctions.values() if one.kind == "insolvent" and one.asset == asset)
+
+
+def _unheld_e8(state: State, asset: str) -> int:
+    """What this partition's part has and no round holds."""
     held = (one for here in state.rounds.here.values() for one in here.holdings)
-    if any(one.account_id == INSURANCE and one.asset == asset for one in held):
-        return 0
-    promised_e8 = sum(
-        one.insurance_e8 for one in state.auctions.values() if one.kind == "insolvent" and one.asset == asset
-    )
-    return max(0, state.balances.get(INSURANCE, {}).get(asset, 0) - promised_e8)
+    held_e8 = sum(one.numbers[FREE] for one in held if one.account_id == INSURANCE and one.asset == asset)
+    return state.balances.get(INSURANCE, {}).get(asset, 0) - held_e8
 
 
 def ask(
@@ -86,7 +113,7 @@ def lacking_e8(state: State, given: Input, account_id: str, asset: str) -> int:
 def parts(state: State, _: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
     """What this partition's part may pay, held until the round is settled here."""
     amount_e8 = free_e8(state, terms.asset)
-    return [RoundHolding(INSURANCE, terms.asset, {"free_e8": amount_e8})] if amount_e8 else []
+    return [RoundHolding(INSURANCE, terms.asset, {FREE: amount_e8})] if amount_e8 else []
 
 
 def _decide(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
@@ -102,15 +129,17 @@ def _decide(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
 
 def shared(stated: Stated, wanted_e8: int) -> list[tuple[int, int]]:
     """By partition, how much of an amount its part pays: as much as there is, in proportion to what each has."""
-    found = [(partition, one.numbers["free_e8"]) for partition, one in stated if one.account_id == INSURANCE]
+    found = [(partition, one.numbers[FREE]) for partition, one in stated if one.account_id == INSURANCE]
     have = [amount_e8 for _, amount_e8 in found]
     shares = apportion(min(wanted_e8, sum(have)), have)
     return [(partition, share_e8) for (partition, _), share_e8 in zip(found, shares, strict=True)]
 
 
 def _leg(terms: RoundTerms, account_id: str, amount_e8: int, partition: int) -> RoundLeg:
+    """What goes to a part of the fund waits for no account, also when that of the auction is halted."""
     leg_id = ids.leg_id(terms.round_id, f"{account_id}/{partition}")
-    return RoundLeg(leg_id, account_id, "INSURANCE_FUND", terms.asset, amount_e8, {}, partition)
+    who = account_id if terms.ids["payee"] == "ACCOUNT" else ""
+    return RoundLeg(leg_id, who, "INSURANCE_FUND", terms.asset, amount_e8, {}, partition)
 
 
 def _entry(state: State, given: Input, terms: RoundTerms, leg: RoundLeg) -> EntryBooked:
