@@ -31,7 +31,7 @@ def test_distress_survives_every_fault() -> None:
     [
         (37, {"auction", "insurance_fund", "defaulter_margin", "house_capital", "mutual_fund"}, False),
         (4, {"assessment", "defaulter_fund", "defaulter_margin"}, False),
-        (91, {"haircut", "liquidation_fee"}, True),
+        (9, {"haircut", "liquidation_fee"}, True),
     ],
 )
 def test_hledger_reproduces_a_day_of_defaults(seed: int, met: set[str], is_deleveraged: bool, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from truetape import messages as m
-from truetape.audit import assignment_rules, claim_rules, porting_rules, remainder_rules
+from truetape.audit import assignment_rules, claim_rules, haircut_rules, porting_rules, remainder_rules
 from truetape.audit.membership import Membership
 from truetape.remainder import carried, number_of
 from truetape.topics import PARTITIONS
@@ -18,7 +18,9 @@ ROUND: Final = "round/"
 HOUSE: Final = "house:default"
 COMPRESSION: Final = "COMPRESSION"
 """The kind of round that waits for its participants."""
-JUDGED: Final = (assignment_rules.KIND, *remainder_rules.KINDS, porting_rules.DECIDING, claim_rules.KIND)
+JUDGED: Final = (
+    assignment_rules.KIND, *remainder_rules.KINDS, porting_rules.DECIDING, claim_rules.KIND, haircut_rules.KIND,
+)  # fmt: skip
 """Kinds of rounds whose decision is made again from what was stated."""
 BEARS: Final = ("WATERFALL", "HAIRCUT", "TEAR_UP")
 """Kinds of rounds that bear a loss; the outcome holds who bears what, and what nobody does."""
@@ -106,6 +108,8 @@ class RoundRules:
             claim_rules.claimed(self._expect, where, event, self._compressing.pop(terms.round_id, None))
         elif terms.kind == claim_rules.KIND and not event.detail:
             claim_rules.judge(self._expect, where, event, stated)
+        elif terms.kind == haircut_rules.KIND and not event.detail:
+            haircut_rules.judge(self._expect, where, event, stated)
         elif terms.kind == porting_rules.DECIDING and not event.detail:
             porting_rules.judge(self._expect, where, event, stated, self._members)
 

@@ -2,8 +2,8 @@
 
 1. the defaulter's margin, 2. the defaulter's share of the clearing fund, 3. the house's own capital, 4. the others'
 shares of the fund, pro rata, 5. assessments, pro rata up to each member's cap, 6. haircuts of the gains that members
-have to get, 7. tear-up: contracts that end without their value being paid. (EU 648/2012 Art. 45, 153/2013 Art. 35-36,
-PFMI principles 4 and 13.) Another member's initial margin is in no layer, and there is no field to hold it.
+have to get on balance, 7. tear-up: contracts that end without their value being paid. (EU 648/2012 Art. 45, 153/2013
+Art. 35-36, PFMI principles 4 and 13.) Another member's initial margin is in no layer, and there is no field to hold it.
 
 A layer pays in proportion to what each has in it (`money.apportion`), so a larger loss never leaves a layer with more;
 one member's part of the odd units may be one less than for a loss one unit smaller.
@@ -39,7 +39,7 @@ class Member(Struct, frozen=True):
     assessment_max_e8: int = 0
     """What he can be asked for on top, after what he was asked for in this period already."""
     gain_e8: int = 0
-    """Variation margin that he has to get and that is not paid yet."""
+    """Variation margin that he has to get and that is not paid yet: of all his contracts together."""
     claim_e8: int = 0
     """Value to him of the contracts that would be torn up."""
 

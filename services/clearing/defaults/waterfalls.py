@@ -26,7 +26,7 @@ from truetape.messages import (
     RoundLeg,
     RoundTerms,
 )
-from truetape.money import ONE_E8, fits, portion
+from truetape.money import ONE_E8, apportion, fits, portion
 from truetape.service import Input
 from truetape.topics import PARTITIONS
 
@@ -39,6 +39,8 @@ ASSESSMENT_RATE_E8: Final = ONE_E8
 """What a member can be asked for in a period, as a part of its share: as much again."""
 ASSESSMENT_PERIOD_US: Final = 30 * 24 * 3_600_000_000
 UNCOVERED: Final = "uncovered_e8"
+GAIN: Final = "gain_e8"
+"""Under which name a partition states what a contract has to pay a member."""
 GUARANTOR: Final = "member_id"
 """Under which name a round says whose share of the fund answers for a client."""
 EVENTS: Final[Mapping[Layer, ContractEvent]] = {
@@ -120,24 +122,31 @@ def _assessment_left_e8(state: State, given: Input, account_id: str, asset: str,
 
 
 def _gains(state: State, given: Input, terms: RoundTerms) -> Sequence[RoundHolding]:
-    """What members have to get for contracts of the asset: profit to the mark, less what was paid of it.
+    """What members have to get for all their contracts of the asset together: of who gains on balance each contract
+    that gains or loses.
 
     Raises MarkMissing: home waits for this partition, and nobody is cut by a price that is too old.
     """
-    found = []
-    for account_id, account in sorted(state.accounts.items()):
-        if in_default(state, account_id):
-            continue
-        for name, position in sorted(account.positions.items()):
-            of, kept = terms_of(given, name), account.contracts.get(name)
-            if of is None or kept is None or of.settlement_asset != terms.asset or of.kind == "OPTION":
-                continue
-            price_e8 = mark_e8_of(given, name, of) if position.quantity_e8 else 0
-            worth_e8 = value(contracts.contract(of), position.quantity_e8, price_e8, "down") if price_e8 else 0
-            gain_e8 = position.realised_e8 + worth_e8 - position.cost_e8 - kept.settled_e8
-            if gain_e8 > 0:
-                found.append(RoundHolding(account_id, name, {"gain_e8": gain_e8, "price_e8": price_e8}))
+    found = list[RoundHolding]()
+    for account_id in sorted(state.accounts):
+        if not in_default(state, account_id):
+            own = list(_gains_of(state, given, account_id, terms.asset))
+            found += own if sum(one.numbers[GAIN] for one in own) > 0 else ()
     return found
+
+
+def _gains_of(state: State, given: Input, account_id: str, asset: str) -> Iterator[RoundHolding]:
+    """Profit to the mark of each contract, less what was paid of it; negative is a loss. An option pays its premium at
+    once, so nothing is to be got for it before it ends."""
+    account = state.accounts[account_id]
+    for name, position in sorted(account.positions.items()):
+        of, kept = terms_of(given, name), account.contracts.get(name)
+        if of is None or kept is None or of.settlement_asset != asset or of.kind == "OPTION":
+            continue
+        price_e8 = mark_e8_of(given, name, of) if position.quantity_e8 else 0
+        worth_e8 = value(contracts.contract(of), position.quantity_e8, price_e8, "down") if price_e8 else 0
+        if gain_e8 := position.realised_e8 + worth_e8 - position.cost_e8 - kept.settled_e8:
+            yield RoundHolding(account_id, name, {GAIN: gain_e8, "price_e8": price_e8})
 
 
 def mark_e8_of(given: Input, instrument_id: str, terms: ContractTerms) -> int:
@@ -200,18 +209,23 @@ def _guaranteed(outcome: Outcome, own_e8: int, guarantor: str) -> Outcome:
 
 
 def _haircut(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
-    """What the layers before have left, cut from all gains in proportion."""
-    loss_e8 = terms.numbers["loss_e8"]
-    by_name = {f"{one.account_id}/{one.asset}": one for _, one in stated}
-    gains = tuple(Member(name, 0, 0, one.numbers["gain_e8"]) for name, one in by_name.items())
-    outcome = waterfall.absorb(loss_e8, Resources(terms.ids["account_id"], 0, 0, 0, gains))
-    legs = []
-    for step in outcome.steps:
-        one = by_name[step.payer_id]
+    """What the layers before have left, cut in proportion from what each member gains on balance."""
+    by_member: dict[str, list[RoundHolding]] = {}
+    for one in (found for _, found in stated):
+        by_member.setdefault(one.account_id, []).append(one)
+    nets = {who: max(0, sum(one.numbers[GAIN] for one in own)) for who, own in by_member.items()}
+    gains = tuple(Member(who, 0, 0, net_e8) for who, net_e8 in nets.items())
+    outcome = waterfall.absorb(terms.numbers["loss_e8"], Resources(terms.ids["account_id"], 0, 0, 0, gains))
+    legs = [leg for step in outcome.steps for leg in _cut(terms, by_member[step.payer_id], step.amount_e8)]
+    return Decision(legs, numbers_of(outcome))
+
+
+def _cut(terms: RoundTerms, own: Sequence[RoundHolding], amount_e8: int) -> Iterator[RoundLeg]:
+    """All contracts of a member are settled, those that lose too; what is cut is taken from those that gain."""
+    parts = apportion(amount_e8, [max(0, one.numbers[GAIN]) for one in own])
+    for one, part_e8 in zip(own, parts, strict=True):
         numbers = {"price_e8": one.numbers["price_e8"]}
-        legs.append(leg_of(terms, EVENTS["HAIRCUT"], one.account_id, one.asset, step.amount_e8, numbers=numbers))
-    cut = tuple(Step("HAIRCUT", by_name[step.payer_id].account_id, step.amount_e8) for step in outcome.steps)
-    return Decision(legs, numbers_of(Outcome(loss_e8, cut, outcome.uncovered_e8)))
+        yield leg_of(terms, EVENTS["HAIRCUT"], one.account_id, one.asset, part_e8, numbers=numbers)
 
 
 def _recovery(_: Input, terms: RoundTerms, stated: Stated) -> Decision:
