@@ -36,6 +36,10 @@ class Default(Struct, frozen=True):
     requested_by: str
     detail: str
     changed_at: Time
+    waived: list[str] = []
+    """Orders for whose end it does not wait, by the house's word."""
+    waived_by: str = ""
+    """Who waived them last."""
 
 
 class Defaults(Struct, frozen=True):
@@ -56,6 +60,8 @@ class DefaultRecord(Struct, frozen=True):
     round_id: str
     detail: str
     event_id: str
+    waived: list[str] = []
+    waived_by: str = ""
 
 
 class DefaultHistory(Struct, frozen=True):

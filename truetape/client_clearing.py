@@ -1,6 +1,6 @@
 """The clearing house in the Python client: margin, calls, liquidations, auctions, defaults and the clearing fund."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -114,6 +114,11 @@ class ClearingClient(Connection):
         """Declare the default of an account that cannot pay (scope admin)."""
         body = {"account_id": account_id, "asset": asset, "reason": reason}
         return self._command("/v1/admin/defaults", Default, body)
+
+    def waive_orders(self, account_id: str, default_id: str, order_ids: Sequence[str], reason: str) -> Default:
+        """Let a default go on though no end of these orders is known (scope admin)."""
+        body = {"account_id": account_id, "order_ids": list(order_ids), "reason": reason}
+        return self._command(f"/v1/admin/defaults/{default_id}/waivers", Default, body)
 
     def defaults(self) -> Iterator[Default]:
         """Defaults of all accounts (scope admin)."""

@@ -898,6 +898,23 @@ class DeclareDefault(Struct, frozen=True, gc=False):
     """API key or operator, or clearing itself."""
 
 
+class WaiveOrders(Struct, frozen=True, gc=False):
+    """The default of an account goes on though no end of these orders is known; they stay as they are."""
+
+    command_id: str
+    """Id of this command; the same id has one effect."""
+    account_id: str
+    """Who is in default."""
+    default_id: str
+    """The default that waits."""
+    order_ids: tuple[str, ...]
+    """Orders for whose end it no longer waits."""
+    reason: str
+    """Why."""
+    requested_by: str
+    """API key or operator."""
+
+
 class ParcelLeg(Struct, frozen=True, gc=False):
     """One thing that an account gets or gives in a decision about several accounts."""
 
@@ -1970,7 +1987,11 @@ class DefaultChanged(Struct, frozen=True, gc=False):
     member_id: str = ""
     """Clearing member whose share of the fund answers for it; empty: its own."""
     quiet: bool = False
-    """Whether risk has said that all orders of the account have ended and are cleared."""
+    """Whether risk has said that all orders of the account have ended and are cleared, but for those that are waived."""
+    waived: tuple[str, ...] = ()
+    """Orders for whose end it does not wait, by the house's word; what they fill later is the account's, and a further default's."""
+    waived_by: str = ""
+    """Who waived them last; empty for nobody."""
 
 
 class ParcelAnswered(Struct, frozen=True, gc=False):
@@ -2535,6 +2556,8 @@ class CancelRequested(Struct, frozen=True, gc=False):
     """Liquidation or default that may go on, since with this no order of the account is open or not cleared any more; empty otherwise."""
     porting_id: str = ""
     """Default of the account's member, from which on its own orders only reduce, until it has another member; empty otherwise."""
+    waived: tuple[str, ...] = ()
+    """Open orders for whose end the account's default does not wait from here on, by the house's word; empty otherwise."""
 
 
 class CancelRefused(Struct, frozen=True, gc=False):
@@ -3838,6 +3861,7 @@ ROOTS: tuple[type[Struct], ...] = (
     RunRound,
     MoveFund,
     DeclareDefault,
+    WaiveOrders,
     TakeParcel,
     TellParcel,
     BookLeg,

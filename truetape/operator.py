@@ -62,6 +62,7 @@ LedgerCommand = (
     | m.ActOnCall
     | m.MoveFund
     | m.DeclareDefault
+    | m.WaiveOrders
     | OtcCommand
     | AuctionCommand
 )
@@ -178,6 +179,11 @@ class Operator:
         """Declare the default of an account. Raises Refused or NoAnswer."""
         declared: m.DefaultChanged = self._carried_out(command, seconds)
         return declared
+
+    def waive_orders(self, command: m.WaiveOrders, seconds: float = ANSWER_SECONDS) -> m.DefaultChanged:
+        """Let a default go on though no end of some orders is known. Raises Refused or NoAnswer."""
+        waived: m.DefaultChanged = self._carried_out(command, seconds)
+        return waived
 
     def _carried_out(self, command: "LedgerCommand", seconds: float) -> Any:
         """Send a command about one account to the ledger; returns the event that it led to."""

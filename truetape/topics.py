@@ -120,6 +120,7 @@ CLEARING_COMMANDS = Topic(
         m.AgreeMoves, m.CompressLegs, m.NetPayments, m.ReviewMargin, m.ActOnCall, m.CloseOut,
         m.EndBilateral, m.StartCompression, m.AnswerCompression,
         m.OpenRound, m.AskRound, m.TellRound, m.SettleRound, m.ConfirmRound, m.RunRound, m.MoveFund, m.DeclareDefault,
+        m.WaiveOrders,
         m.StartAuction, m.BidAuction, m.EndAuction, m.TakeParcel, m.TellParcel, m.BookLeg,
         m.ActOnPorting,
     ),

@@ -12,7 +12,7 @@ from services.clearing.booking.contracts import Held
 from services.clearing.booking.ledger import AccountHalted, EntryRepeated
 from services.clearing.booking.parked import Parked, refused, release_of, unresolvable
 from services.clearing.closeout import auction, deleveraging, liquidations
-from services.clearing.defaults import default, fund, insurance, porting, portingrounds, seizure
+from services.clearing.defaults import default, fund, insurance, porting, portingrounds, seizure, waivers
 from services.clearing.margining import margin, margincalls, marginrun
 from services.clearing.otc import bilateral, claims, legs, moves, offsets
 from services.clearing.state import FILLS_KEPT, TRANSFERS_KEPT, UNKNOWN, Account, State
@@ -77,6 +77,7 @@ from truetape.messages import (
     TellTrade,
     TradeChanged,
     TransferApproved,
+    WaiveOrders,
 )
 from truetape.service import DUE, Input, Service, Tick
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS, key_of
@@ -263,6 +264,7 @@ _RULES: Final[dict[type, Callable[[State, Input, Any], Message | None]]] = {
     NetPayments: lambda state, given, command: payments.net(state.payments, given, command),
     MoveFund: fund.move,
     DeclareDefault: default.declare,
+    WaiveOrders: waivers.waive,
     ActOnPorting: porting.act,
     **rounds.RULES,
     **auction.RULES,

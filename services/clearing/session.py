@@ -58,6 +58,9 @@ def _alarm(event: Message) -> None:
         case LiquidationChanged() if event.asked == ALARM_ASKED:
             order_id = event.order.order_id if event.order is not None and event.state == "SELLING" else ""
             _log.error("liquidation not answered", account_id=event.account_id, order_id=order_id, detail=event.detail)
+        case DefaultChanged(state="DECLARED") if event.command_id and event.waived:
+            who, names = event.waived_by, list(event.waived)
+            _log.warning("a default waits no longer for orders", account_id=event.account_id, by=who, order_ids=names)
         case DefaultChanged(state="DECLARED") if event.attempt == ALARM_ASKED:
             _log.error("orders of a default have not ended", account_id=event.account_id, detail=event.detail)
         case _:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from services.gateway.requests import END, LOCATION_PATTERN, AccountId, Asset, Cursor, Limit, Text
+from services.gateway.requests import END, ID_PATTERN, LOCATION_PATTERN, AccountId, Asset, Cursor, Limit, Text
 from truetape.api import Decimal
 
 Form = Annotated[Literal["json", "csv"], Meta(description="csv answers with text/csv")]
@@ -14,6 +14,7 @@ PlaceCursor = Annotated[
     str, Meta(pattern=r"^[0-9]{1,16}\.[0-9]{1,4}\.[0-9]{1,18}" + END, description="next_cursor of the page before")
 ]
 Outside = Annotated[str, Meta(pattern=LOCATION_PATTERN, examples=["bank:main"])]
+OrderId = Annotated[str, Meta(pattern=ID_PATTERN, description="An order, as its answer names it")]
 Shocks = Annotated[
     str, Meta(max_length=200, description="Moves of all marks, separated by commas", examples=["-0.2,0.2"])
 ]
@@ -64,6 +65,15 @@ class DefaultRequest(Struct, frozen=True, forbid_unknown_fields=True):
     account_id: AccountId
     asset: Asset
     """Settlement asset that it owes."""
+    reason: Text
+
+
+class WaiverRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Orders for whose end a default does not wait any more."""
+
+    account_id: AccountId
+    order_ids: Annotated[list[OrderId], Meta(min_length=1, max_length=200)]
+    """Open orders of the account: UNKNOWN, or at a venue that does not answer."""
     reason: Text
 
 

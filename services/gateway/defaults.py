@@ -8,7 +8,7 @@ from starlette.responses import Response
 from services.gateway import rendering
 from services.gateway import requests as r
 from services.gateway.administration import command_id_of
-from services.gateway.default_requests import DefaultRequest, ListQuery
+from services.gateway.default_requests import DefaultRequest, ListQuery, WaiverRequest
 from services.gateway.ledger import carried_out
 from services.gateway.newest import listed, newest
 from services.gateway.problems import Problem
@@ -43,6 +43,25 @@ async def declare_default(call: Call) -> Response:
     """
     asked = call.body(DefaultRequest)
     command = m.DeclareDefault(command_id_of(call), asked.account_id, asked.asset, asked.reason, call.key.key_id)
+    return await _changed(call, command)
+
+
+@routes.add("POST", "/v1/admin/defaults/{default_id}/waivers", "admin", body=WaiverRequest, answers={200: a.Default},
+            problems=("default_refused", *SENDING))  # fmt: skip
+async def waive_orders(call: Call) -> Response:
+    """Let a default go on though no end of some orders is known, once it was asked for in vain for 75 seconds.
+
+    The orders stay as they are. What they fill later is booked to the account; a loss by it is a further default.
+    """
+    asked = call.body(WaiverRequest)
+    command = m.WaiveOrders(
+        command_id_of(call), asked.account_id, call.path("default_id"), tuple(asked.order_ids), asked.reason,
+        call.key.key_id,
+    )  # fmt: skip
+    return await _changed(call, command)
+
+
+async def _changed(call: Call, command: m.DeclareDefault | m.WaiveOrders) -> Response:
     answer = await carried_out(call, command, "default_refused")
     event: Any = answer.event
     shown = _shown(msgspec.to_builtins(event), event.meta.decided_at_us)
@@ -80,7 +99,8 @@ def _shown(body: dict[str, Any], at_us: int) -> a.Default:
     return a.Default(
         body["default_id"], body["account_id"], body["asset"], body["state"], from_e8(body["margin_e8"]),
         from_e8(body["loss_e8"]), from_e8(body["uncovered_e8"]), from_e8(body["recovered_e8"]), steps,
-        body["round_id"], body["requested_by"], body["detail"], rendering.moment(at_us),
+        body["round_id"], body["requested_by"], body["detail"], rendering.moment(at_us), list(body.get("waived", ())),
+        body.get("waived_by", ""),
     )  # fmt: skip
 
 
@@ -88,4 +108,5 @@ def _record(body: dict[str, Any], row: dict[str, Any]) -> a.DefaultRecord:
     return a.DefaultRecord(
         rendering.moment(row["at_us"]), body["state"], from_e8(body["loss_e8"]), from_e8(body["uncovered_e8"]),
         from_e8(body["recovered_e8"]), body["round_id"], body["detail"], row["event_id"],
+        list(body.get("waived", ())), body.get("waived_by", ""),
     )  # fmt: skip

@@ -71,6 +71,10 @@ EXAMPLES: Final[dict[str, Any]] = {
         "reason": "the mark was right",
     },
     "DefaultRequest": {"account_id": "acme", "asset": "USDT", "reason": "it has told us that it cannot pay"},
+    "WaiverRequest": {
+        "account_id": "acme", "order_ids": ["5f0c7a0d9b1e4c7f8a6b3d2e1f009988"],
+        "reason": "the venue is gone since noon; its operator cannot say what became of the order",
+    },
     "MemberRequest": {"account_id": "globex", "member_id": "acme"},
     "MemberLimitRequest": {"account_id": "acme", "asset": "USDT", "initial_max": "5000000"},
     "ChoiceRequest": {"receiver_id": "initech"},

@@ -17,6 +17,7 @@ LedgerCommand = (
     | m.EndBilateral | m.StartCompression | m.AnswerCompression
     | m.AgreeMoves | m.CompressLegs | m.NetPayments | m.CloseOut | m.ActOnCall
     | m.StartAuction | m.BidAuction | m.EndAuction | m.DeclareDefault | m.MoveFund | m.ActOnPorting
+    | m.WaiveOrders
 )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class Reservation(Struct, array_like=True, gc=False):
     """Whether it is no order's, but that of a trade with the clearing house."""
     closes: bool = False
     """Whether it is an order's that only closes the other side (position effect CLOSE)."""
+    waived: bool = False
+    """Whether the default of its account does not wait for its end (waivers.py)."""
 
 
 class Withdrawal(Struct, array_like=True, gc=False):

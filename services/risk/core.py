@@ -8,7 +8,7 @@ which of them was heard first. One venue order makes an order today, so that its
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.risk import checks, credit, holdings, legs, porting, transfers
+from services.risk import checks, credit, holdings, legs, porting, transfers, waivers
 from services.risk.account import (
     NOBODY,
     Account,
@@ -101,7 +101,7 @@ def _cancel(state: State, given: Input, command: m.CancelOrder) -> Message:
 def _cancel_all(state: State, given: Input, command: m.CancelAllOrders) -> Message:
     account = state.accounts.get(command.account_id, NOBODY)
     order_ids = _open(account, command.instrument_id)
-    quiet_for = _default_of(account) if all(one.leg for one in account.reservations.values()) else ""
+    quiet_for = _default_of(account) if waivers.done(account.reservations.values()) else ""
     meta = given.meta(command.command_id)
     return m.CancelRequested(meta, command.command_id, command.account_id, order_ids, "", quiet_for)
 
@@ -181,8 +181,13 @@ def _quiet_for(account: Account, order_id: str, done: bool) -> str:
     """The liquidation, or else the default, that may go on when `order_id`, the last order of the account, is done:
     ended and cleared."""
     others = (one for name, one in account.reservations.items() if name != order_id)
-    quiet = done and order_id in account.reservations and all(one.leg for one in others)
-    return (account.liquidation_id or _default_of(account)) if quiet else ""
+    quiet = done and order_id in account.reservations and waivers.done(others)
+    return _waits(account) if quiet else ""
+
+
+def _waits(account: Account) -> str:
+    """The liquidation, or else the default, that waits for the account's orders to end; empty for none."""
+    return account.liquidation_id or _default_of(account)
 
 
 def _booked(state: State, given: Input, entry: m.EntryBooked) -> m.CreditUpdated | None:
@@ -224,12 +229,9 @@ def _parked(state: State, given: Input, parked: m.InputParked) -> m.AccountHalte
     return m.AccountHalted(given.meta(parked.account_id), parked.account_id, parked.meta.event_id)
 
 
-def _defaulted(state: State, given: Input, event: m.DefaultChanged) -> m.AccountHalted | None:
-    """Whoever is in default takes no new risk and takes no money out, for good."""
-    by = f"{halts.DEFAULT}{event.default_id}"
-    if event.state != "DECLARED" or state.accounts.get(event.account_id, NOBODY).halted_by == by:
-        return None
-    return m.AccountHalted(given.meta(event.account_id), event.account_id, by)
+def _defaulted(state: State, given: Input, event: m.DefaultChanged) -> m.AccountHalted | m.CancelRequested | None:
+    account = state.accounts.get(event.account_id, NOBODY)
+    return waivers.defaulted(account, given, event, _open(account), _waits(account))
 
 
 def _dismissed(state: State, given: Input, event: m.ParkedDismissed) -> m.AccountReopened | None:
@@ -246,7 +248,7 @@ def _liquidated(state: State, given: Input, event: m.LiquidationChanged) -> m.Ca
     again = account.liquidation_id == found
     if event.state != "CANCELLING" or (again and not order_ids):
         return None
-    quiet_for = found if all(one.leg for one in account.reservations.values()) else ""
+    quiet_for = found if waivers.done(account.reservations.values()) else ""
     return m.CancelRequested(given.meta(found), found, event.account_id, order_ids, found, quiet_for)
 
 
@@ -345,7 +347,9 @@ def _answered(state: State, event: m.DecisionRepeated | m.CancelRequested | m.Ca
 
 
 def _cancelled(state: State, event: m.CancelRequested) -> None:
-    if event.liquidation_id:
+    if event.waived:
+        waivers.waived(state, event)
+    elif event.liquidation_id:
         state.account(event.account_id).liquidation_id = event.liquidation_id
     elif event.porting_id:
         state.account(event.account_id).porting_id = event.porting_id
@@ -378,6 +382,7 @@ def _credited(state: State, event: m.CreditUpdated) -> None:
 
 def _halted(state: State, event: m.AccountHalted) -> None:
     state.account(event.account_id).halted_by = event.parked_event_id
+    waivers.halted(state, event)
 
 
 def _reopened(state: State, event: m.AccountReopened) -> None:

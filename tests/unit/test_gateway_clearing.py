@@ -58,7 +58,7 @@ def test_what_is_within_a_field_is_one_cell_and_no_formula() -> None:
     one = a.Default("d", "=acme", "USDT", "COVERED", "0", "4", "0", "0", steps, "", "op", "+1", "t")
     heading, line = table(a.Default, [one]).splitlines()
     assert heading.startswith("default_id,account_id,asset,state")
-    assert line == "d,'=acme,USDT,COVERED,0,4,0,0,OTHERS_FUND/acme/3 ASSESSMENTS/globex/1,,op,'+1,t"
+    assert line == "d,'=acme,USDT,COVERED,0,4,0,0,OTHERS_FUND/acme/3 ASSESSMENTS/globex/1,,op,'+1,t,,"
 
 
 @pytest.mark.parametrize("cursor", ["1", "1.2", "1.2.3.4", "1.2.3\n", "a.b.c", "-1.0.0", "1.99999.3"])

@@ -20,7 +20,11 @@ WARNING: Final = (
     "{0} is halted for good, its orders are cancelled, all its contracts and collateral are sold, and the waterfall "
     "bears what is missing. This cannot be undone. Declare the default of {0}?"
 )
-LISTED: Final = ("account_id", "state", "asset", "loss", "uncovered", "recovered", "detail")
+WAIVER: Final = (
+    "The loss of {0} is fixed though these orders may still fill; what they fill later is a further loss or gain. Look "
+    "at the venue first: this cannot be undone. Go on?"
+)
+LISTED: Final = ("account_id", "state", "asset", "loss", "uncovered", "recovered", "default_id", "detail")
 
 
 @app.command()
@@ -46,6 +50,27 @@ def declare(
         except Refused as error:
             raise Refused(f"{error}; `truetape default show {account}` says how it stands") from error
     print(declaration(found, before))
+
+
+@app.command()
+def waive(
+    account: AccountArgument,
+    default: Annotated[str, typer.Argument(help="Its default, as the list names it")],
+    orders: Annotated[list[str], typer.Argument(help="Orders of which no end is known")],
+    reason: Annotated[str, typer.Option(help="Why; it stands on the tape")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    by: ByOption = "",
+) -> None:
+    """Let a default go on though no end of some of its orders is known, once it was asked for in vain for 75 seconds.
+
+    The orders stay UNKNOWN. What they fill later is booked to the account: a loss by it is a further default. Exit
+    status 1: refused, and nothing has changed.
+    """
+    if not yes:
+        typer.confirm(WAIVER.format(account), abort=True)
+    with operator(settings().kafka) as hand:
+        found = hand.waive_orders(m.WaiveOrders(ids.random_id(), account, default, tuple(orders), reason, named(by)))
+    print(f"default {found.default_id} of {account} does not wait for {', '.join(found.waived)} any more")
 
 
 def declaration(found: m.DefaultChanged, before: list[dict[str, Any]]) -> str:

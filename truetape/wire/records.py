@@ -209,6 +209,7 @@ new_TradingStateSet: Final = m.TradingStateSet
 new_TransferApproved: Final = m.TransferApproved
 new_TransferRejected: Final = m.TransferRejected
 new_TransferTerms: Final = m.TransferTerms
+new_WaiveOrders: Final = m.WaiveOrders
 
 
 def read_Cause(data: bytes, at: i64) -> tuple[Any, i64]:
@@ -6442,7 +6443,9 @@ def read_CancelRequested_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v8, at = p.read_string(data, at)
     v9, at = p.read_string(data, at)
     v10, at = p.read_string(data, at)
-    return new_CancelRequested(v1, v2, v3, v4, v8, v9, v10), at
+    return new_CancelRequested(
+        meta=v1, command_id=v2, account_id=v3, order_ids=v4, liquidation_id=v8, quiet_for=v9, porting_id=v10
+    ), at
 
 
 def decode_187(data: bytes) -> Any:
@@ -6841,7 +6844,25 @@ def read_DefaultChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
     v18, at = p.read_string(data, at)
     v19, at = p.read_string(data, at)
     v20, at = p.read_boolean(data, at)
-    return new_DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19, v20), at
+    return new_DefaultChanged(
+        meta=v1,
+        command_id=v2,
+        account_id=v3,
+        default_id=v4,
+        asset=v5,
+        state=v6,
+        margin_e8=v7,
+        loss_e8=v8,
+        steps=v9,
+        uncovered_e8=v13,
+        recovered_e8=v14,
+        round_id=v15,
+        attempt=v16,
+        detail=v17,
+        requested_by=v18,
+        member_id=v19,
+        quiet=v20,
+    ), at
 
 
 def decode_200(data: bytes) -> Any:
@@ -6982,6 +7003,112 @@ def read_AuctionChanged_3(data: bytes, at: i64) -> tuple[Any, i64]:
 
 def decode_202(data: bytes) -> Any:
     message, at = read_AuctionChanged_3(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_WaiveOrders(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = p.read_string(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    return new_WaiveOrders(v1, v2, v3, v4, v8, v9), at
+
+
+def decode_203(data: bytes) -> Any:
+    message, at = read_WaiveOrders(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_DefaultChanged_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v4, at = p.read_string(data, at)
+    v5, at = p.read_name(data, at)
+    v6, at = p.read_string(data, at)
+    v7, at = p.read_long(data, at)
+    v8, at = p.read_long(data, at)
+    v11: list[Any] = []
+    v10, at = p.read_count(data, at)
+    while v10 > 0:
+        v12, at = read_DefaultStep(data, at)
+        v11.append(v12)
+        v10 -= 1
+        if v10 == 0:
+            v10, at = p.read_count(data, at)
+    v9 = tuple(v11)
+    v13, at = p.read_long(data, at)
+    v14, at = p.read_long(data, at)
+    v15, at = p.read_string(data, at)
+    v16, at = p.read_long(data, at)
+    v17, at = p.read_string(data, at)
+    v18, at = p.read_string(data, at)
+    v19, at = p.read_string(data, at)
+    v20, at = p.read_boolean(data, at)
+    v23: list[Any] = []
+    v22, at = p.read_count(data, at)
+    while v22 > 0:
+        v24, at = p.read_string(data, at)
+        v23.append(v24)
+        v22 -= 1
+        if v22 == 0:
+            v22, at = p.read_count(data, at)
+    v21 = tuple(v23)
+    v25, at = p.read_string(data, at)
+    return new_DefaultChanged(v1, v2, v3, v4, v5, v6, v7, v8, v9, v13, v14, v15, v16, v17, v18, v19, v20, v21, v25), at
+
+
+def decode_204(data: bytes) -> Any:
+    message, at = read_DefaultChanged_4(data, 5)
+    if at != len(data):
+        raise ValueError("bytes left over after the record")
+    return message
+
+
+def read_CancelRequested_4(data: bytes, at: i64) -> tuple[Any, i64]:
+    v1, at = read_Meta(data, at)
+    v2, at = p.read_string(data, at)
+    v3, at = p.read_string(data, at)
+    v6: list[Any] = []
+    v5, at = p.read_count(data, at)
+    while v5 > 0:
+        v7, at = p.read_string(data, at)
+        v6.append(v7)
+        v5 -= 1
+        if v5 == 0:
+            v5, at = p.read_count(data, at)
+    v4 = tuple(v6)
+    v8, at = p.read_string(data, at)
+    v9, at = p.read_string(data, at)
+    v10, at = p.read_string(data, at)
+    v13: list[Any] = []
+    v12, at = p.read_count(data, at)
+    while v12 > 0:
+        v14, at = p.read_string(data, at)
+        v13.append(v14)
+        v12 -= 1
+        if v12 == 0:
+            v12, at = p.read_count(data, at)
+    v11 = tuple(v13)
+    return new_CancelRequested(v1, v2, v3, v4, v8, v9, v10, v11), at
+
+
+def decode_205(data: bytes) -> Any:
+    message, at = read_CancelRequested_4(data, 5)
     if at != len(data):
         raise ValueError("bytes left over after the record")
     return message
@@ -7381,10 +7508,16 @@ def write_CancelRequested(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.liquidation_id)
     p.write_string(out, value.quiet_for)
     p.write_string(out, value.porting_id)
+    v3 = value.waived
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            p.write_string(out, v4)
+    out.append(b"\x00")
 
 
-def encode_187(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xbb"]
+def encode_205(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xcd"]
     write_CancelRequested(out, message)
     return b"".join(out)
 
@@ -9754,10 +9887,17 @@ def write_DefaultChanged(out: list[bytes], value: Any) -> None:
     p.write_string(out, value.requested_by)
     p.write_string(out, value.member_id)
     p.write_boolean(out, value.quiet)
+    v3 = value.waived
+    if v3:
+        p.write_long(out, len(v3))
+        for v4 in v3:
+            p.write_string(out, v4)
+    out.append(b"\x00")
+    p.write_string(out, value.waived_by)
 
 
-def encode_200(message: Any) -> bytes:
-    out: list[bytes] = [b"\x00\x00\x00\x00\xc8"]
+def encode_204(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xcc"]
     write_DefaultChanged(out, message)
     return b"".join(out)
 
@@ -10432,6 +10572,26 @@ def encode_198(message: Any) -> bytes:
     return b"".join(out)
 
 
+def write_WaiveOrders(out: list[bytes], value: Any) -> None:
+    p.write_string(out, value.command_id)
+    p.write_string(out, value.account_id)
+    p.write_string(out, value.default_id)
+    v1 = value.order_ids
+    if v1:
+        p.write_long(out, len(v1))
+        for v2 in v1:
+            p.write_string(out, v2)
+    out.append(b"\x00")
+    p.write_string(out, value.reason)
+    p.write_string(out, value.requested_by)
+
+
+def encode_203(message: Any) -> bytes:
+    out: list[bytes] = [b"\x00\x00\x00\x00\xcb"]
+    write_WaiveOrders(out, message)
+    return b"".join(out)
+
+
 DECODERS: dict[int, Any] = {
     1: decode_1,
     2: decode_2,
@@ -10635,6 +10795,9 @@ DECODERS: dict[int, Any] = {
     200: decode_200,
     201: decode_201,
     202: decode_202,
+    203: decode_203,
+    204: decode_204,
+    205: decode_205,
 }
 ENCODERS: dict[Any, Any] = {
     m.Began: encode_1,
@@ -10648,7 +10811,7 @@ ENCODERS: dict[Any, Any] = {
     m.OrderAccepted: encode_166,
     m.OrderRejected: encode_167,
     m.DecisionRepeated: encode_11,
-    m.CancelRequested: encode_187,
+    m.CancelRequested: encode_205,
     m.CancelRefused: encode_13,
     m.CreditUpdated: encode_193,
     m.ReservationReleased: encode_113,
@@ -10757,7 +10920,7 @@ ENCODERS: dict[Any, Any] = {
     m.RoundConfirmed: encode_135,
     m.RoundAskedAgain: encode_136,
     m.RoundRepeated: encode_137,
-    m.DefaultChanged: encode_200,
+    m.DefaultChanged: encode_204,
     m.TakeParcel: encode_171,
     m.TellParcel: encode_172,
     m.BookLeg: encode_173,
@@ -10786,4 +10949,5 @@ ENCODERS: dict[Any, Any] = {
     m.FundingAccrued: encode_194,
     m.SetSettlementCalendar: encode_196,
     m.SettlementCalendarSet: encode_198,
+    m.WaiveOrders: encode_203,
 }

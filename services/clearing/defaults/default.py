@@ -1,7 +1,7 @@
 """The default of an account, from its declaration to what comes back of its loss.
 
     DECLARED     risk refuses its orders and its open ones are cancelled, until it says that all have ended and are
-                 cleared (`quiet`); positions are being closed
+                 cleared (`quiet`), but for those that the house waives (waivers.py); positions are being closed
     LOSS_FIXED   it holds no contract any more; a round asks the layers to bear what it cannot pay
     COVERED      the layers have borne it; UNCOVERED: something is left that no layer could bear
     RECOVERING   money has come in; a round pays it back, the last layer first
@@ -210,6 +210,8 @@ def quieted(state: State, given: Input, event: Quiet) -> DefaultChanged | None:
     if known is None or known.state != "DECLARED" or known.quiet or event.quiet_for != orders_of(known.default_id):
         return None
     detail = "all its orders have ended" if known.attempt >= ALARM_ASKED else known.detail
+    if known.waived:
+        detail = f"all its orders have ended, but for {', '.join(known.waived)}: waived by {known.waived_by}"
     return _changed(given, known, quiet=True, detail=detail)
 
 
@@ -395,4 +397,5 @@ def shown(known: DefaultChanged) -> dict[str, object]:
         "default_id": known.default_id, "state": known.state, "asset": known.asset, "loss_e8": known.loss_e8,
         "detail": known.detail, "steps": [to_builtins(one) for one in known.steps], "margin_e8": known.margin_e8,
         "uncovered_e8": known.uncovered_e8, "recovered_e8": known.recovered_e8, "round_id": known.round_id,
+        "waived": list(known.waived), "waived_by": known.waived_by,
     }  # fmt: skip
