@@ -1,6 +1,7 @@
 """The whole way of a default: sold to nobody, deleveraged, torn up, the collateral turned into cash, and every layer of
 the waterfall exhausted. Clearing and risk decide in all eight partitions; venues take what the test lets them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -393,6 +394,15 @@ def test_planted_faults_of_the_way_are_caught(plant: Any, monkeypatch: pytest.Mo
         stage.check()
         assert stage.in_house(CALL) == stage.in_house() == 0
         assert stage.books() == RIGHT.books()
+
+
+def test_a_planted_fault_collateral_that_is_offered_whatever_risk_refuses_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deaf = SimpleNamespace(**{**vars(closing), "refused_for_good": lambda *_: False})
+    monkeypatch.setattr(seizure, "closing", deaf)
+    with pytest.raises(AssertionError):
+        test_collateral_that_risk_refuses_four_times_is_taken_over()
 
 
 def _taken_whole(patch: pytest.MonkeyPatch) -> None:
