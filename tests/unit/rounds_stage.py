@@ -131,7 +131,10 @@ class Stage:
     def ended(self, number: int, event: m.DefaultChanged) -> None:
         """Risk says that all orders of an account in default have ended."""
         name = default.orders_of(event.default_id)
-        self.give(number, m.CancelRequested(some_meta(), name, event.account_id, (), "", name), ORDERS_DECISIONS.name)
+        told = m.CancelRequested(some_meta(), name, event.account_id, (), "", name)
+        rules = self.partitions[number].rules
+        rules.take(Given(Part(ORDERS_DECISIONS.name, number), self._number + 1, told, True))
+        self.give(number, told, ORDERS_DECISIONS.name)
 
     def collect(self) -> None:
         """What the sessions have sent is on the wire."""

@@ -25,8 +25,8 @@ from truetape.topics import CLEARING_ENTRIES, PARTITIONS
 Change = Callable[[Any], Any]
 ONLY_RISK = {"a client in a window only reduces"}
 """tests/unit/test_risk_porting.py."""
-NOT_HERE = {"a transfer is booked once"}
-"""What risk has approved is not in the partitions' events."""
+NOT_HERE = {"a transfer is booked once", "orders end by risk's word"}
+"""What risk has approved and said is not in the partitions' events."""
 
 
 @pytest.fixture(scope="module")

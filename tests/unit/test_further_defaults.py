@@ -27,9 +27,9 @@ def defaults(stage: Stage) -> dict[str, m.DefaultChanged]:
     return {event.default_id: event for event in stage.events(m.DefaultChanged)}
 
 
-def waiting() -> tuple[Unsold, m.OrderAccepted]:
+def waiting(made: Unsold | None = None) -> tuple[Unsold, m.OrderAccepted]:
     """Ann is in default and owes 1 000; an order of hers to buy at 60 000 is at a venue that does not answer."""
-    stage = Unsold()
+    stage = made or Unsold()
     members(stage, [("ann", 100), ("bob", 5_000), ("cat", 5_000)], 50)
     stage.mark(60_000)
     stage.deposit("ann", 3_000)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from truetape import messages as m
 from truetape.audit.answers import Unanswered
 from truetape.audit.contract_rules import DUE, ContractRules
+from truetape.audit.default_rules import DefaultRules
 from truetape.audit.findings import Findings
 from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
@@ -47,6 +48,7 @@ class LedgerRules:
         self._rounds = RoundRules(findings.expect, members)
         self._portings = PortingRules(findings.expect, self.positions, members)
         self._parcels = ParcelRules(findings.expect, self.balances)
+        self._defaults = DefaultRules(findings.expect, self.balances)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}
@@ -54,32 +56,34 @@ class LedgerRules:
 
     def take(self, given: Given) -> None:
         """One accepted record of the decisions, executions or entries, after its causes."""
+        where = f"{given.part}@{given.offset}"
         if given.part.topic == CLEARING_ENTRIES.name and not isinstance(given.message, m.Began):
-            self._rounds.take(f"{given.part}@{given.offset}", given.message)
-        self._portings.take(f"{given.part}@{given.offset}", given.message)
+            self._rounds.take(where, given.message)
+        self._portings.take(where, given.message)
+        self._defaults.take(where, given.message)
         match given.message:
             case m.OrderFilled() as fill:
                 self.fills.add(given.offset, fill)
             case m.TransferApproved() as approved:
                 self.transfers.add(given.offset, approved)
             case m.EntryBooked() as entry:
-                self._booked(f"{given.part}@{given.offset}", given.offset, entry)
+                self._booked(where, given.offset, entry)
             case m.SidesClosedOut() as closed_out:
                 self._closed_out[given.offset] = closed_out
             case m.CreditUpdated() as credit:
-                self._credited(f"{given.part}@{given.offset}", credit)
+                self._credited(where, credit)
             case m.InputParked() as parked:
-                self._parked(f"{given.part}@{given.offset}", parked)
+                self._parked(where, parked)
             case m.ContractFactTaken() as taken:
-                self._contracts.taken(f"{given.part}@{given.offset}", taken)
+                self._contracts.taken(where, taken)
             case m.ParcelAnswered() as answered:
-                self._parcels.taken(f"{given.part}@{given.offset}", answered)
+                self._parcels.taken(where, answered)
             case m.AuctionChanged() as changed:
-                self._parcels.decided(f"{given.part}@{given.offset}", changed)
+                self._parcels.decided(where, changed)
             case m.DeleveragingChanged() as closed:
-                self._parcels.deleveraged(f"{given.part}@{given.offset}", closed)
+                self._parcels.deleveraged(where, closed)
             case m.ParkedDismissed() as dismissed:
-                self._resolve(f"{given.part}@{given.offset}", dismissed.account_id, dismissed.release)
+                self._resolve(where, dismissed.account_id, dismissed.release)
 
     def end(self, where: str) -> None:
         """At the end: everything that was ever booked is zero per asset."""
