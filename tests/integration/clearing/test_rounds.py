@@ -119,6 +119,7 @@ def test_an_exercise_is_assigned_by_lot_from_the_recorded_seed(house: House) -> 
     shorts = {one.name: (one, number) for number, one in ((3, seller(house)), (2, seller(house)))}
     for one, number in shorts.values():
         house.trade(holder, one, CALL, str(number), "1000")
+    await_true(lambda: all(float(one.cash()) > 90_000 for one, _ in shorts.values()), SECONDS)  # Risk has the premiums.
     before = {name: float(one.cash()) for name, (one, _) in shorts.items()}
     said = house.say(
         "contracts", "assign", CALL, "2", "--price", "61500", "--exerciser", holder.name, "--seed", "drawn-before"
@@ -129,8 +130,8 @@ def test_an_exercise_is_assigned_by_lot_from_the_recorded_seed(house: House) -> 
     await_true(lambda: holder.held(CALL) == "3", SECONDS)
     left = {name: number - wanted.get(name, 0) for name, (_, number) in shorts.items()}
     await_true(lambda: {name: -int(one.held(CALL)) for name, (one, _) in shorts.items()} == left, SECONDS)
-    paid = {name: before[name] - float(one.cash()) for name, (one, _) in shorts.items()}
-    assert paid == {name: 1_500.0 * wanted.get(name, 0) for name in shorts}, "61 500 less the strike, for each"
+    owed = {name: 1_500.0 * wanted.get(name, 0) for name in shorts}  # 61 500 less the strike, for each.
+    await_true(lambda: {name: before[name] - float(one.cash()) for name, (one, _) in shorts.items()} == owed, SECONDS)
     await_true(lambda: "exercise" in purposes(house, holder), SECONDS)
     await_true(lambda: phases(house, "ASSIGNMENT") == ["BOOKED"], SECONDS)
 
