@@ -176,10 +176,10 @@ class DistressSystem(ContractSystem):
     # -- the end ---------------------------------------------------------------------------------------------
 
     def quiet_seconds(self) -> int:
-        """Twice as long for a liquidation that sells: an auction that nobody bid at came before it."""
-        for partition in range(PARTITIONS):
-            running = self.tape(CLEARING_ENTRIES, partition).state.watch.liquidations.values()
-            self.selling |= any(one.step > one.attempt + one.refused + one.put_off + 1 for one in running)
+        """Twice as long for a liquidation: it outlasts for a minute what puts it off (`closing.PASSING_US`), and
+        an auction that nobody bid at may come before it."""
+        parts = (self.tape(CLEARING_ENTRIES, partition).state for partition in range(PARTITIONS))
+        self.selling |= any(state.watch.liquidations for state in parts)
         return 2 * QUIET_SECONDS if self.selling else QUIET_SECONDS
 
     def _unfinished(self) -> str:
