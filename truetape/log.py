@@ -138,7 +138,7 @@ class KafkaLog:
         self._refusals: dict[Part, str] = {}
         self._reporters: dict[Part, tuple[Any, Reporter]] = {}
         """What hears of a partition's records in flight, with the token that it passes on."""
-        self._introduced = False
+        self._introduced = False  # Whether the readers have asked for all topics.
         self._span_reader: Consumer | None = None
         """Kept between reads of spans: to open one costs more than to read a few records."""
         self._producer = self._fresh_producer()

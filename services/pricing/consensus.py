@@ -47,7 +47,7 @@ def agree(tops: Sequence[Top], without: Sequence[str], terms: MarkTerms, at_us: 
     """Which books make the mark."""
     seen = sorted(tops, key=lambda top: top.venue)
     fresh = [top for top in seen if _doubt(top, at_us) is None]
-    near = _near([mid_e8(top) for top in fresh], fresh, terms.outlier_rate_e8)
+    near = _near(fresh, terms.outlier_rate_e8)
     reason: Reason | None = None
     if len(near) < terms.venues_least or not near:
         reason = "TOO_FEW_VENUES" if len(fresh) == len(near) else "VENUES_DISAGREE"
@@ -77,13 +77,15 @@ def _doubt(top: Top, at_us: int) -> Status | None:
     return "STALE" if at_us - top.observed_at_us > BOOK_MAX_AGE_US else None
 
 
-def _near(mids_e8: list[int], fresh: Sequence[Top], rate_e8: int) -> list[Top]:
+def _near(fresh: Sequence[Top], rate_e8: int) -> list[Top]:
     """Those near the centre; none where two of the middle are too far from one another for a centre."""
-    ordered = sorted(mids_e8)
-    low_e8, high_e8 = (ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]) if ordered else (0, 0)
+    if not fresh:
+        return []
+    mids_e8 = sorted(mid_e8(top) for top in fresh)
+    low_e8, high_e8 = mids_e8[(len(mids_e8) - 1) // 2], mids_e8[len(mids_e8) // 2]
     if (high_e8 - low_e8) * ONE_E8 > low_e8 * rate_e8:
         return []
-    centre_e8 = median(mids_e8) if mids_e8 else 0
+    centre_e8 = median(mids_e8)
     return [top for top in fresh if abs(mid_e8(top) - centre_e8) * ONE_E8 <= centre_e8 * rate_e8]
 
 

@@ -280,6 +280,26 @@ class Stage:
         )
 
 
+class Marked(Stage):
+    """Marks are seen anew each second, at the prices as they stand."""
+
+    prices: dict[str, int]
+    """By instrument, in its quote currency; set before the first tick."""
+
+    def refresh(self) -> None:
+        """The marks, seen now."""
+        for name, price in self.prices.items():
+            price_e8 = price * E8
+            self.tables.marks.newest[name] = m.MarkPublished(
+                some_meta(self.now_us), name, price_e8, price_e8, price_e8, "alpha", 7, self.now_us, 0
+            )
+
+    def tick(self, seconds: float = 1.0) -> None:
+        self.now_us += int(seconds * SECOND_US)
+        self.refresh()
+        super().tick(0)
+
+
 def members(stage: Stage, shares: Iterable[tuple[str, int]], capital: int = 0) -> None:
     """Shares of the fund and the house's capital."""
     for name, amount in shares:

@@ -13,7 +13,7 @@ from services.clearing.defaults import insurance
 from services.clearing.state import State
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW, some_meta
-from tests.unit.rounds_stage import PERP, Stage, disturb
+from tests.unit.rounds_stage import PERP, Marked, disturb
 from tests.unit.test_insurance import put
 from truetape import ids
 from truetape import messages as m
@@ -27,13 +27,13 @@ NEIGHBOUR = next(f"n{n}" for n in range(99) if ids.partition_of(f"n{n}", PARTITI
 FALLEN = 57_000
 
 
-class Sale(Stage):
+class Sale(Marked):
     """Ann is long 100 contracts (60 000 USDT) with 2 000; bob and cat have enough to take them. No venue buys."""
 
     def __init__(self, parts: dict[int, int]) -> None:
         super().__init__()
         self.tables.reference.accounts[NEIGHBOUR] = NEIGHBOUR
-        self.price = 60_000
+        self.prices = {PERP: 60_000, "BTC-USDT": 60_000}
         self.refresh()
         for partition, amount in parts.items():
             put(self, partition, amount)
@@ -46,22 +46,9 @@ class Sale(Stage):
         self.deposit(who, 2_000)
         self.trade(who, "BUY", 100, 60_000)
 
-    def refresh(self) -> None:
-        """The same marks, seen now."""
-        for name in (PERP, "BTC-USDT"):
-            price_e8 = self.price * E8
-            self.tables.marks.newest[name] = m.MarkPublished(
-                some_meta(self.now_us), name, price_e8, price_e8, price_e8, "alpha", 7, self.now_us, 0
-            )
-
-    def tick(self, seconds: float = 1.0) -> None:
-        self.now_us += int(seconds * 1e6)
-        self.refresh()
-        super().tick(0)
-
     def fall(self) -> None:
         """From here on ann's account is worth less than nothing."""
-        self.price = FALLEN
+        self.prices = dict.fromkeys(self.prices, FALLEN)
         self.refresh()
 
     def quiet(self, number: int, event: Any) -> None:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from services.clearing.defaults import waterfalls
 from services.clearing.state import State
 from tests.unit.contract_desk import E8, instrument, terms
-from tests.unit.desk import LAW, some_meta
-from tests.unit.rounds_stage import PERP, Stage
+from tests.unit.desk import LAW
+from tests.unit.rounds_stage import PERP, Marked
 from truetape import messages as m
 from truetape.audit import haircut_rules
 from truetape.audit.findings import Findings
@@ -25,28 +25,17 @@ PRICES = {PERP: 60_000, ETH: 3_000, GOLD: 4_000}
 GAINERS = ("bob", "cat", "dan", "eve")
 
 
-class Cut(Stage):
+class Cut(Marked):
     """Ann loses, and nothing stands against it but what others gain; each contract of 0.01, all at their marks."""
 
     def __init__(self) -> None:
         usd = terms(settlement_asset="USD")
         super().__init__(instrument(PERP, terms()), instrument(ETH, terms()), instrument(GOLD, usd))
+        self.prices = {**PRICES, "BTC-USDT": 60_000}
         self.refresh()
         for name in GAINERS:
             self.deposit(name, 100_000)
             self.deposit(name, 100_000, "USD")
-
-    def refresh(self) -> None:
-        for name, price in {**PRICES, "BTC-USDT": 60_000}.items():
-            price_e8 = price * E8
-            self.tables.marks.newest[name] = m.MarkPublished(
-                some_meta(self.now_us), name, price_e8, price_e8, price_e8, "alpha", 7, self.now_us, 0
-            )
-
-    def tick(self, seconds: float = 1.0) -> None:
-        self.now_us += int(seconds * 1e6)
-        self.refresh()
-        super().tick(0)
 
     def gains(self, who: str, name: str, gain: int, long: bool = True) -> None:
         """A trade of 100 contracts that gains so much at the mark; negative: loses."""

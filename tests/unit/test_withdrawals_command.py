@@ -6,12 +6,15 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.desk import some_meta
-from truetape import ids
+from truetape import demo, ids
 from truetape import messages as m
 from truetape.cli import build
-from truetape.commands import withdrawals
-from truetape.errors import MoneyError, SetupError
+from truetape.commands import deposit, withdrawals
+from truetape.errors import AccountUnknown, AssetUnknown, MoneyError, SetupError
 from truetape.money import to_e8
+from truetape.reference import Reference
+
+SPOT = {one.instrument_id: one for one in demo.instruments()}
 
 
 def terms(reference: str, amount: str, account: str = "ann", asset: str = "USDT") -> m.TransferTerms:
@@ -75,10 +78,7 @@ def test_what_is_sent_takes_the_amount_out(monkeypatch: pytest.MonkeyPatch) -> N
     sent = []
 
     class Hand:
-        class reference:
-            @staticmethod
-            def require_account(account: str) -> None:
-                assert account == "ann"
+        reference = Reference(instruments=SPOT, accounts={"ann": "Ann"})
 
         def __enter__(self) -> "Hand":
             return self
@@ -88,8 +88,12 @@ def test_what_is_sent_takes_the_amount_out(monkeypatch: pytest.MonkeyPatch) -> N
         def transfer(self, one: m.TransferTerms) -> None:
             sent.append(one)
 
-    monkeypatch.setattr(withdrawals, "operator", lambda _: Hand())
+    monkeypatch.setattr(deposit, "operator", lambda _: Hand())
     words = ["withdrawals", "request", "ann", "USDT", "5", "--reference", "r-1", "--location", "bank:main"]
     done = CliRunner().invoke(build(), words)
     assert done.exit_code == 0 and "5 USDT of ann are approved" in done.output
+    assert sent == [FIRST]
+    for name, asset, error in (("ann", "FOO", AssetUnknown), ("zed", "USDT", AccountUnknown)):
+        found = CliRunner().invoke(build(), ["withdrawals", "request", name, asset, "5", "--reference", "r-2"])
+        assert isinstance(found.exception, error), found.exception
     assert sent == [FIRST]

@@ -14,25 +14,36 @@ from truetape.settings import settings
 DEFAULT: Final = "venue:alpha"
 
 
+AccountArgument = Annotated[str, typer.Argument(help="The client's account")]
+AssetArgument = Annotated[str, typer.Argument(help="For example USDT")]
+AmountArgument = Annotated[str, typer.Argument(help="Above zero, at most 8 decimals")]
+ReferenceOption = Annotated[str, typer.Option(help="The outside world's id of the movement; makes a repetition safe")]
+
+
 def command(
-    account: Annotated[str, typer.Argument(help="The client's account")],
-    asset: Annotated[str, typer.Argument(help="For example USDT")],
-    amount: Annotated[str, typer.Argument(help="Above zero, at most 8 decimals")],
-    reference: Annotated[str, typer.Option(help="The outside world's id of the movement; makes a repetition safe")],
+    account: AccountArgument,
+    asset: AssetArgument,
+    amount: AmountArgument,
+    reference: ReferenceOption,
     location: Annotated[str, typer.Option(help="Where it arrived: venue:, bank: or custody: and its name")] = DEFAULT,
 ) -> None:
     """Record a deposit of a client."""
     amount_e8 = positive_e8(amount)
-    terms = terms_of(account, asset, amount_e8, location, reference)
+    transfer(account, asset, amount_e8, location, reference)
+    print(f"{from_e8(amount_e8)} {asset} for {account} is approved; clearing books it")
+
+
+def transfer(account: str, asset: str, amount_e8: int, location: str, reference: str) -> None:
+    """Have a deposit approved, or a withdrawal where the amount is negative. Raises SetupError for an account or asset
+    that is not known, or a place that nobody reconciles; Refused or NoAnswer."""
+    terms = _terms(account, asset, amount_e8, location, reference)
     with operator(settings().kafka) as hand:
         hand.reference.require_account(account)
         hand.reference.require_asset(asset)
         hand.transfer(terms)
-    print(f"{from_e8(amount_e8)} {asset} for {account} is approved; clearing books it")
 
 
-def terms_of(account: str, asset: str, amount_e8: int, location: str, reference: str) -> m.TransferTerms:
-    """A deposit, or a withdrawal where the amount is negative. Raises SetupError for a place that nobody reconciles."""
+def _terms(account: str, asset: str, amount_e8: int, location: str, reference: str) -> m.TransferTerms:
     if not location.startswith(ids.MIRRORS):
         raise SetupError(f"--location {location!r}: {ids.NOT_A_MIRROR}, for example {DEFAULT}")
     _require_venue(location)

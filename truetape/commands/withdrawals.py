@@ -7,33 +7,34 @@ import typer
 
 from truetape import ids, reports
 from truetape.audit.merge import counted
-from truetape.commands.deposit import DEFAULT, terms_of
+from truetape.commands.deposit import (
+    DEFAULT,
+    AccountArgument,
+    AmountArgument,
+    AssetArgument,
+    ReferenceOption,
+    transfer,
+)
 from truetape.happenings import Part
 from truetape.messages import EntryBooked, TransferApproved, TransferRejected
 from truetape.money import from_e8, positive_e8
-from truetape.operator import operator
-from truetape.settings import settings
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, PARTITIONS
 
 app = typer.Typer(help="Withdrawals of clients.", no_args_is_help=True)
 COLUMNS: Final = ("decided_at_us", "asset", "amount", "location", "reference", "state", "reason", "transfer_id")
-AccountArgument = Annotated[str, typer.Argument(help="The client's account")]
 
 
 @app.command()
 def request(
     account: AccountArgument,
-    asset: Annotated[str, typer.Argument(help="For example USDT")],
-    amount: Annotated[str, typer.Argument(help="Above zero, at most 8 decimals")],
-    reference: Annotated[str, typer.Option(help="The outside world's id of the movement; makes a repetition safe")],
+    asset: AssetArgument,
+    amount: AmountArgument,
+    reference: ReferenceOption,
     location: Annotated[str, typer.Option(help="Where it leaves: venue:, bank: or custody: and its name")] = DEFAULT,
 ) -> None:
     """Pay out what risk says is free: not what orders, legs and margin need. Refused under a reference, it stays so."""
     amount_e8 = positive_e8(amount)
-    terms = terms_of(account, asset, -amount_e8, location, reference)
-    with operator(settings().kafka) as hand:
-        hand.reference.require_account(account)
-        hand.transfer(terms)
+    transfer(account, asset, -amount_e8, location, reference)
     print(f"{from_e8(amount_e8)} {asset} of {account} are approved and reserved; clearing books it")
 
 

@@ -10,8 +10,7 @@ while the partitions count; a leg that was set aside with a halted account is st
 The arithmetic is truetape/remainder.py's.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -37,8 +36,8 @@ from truetape.service import DUE, Input
 
 SUFFIX: Final = "_REST"
 """A kind's rounds that follow: ASSIGNMENT_REST."""
-_DOUBLED_MAX: Final = defaultdict(lambda: pursuit.DOUBLED_MAX, {"COMPRESSION_REST": 14})
-"""How often the time until the next round doubles: to 43 minutes; to 23 hours where it waits for somebody's money."""
+_DOUBLED_MAX: Final[Mapping[str, int]] = {"COMPRESSION_REST": 14}
+"""How often the time until the next round doubles, where it waits for somebody's money: to 23 hours. Else as usual."""
 IDLE: Final = "idle"
 """How many rounds running had nothing to book: the next one comes twice as late each time."""
 
@@ -97,8 +96,8 @@ def decide(terms: RoundTerms, stated: Stated, leg: Callable[[str, str, int], Rou
 def tick(state: State, given: Input) -> RoundOpened | None:
     """The next round of a root, one at a time: at once, or after a while when the one before had nothing to book."""
     for _, one in sorted(state.remainders.following.items()):
-        idle = one.terms.numbers.get(IDLE, 0)
-        if not idle or pursuit.overdue(one.since_us, idle - 1, given.at_us, _DOUBLED_MAX[one.terms.kind]):
+        idle, doubled_max = one.terms.numbers.get(IDLE, 0), _DOUBLED_MAX.get(one.terms.kind, pursuit.DOUBLED_MAX)
+        if not idle or pursuit.overdue(one.since_us, idle - 1, given.at_us, doubled_max):
             return RoundOpened(given.meta(one.terms.round_id), one.terms.home_id, one.terms)
     return None
 
