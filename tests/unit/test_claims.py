@@ -97,6 +97,28 @@ def test_what_contracts_need_is_not_paid_away() -> None:
     assert (stage.cash("ann"), claim(stage, "ann"), stage.cash("bob")) == (1_000, -50, 100)
 
 
+def test_what_was_lost_since_it_was_stated_is_not_paid() -> None:
+    """Ann could pay 100 when she was asked; by the time it is booked she has 50."""
+    stage = compressed({"ann": 500, "bob": 0, "cat": 500})
+    while not any(one.round.kind == "COMPRESSION_REST" for one in stage.events(m.RoundDecided)):
+        stage.deliver(0) if stage.wire else stage.tick()
+    stage.lose_money("ann", 450)
+    stage.run(3)
+    assert (stage.cash("ann"), claim(stage, "ann")) == (450, -50), "the loss is not settled yet, and counts"
+    stage.check()
+
+
+def test_who_cannot_pay_is_asked_once_a_day_in_the_end() -> None:
+    stage = compressed({"ann": 0, "bob": 0, "cat": 500})
+    asked = []
+    for _ in range(3):
+        for _ in range(24 * 6):
+            stage.tick(600)
+            stage.run(1)
+        asked.append(len(stage.events(m.RoundOpened)))
+    assert 1 <= asked[2] - asked[1] <= 3, asked
+
+
 def test_who_is_halted_neither_pays_nor_gets_until_it_is_resolved() -> None:
     for who in ("ann", "bob"):
         stage = compressed({"ann": 500, "bob": 0, "cat": 500})

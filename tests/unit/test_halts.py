@@ -65,9 +65,15 @@ def test_the_api_shows_them_with_each_account() -> None:
     }  # fmt: skip
 
 
+CREDITED = m.CreditUpdated(
+    meta=some_meta(), account_id="ann", entry_id="n-1", changes=(), released_asset="USDT", released_e8=0, filled_e8=0,
+    reopens_account=True,
+)  # fmt: skip
 DECIDED: list[tuple[Any, tuple[str, str], str]] = [
     (m.AccountHalted(some_meta(), "ann", "e-7"), ("ann", "halted_by"), "e-7"),
     (m.AccountReopened(some_meta(), "ann"), ("ann", "halted_by"), ""),
+    (m.AccountHalted(some_meta(), "ann", "e-8"), ("ann", "halted_by"), "e-8"),
+    (CREDITED, ("ann", "halted_by"), ""),
     (m.CancelRequested(some_meta(), "c", "ann", (), "l-1"), ("ann", "liquidation_id"), "l-1"),
     (m.RestrictionEnded(some_meta(), "ann", "l-1"), ("ann", "liquidation_id"), ""),
     (m.CancelRequested(some_meta(), "c", "bob", (), porting_id="d-1"), ("bob", "porting_id"), "d-1"),

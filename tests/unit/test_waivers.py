@@ -47,6 +47,22 @@ def waived() -> tuple[Unsold, m.OrderAccepted]:
     return stage, accepted
 
 
+@pytest.mark.parametrize(
+    ("said", "nothing_left"),
+    [
+        ({}, False),
+        ({"waived": True}, True),
+        ({"waived": True, "ended": True}, False),  # What it has filled is known, and not cleared yet.
+        ({"ended": True}, False),
+        ({"leg": True}, True),
+    ],
+)
+def test_what_a_default_waits_for(said: dict[str, bool], nothing_left: bool) -> None:
+    held = Reservation(1, PERP, "USDT", True, E8, 0, E8, E8, **said)
+    assert risk_waivers.done([held]) == nothing_left
+    assert not risk_waivers.done([held, Reservation(2, PERP, "USDT", True, E8, 0, E8, E8)])
+
+
 def test_the_loss_is_fixed_and_the_order_stays_as_it_is() -> None:
     stage, accepted = waived()
     [one] = defaults(stage).values()
