@@ -42,7 +42,7 @@ async def user(venue: VenueProcess) -> AsyncIterator[Socket]:
         signature = hmac.digest(key.secret.encode(), text.encode(), "sha256").hex()
         parameters = {"apiKey": key.api_key, "timestamp": now_ms, "signature": signature}
         await socket.send_json({"id": 1, "method": "userDataStream.subscribe.signature", "params": parameters})
-        assert (await socket.receive_json(timeout=5))["status"] == 200
+        assert (await socket.receive_json(timeout=30))["status"] == 200
         yield socket
 
 
@@ -61,7 +61,7 @@ async def executions(socket: Socket, count: int) -> list[str]:
     """ "<client order id> <execution type>" of the next execution reports."""
     seen: list[str] = []
     while len(seen) < count:
-        event = (await socket.receive_json(timeout=5))["event"]
+        event = (await socket.receive_json(timeout=30))["event"]
         if event["e"] == "executionReport":
             seen.append(f"{event['C'] or event['c']} {event['x']}")
     return seen
@@ -160,13 +160,13 @@ async def test_lost_events_stay_in_the_query(venue: VenueProcess, user: Socket) 
 async def test_disconnect(venue: VenueProcess, user: Socket, streams: str, user_ends: bool, market_ends: bool) -> None:
     async with aiohttp.ClientSession(venue.stream_url) as web, web.ws_connect("/ws") as market:
         await market.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
-        await market.receive(timeout=5)
+        await market.receive(timeout=30)
         ended = venue.admin("POST", "disconnect", {"streams": streams})
         assert ended["disconnected"] == user_ends + market_ends
         for socket, ends in ((user, user_ends), (market, market_ends)):
             if not ends:
                 await socket.send_json({"method": "ping", "id": 2})
-            assert ((await socket.receive(timeout=5)).type in ENDED) == ends
+            assert ((await socket.receive(timeout=30)).type in ENDED) == ends
 
 
 async def test_a_swallowed_depth_update_shows_as_a_gap(venue: VenueProcess) -> None:
@@ -181,7 +181,7 @@ async def test_a_swallowed_depth_update_shows_as_a_gap(venue: VenueProcess) -> N
         while not venue.admin("GET", "faults")[0]["hits"]:
             pass
         place(venue, "told")
-        event = await socket.receive_json(timeout=5)
+        event = await socket.receive_json(timeout=30)
         update_ids.append((event["U"], event["u"]))
     assert update_ids[0][0] > before + 1
 

@@ -133,7 +133,7 @@ def test_weight_limit_then_ban() -> None:
         assert statuses[-1] == 418
         assert statuses == sorted(statuses, key=[200, 429, 418].index)
         assert int(headers["retry-after"]) >= 1
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while venue.request("GET", "/api/v3/ping")[0] == 418:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -47,7 +47,7 @@ async def client(venue: VenueProcess) -> AsyncIterator[aiohttp.ClientSession]:
 async def answer(socket: Socket, request: Any) -> Any:
     """Send one message; the next one that comes."""
     await socket.send_str(request if isinstance(request, str) else json.dumps(request))
-    return await socket.receive_json(timeout=5)
+    return await socket.receive_json(timeout=30)
 
 
 def order(venue: VenueProcess, side: str, price: str, quantity: str = "0.01", **more: Any) -> Any:
@@ -105,13 +105,13 @@ async def test_the_published_procedure_gives_the_book(
     follower, rng, last_id = Follower(), random.Random(7), 0
     async with client.ws_connect(f"/stream?streams={stream}") as socket:
         random_trading(venue, rng, 60)
-        buffered = [await socket.receive_json(timeout=5)]
+        buffered = [await socket.receive_json(timeout=30)]
         random_trading(venue, rng, 60)
         follower.restart(snapshot(venue))
         random_trading(venue, rng, 60)
         final = snapshot(venue)
         while follower.update_id < final["lastUpdateId"]:
-            message = buffered.pop() if buffered else await socket.receive_json(timeout=5)
+            message = buffered.pop() if buffered else await socket.receive_json(timeout=30)
             assert message["stream"] == stream
             event = message["data"]
             assert last_id in (0, event["U"] - 1)
@@ -128,7 +128,7 @@ async def test_partial_books_and_best_prices(venue: VenueProcess, client: aiohtt
             order(venue, "BUY", str(900 + n))
         seen: dict[str, Any] = {}
         while len(seen.get("btcusdt@depth5@100ms", {}).get("bids", [])) < 5 or len(seen) < 2:
-            message = await socket.receive_json(timeout=5)
+            message = await socket.receive_json(timeout=30)
             seen[message["stream"]] = message["data"]
     prices = [price for price, _ in seen["btcusdt@depth5@100ms"]["bids"]]
     assert prices == [f"{n}.00000000" for n in (907, 906, 905, 904, 903)]
@@ -140,7 +140,7 @@ async def test_trades_are_streamed_once_and_in_order(venue: VenueProcess, client
         for price in ("1000", "1000", "1001"):
             order(venue, "SELL", price, "0.02", key=venue.other_key)
         taken = order(venue, "BUY", "1001", "0.06")
-        events = [await socket.receive_json(timeout=5) for _ in range(5)]
+        events = [await socket.receive_json(timeout=30) for _ in range(5)]
     trades = [event for event in events if event["e"] == "trade"]
     assert [(t["p"], t["q"], t["m"]) for t in trades] == [
         ("1000.00000000", "0.02000000", False),
@@ -179,7 +179,7 @@ async def test_user_data_of_an_order_that_fills_in_parts(venue: VenueProcess, cl
         reports: list[Any] = []
         balances: dict[str, str] = {}
         while not reports or reports[-1]["x"] != "CANCELED" or balances.get("USDT-l") != "0.00000000":
-            message = await socket.receive_json(timeout=5)
+            message = await socket.receive_json(timeout=30)
             assert message["subscriptionId"] == 0
             if message["event"]["e"] == "executionReport":
                 reports.append(message["event"])
@@ -225,9 +225,9 @@ async def test_listen_keys(venue: VenueProcess, client: aiohttp.ClientSession) -
     assert refused[2]["code"] == -1125
     async with client.ws_connect(f"/ws/{name}") as raw, client.ws_connect(f"/stream?streams={name}") as wrapped:
         order(venue, "BUY", "912", newClientOrderId="listened")
-        event = await raw.receive_json(timeout=5)
+        event = await raw.receive_json(timeout=30)
         assert (event["e"], event["c"]) == ("executionReport", "listened")
-        assert await wrapped.receive_json(timeout=5) == {"stream": name, "data": event}
+        assert await wrapped.receive_json(timeout=30) == {"stream": name, "data": event}
     assert venue.request("DELETE", "/api/v3/userDataStream", f"listenKey={name}", headers)[0] == 200
     gone = venue.request("PUT", "/api/v3/userDataStream", f"listenKey={name}", headers)
     assert gone[2]["code"] == -1125
@@ -318,14 +318,14 @@ async def test_too_many_messages_and_too_large_ones_end_the_connection(client: a
             for n in range(20):
                 await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": n})
         answers = 0
-        while (message := await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        while (message := await socket.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT:
             answers += 1
         assert message.type in ENDED
         assert answers < 20
     async with client.ws_connect("/ws-api/v3") as socket:
         with contextlib.suppress(ConnectionError):  # It may hang up before everything is sent.
             await socket.send_str("a" * 10_000_000)
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=30)
         assert message.type in ENDED
 
 
@@ -336,11 +336,11 @@ async def test_pings_are_answered_and_shutdown_is_announced() -> None:
             client.ws_connect("/ws/btcusdt@trade", autoping=False) as socket,
         ):
             await socket.ping(b"there?")
-            pong = await socket.receive(timeout=5)
+            pong = await socket.receive(timeout=30)
             assert (pong.type, pong.data) == (aiohttp.WSMsgType.PONG, b"there?")
             stopping = asyncio.get_running_loop().run_in_executor(None, venue.stop)
-            assert (await socket.receive_json(timeout=5))["e"] == "serverShutdown"
-            assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+            assert (await socket.receive_json(timeout=30))["e"] == "serverShutdown"
+            assert (await socket.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
             await socket.close()
             assert await stopping == (0, "")
 
@@ -349,9 +349,9 @@ async def test_an_update_holds_only_what_changed(venue: VenueProcess, client: ai
     async with client.ws_connect("/ws/btcusdt@depth@100ms") as socket:
         for side, price, changed in (("BUY", "920", "b"), ("BUY", "921", "b"), ("SELL", "990", "a")):
             order(venue, side, price, "0.5")
-            event = await socket.receive_json(timeout=5)
+            event = await socket.receive_json(timeout=30)
             while not event[changed]:  # Orders that an earlier test left may still be leaving.
-                event = await socket.receive_json(timeout=5)
+                event = await socket.receive_json(timeout=30)
             assert [price for price, _ in event["b"] + event["a"]] == [price + ".00000000"]
 
 
@@ -369,9 +369,9 @@ async def test_a_reader_that_falls_behind_is_cut_off_and_nobody_waits_for_it(
         for _ in range(1_001):
             venue.hub.publish("btcusdt@trade", {"text": "a" * 100})
         venue.hub.publish("ethusdt@trade", {"n": 1})
-        assert await quick.receive_json(timeout=5) == {"n": 1}
+        assert await quick.receive_json(timeout=30) == {"n": 1}
         received = 0
-        while (await slow.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        while (await slow.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT:
             received += 1
         assert received < 1_001
         assert venue.hub.listeners.keys() == {"ethusdt@trade"}
@@ -399,7 +399,7 @@ api_messages = st.one_of(
 @given(message=api_messages)
 def test_whatever_is_sent_to_the_api_socket_is_answered(api: ClientConnection, message: str) -> None:
     api.send(message.encode("utf-8", "replace").decode())
-    answered = json.loads(api.recv(timeout=5))
+    answered = json.loads(api.recv(timeout=30))
     assert answered["status"] in (200, 400, 401, 409)
     if answered["status"] != 200:
         assert answered["error"]["code"] < -1000

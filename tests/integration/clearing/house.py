@@ -115,7 +115,7 @@ class House(Desk):
         while apart and ids.partition_of(name, PARTITIONS) == ids.partition_of(apart, PARTITIONS):
             name = self.account(funded=False)
         if amount:
-            await_true(lambda: self._paid_in(name, amount), SECONDS)
+            await_true(lambda: self._paid_in(name, amount))
         return Trader(name, self.client(self.key(name)))
 
     def _paid_in(self, name: str, amount: str) -> bool:
@@ -134,7 +134,7 @@ class House(Desk):
         buyer.client.tell_trade(reference, seller.name, "BUY", *terms_of)
         told = seller.client.tell_trade(reference, buyer.name, "SELL", *terms_of)
         assert told.state == "AFFIRMED", told
-        await_true(lambda: buyer.held(name) != before[0] and seller.held(name) != before[1], SECONDS)
+        await_true(lambda: buyer.held(name) != before[0] and seller.held(name) != before[1])
 
     def accounts_shown(self) -> list[dict[str, Any]]:
         """All accounts as the house sees them."""

@@ -46,8 +46,8 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     house.trade(broke, winner, FUTURE, "10")
     house.define(instrument(FUTURE, DATED, tradable=False))
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    await_true(lambda: delisted(house, at), SECONDS)
-    await_true(lambda: broke.cash() == "-1000" and winner.cash() == "11000", SECONDS)
+    await_true(lambda: delisted(house, at))
+    await_true(lambda: broke.cash() == "-1000" and winner.cash() == "11000")
 
     declared = house.admin.declare_default(broke.name, "USDT", "it cannot pay")
     assert (declared.state, declared.asset, declared.loss) == ("DECLARED", "USDT", "0")
@@ -57,7 +57,7 @@ def test_a_default_is_borne_layer_by_layer_and_comes_back(house: House) -> None:
     def stands() -> Any:
         return next(one for one in house.admin.defaults() if one.default_id == declared.default_id)
 
-    await_true(lambda: stands().state == "COVERED", SECONDS)
+    await_true(lambda: stands().state == "COVERED")
     borne = [
         ("DEFAULTER_FUND", broke.name, "200"), ("HOUSE_CAPITAL", "house", "100"), ("OTHERS_FUND", bob.name, "300"),
         ("OTHERS_FUND", cat.name, "100"), ("ASSESSMENTS", bob.name, "225"), ("ASSESSMENTS", cat.name, "75"),
@@ -116,7 +116,7 @@ def insurance_is_paid(house: House) -> None:
     )
     before = float(house.admin.insurance().totals["USDT"])
     assert house.admin.withdraw_insurance("USDT", "50", "bank:main", "too much").state == "ASKED"
-    await_true(lambda: float(house.admin.insurance().totals.get("USDT", "0")) == before - 50, SECONDS)
+    await_true(lambda: float(house.admin.insurance().totals.get("USDT", "0")) == before - 50)
 
 
 def assessments_are_paid(house: House, bob: Trader, cat: Trader) -> None:
@@ -143,13 +143,13 @@ def assessments_are_paid(house: House, bob: Trader, cat: Trader) -> None:
     more = refused(lambda: house.admin.pay_fund("1", "bank:main", "?", account_id=cat.name, purpose="ASSESSMENT"))
     assert more == ("fund_refused", "NUMBERS_WRONG")
     assert bob.client.own_fund(limit=1).next_cursor is not None, "one page of several"
-    await_true(lambda: bob.client.own_fund().shares == [], SECONDS)
+    await_true(lambda: bob.client.own_fund().shares == [])
 
 
 def money_comes_back(house: House, broke: Trader, stands: Callable[[], Any]) -> None:
     """A late payment of the defaulter repays the last layer first."""
     house.admin.deposit(broke.name, "USDT", "100", "venue:alpha", "late")
-    await_true(lambda: stands().recovered == "100" and stands().state == "COVERED", SECONDS)
+    await_true(lambda: stands().recovered == "100" and stands().state == "COVERED")
     assert [one.amount for one in stands().steps if one.layer == "ASSESSMENTS"] == ["150", "50"]
     assert house.admin.fund().unborne == []
 
@@ -193,7 +193,7 @@ def test_an_account_is_auctioned_to_bidders_of_other_partitions(house: House) ->
     assert dear == ("auction_refused", "PRICE_OUT_OF_RANGE")
     taken = bea.client.bid(begun, "0.5")
     assert (taken.change, taken.bidder_id, taken.contracts) == ("TAKEN", bea.name, {PERP: "5"}), taken.detail
-    await_true(lambda: (ann.held(PERP), bea.held(PERP)) == ("5", "5"), SECONDS)
+    await_true(lambda: (ann.held(PERP), bea.held(PERP)) == ("5", "5"))
     poor = house.trader("1", apart=ann.name)
     short = poor.client.bid(begun, "1")
     assert short.change == "REFUSED" and short.detail.startswith("INSUFFICIENT_MARGIN"), short
@@ -201,13 +201,13 @@ def test_an_account_is_auctioned_to_bidders_of_other_partitions(house: House) ->
     assert row["auction_id"] == begun.auction_id
     said = house.say("auctions", "bid", ann.name, begun.auction_id, bea.name, "--wanted", "0.4")
     assert "TAKEN" in said, said
-    await_true(lambda: bea.held(PERP) == "7", SECONDS)
+    await_true(lambda: bea.held(PERP) == "7")
     ended = house.admin.end_auction(begun, "enough")
     assert (ended.state, ended.change) == ("ENDED", "STOPPED")
     assert refused(lambda: bea.client.bid(begun, "1"))[0] == "auction_refused"
     stands = {(one.auction_id, one.state, one.change) for one in house.admin.all_auctions()}
     assert (begun.auction_id, "ENDED", "STOPPED") in stands, "the house sees what it was answered"
-    await_true(lambda: "STOPPED" in {row["change"] for row in table(bea.client.sheet("/v1/auctions"))}, SECONDS)
+    await_true(lambda: "STOPPED" in {row["change"] for row in table(bea.client.sheet("/v1/auctions"))})
     assert "RUNNING" in house.say("auctions", "start", ann.name, "USDT", "--forced", "--reason", "once more")
     [again] = house.told("auctions", "list", "--format", "json")
     assert "ENDED" in house.say("auctions", "end", ann.name, again["auction_id"], "--reason", "no more")
@@ -239,7 +239,7 @@ def test_a_hedging_account_sees_its_sides_on_its_statement(house: House) -> None
     done = hedger.client.close_out(PERP, "2")
     assert (done.long, done.short, done.realised) == ("3", "-1", "2"), "100 a bitcoin, 0.02 bitcoin"
     assert refused(lambda: hedger.client.close_out(PERP, "2")) == ("close_out_refused", "NUMBERS_WRONG")
-    await_true(lambda: sides() == [(PERP, "HEDGING", "3", "-1")], SECONDS)
+    await_true(lambda: sides() == [(PERP, "HEDGING", "3", "-1")])
     shown = house.told("statement", hedger.name, "--day", today(), "--format", "json")
     assert shown | {"instructions": []} == hedger.client._ask("GET", f"/v1/statements/{today()}", dict[str, Any])
     assert house.say("statement", hedger.name, "--day", today(), "--format", "csv") == hedger.client.sheet(
@@ -252,7 +252,7 @@ def test_a_hedging_account_sees_its_sides_on_its_statement(house: House) -> None
     [shown] = [one for one in house.accounts_shown() if one["account_id"] == hedger.name]
     assert shown["terms"] == {"positions": "HEDGING", "costs": "FIFO"}
     house.say("contracts", "close-out", hedger.name, PERP, "1")
-    await_true(lambda: sides() == [(PERP, "HEDGING", "2", "0")], SECONDS)
+    await_true(lambda: sides() == [(PERP, "HEDGING", "2", "0")])
     [row] = house.told("ledger", "sides", hedger.name, "--format", "json")
     assert (row["long"], row["short"], row["realised"]) == ("2", "0", "3")
 
@@ -267,19 +267,19 @@ def test_legs_are_allocated_compressed_netted_and_corrected(house: House) -> Non
     [leg] = giver.client.legs("OPEN")
     first = giver.client.allocate(leg.leg_id, {willing.name: "2", asked.name: "4"}, "BLOCK-0")
     assert giver.client.end_move(first.move_id, "a mistake").state == "WITHDRAWN"
-    await_true(lambda: refused_or_none(giver, first.move_id) == "move_refused", SECONDS)
+    await_true(lambda: refused_or_none(giver, first.move_id) == "move_refused")
     assert willing.client.agree_moves(giver.name).agreed
     house.say("trades", "agree", willing.name, other.name)
-    await_true(lambda: is_free(giver, leg.leg_id), SECONDS)
+    await_true(lambda: is_free(giver, leg.leg_id))
     moved = giver.client.allocate(leg.leg_id, {willing.name: "2", asked.name: "4"}, "BLOCK-1")
-    await_true(lambda: len(asked.client.legs("OFFERED")) == 1, SECONDS)
+    await_true(lambda: len(asked.client.legs("OFFERED")) == 1)
     [offered] = asked.client.legs("OFFERED")
     assert offered.trade_id == moved.move_id
     house.say("trades", "accept", asked.name, offered.leg_id)
-    await_true(lambda: (willing.held(PERP), asked.held(PERP), giver.held(PERP)) == ("2", "4", "0"), SECONDS)
+    await_true(lambda: (willing.held(PERP), asked.held(PERP), giver.held(PERP)) == ("2", "4", "0"))
 
     house.trade(other, asked, PERP, "1", "60050")
-    await_true(lambda: len(asked.client.legs("OPEN")) == 2, SECONDS)
+    await_true(lambda: len(asked.client.legs("OPEN")) == 2)
     done = house.admin.compress(asked.name, PERP)
     assert (len(done.ended), done.gross_before, done.gross_after, done.net_quantity) == (2, "5", "3", "3")
     house.trade(willing, other, PERP, "1")
@@ -309,11 +309,11 @@ def corrected(house: House) -> None:
     left, right = house.trader("9000"), house.trader("9000")
     house.trade(left, right, PERP, "2", "60200")
     [one], [two] = left.client.legs("OPEN"), right.client.legs("OPEN")
-    await_true(lambda: taken_back(house, left.name, one.leg_id), SECONDS)
+    await_true(lambda: taken_back(house, left.name, one.leg_id))
     again = refused(lambda: house.admin.correct(left.name, one.leg_id, "once more"))
     assert again == ("correction_refused", "ENTRY_CORRECTED")
     house.say("contracts", "bust", right.name, two.leg_id, "--reason", "never happened")
-    await_true(lambda: (left.held(PERP), right.held(PERP)) == ("0", "0"), SECONDS)
+    await_true(lambda: (left.held(PERP), right.held(PERP)) == ("0", "0"))
     assert left.client.legs("OPEN") == []
 
 
@@ -358,7 +358,7 @@ def test_a_call_is_listed_as_json_and_csv(house: House) -> None:
     slim, other = house.trader("700"), house.trader("90000")
     house.trade(slim, other, PERP, "10")
     house.mark(PERP, 57_000)
-    await_true(lambda: bool(slim.client.calls()), SECONDS)
+    await_true(lambda: bool(slim.client.calls()))
     [call] = slim.client.calls()
     assert (call.state, call.amount) == ("CALLED", "170"), "570 are needed, and 400 are there"
     assert call.call_id in {one.call_id for one in house.admin.all_calls()}

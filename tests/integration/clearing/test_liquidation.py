@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tests.integration.clearing.house import SECONDS, SWAP, House, today
+from tests.integration.clearing.house import SWAP, House, today
 from tests.integration.gateway.desk import await_true
 from truetape.client import Client
 
@@ -28,7 +28,7 @@ def _from_deposit_to_statement(house: House, account: str, http: httpx.Client, c
     bought(house, http)
 
     house.mark(SWAP, 54000)
-    await_true(lambda: bool(client.calls()), SECONDS)
+    await_true(lambda: bool(client.calls()))
     [call] = client.calls()
     assert (call.state, call.amount, call.asset) == ("CALLED", "14", "USDT"), "54 are needed, and 40 are there"
     assert client.act_on_call(call.call_id, "acknowledge").state == "ACKNOWLEDGED"
@@ -38,19 +38,19 @@ def _from_deposit_to_statement(house: House, account: str, http: httpx.Client, c
 
     house.make("BUY", "100", "52400")
     house.mark(SWAP, 52400)
-    await_true(lambda: any(one.state == "ENDED" for one in client.liquidations()), SECONDS)
+    await_true(lambda: any(one.state == "ENDED" for one in client.liquidations()))
     [liquidation] = client.liquidations()
     assert (liquidation.outcome, liquidation.shortfall) == ("RESTORED", "0"), liquidation
     left = held(http)
     assert 0 < left < 10, "a part was sold"
     assert refused(http, "liquidation-mine"), "such ids are the clearing house's"
 
-    await_true(lambda: "liquidation_fee" in http.get(f"/v1/statements/{today()}", params={"form": "csv"}).text, SECONDS)
+    await_true(lambda: "liquidation_fee" in http.get(f"/v1/statements/{today()}", params={"form": "csv"}).text)
     house.admin.deposit(account, "USDT", "14", "venue:alpha", "for-the-call")
-    await_true(lambda: client.calls()[0].state == "MET", SECONDS)
+    await_true(lambda: client.calls()[0].state == "MET")
     statement = http.get(f"/v1/statements/{today()}").json()
     [cash] = [total for total in statement["totals"] if total["asset"] == "USDT"]
-    await_true(lambda: [cash["closing"]] == [one.balance for one in client.balances() if one.asset == "USDT"], SECONDS)
+    await_true(lambda: [cash["closing"]] == [one.balance for one in client.balances() if one.asset == "USDT"])
 
 
 def order(name: str, side: str, quantity: str, price: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def order(name: str, side: str, quantity: str, price: str) -> dict[str, str]:
 
 def bought(house: House, http: httpx.Client) -> None:
     """Ten contracts of 0.001 BTC at 60 000, once the router sees the venue's book."""
-    for attempt in range(60):
+    for attempt in range(180):
         asked = order(f"long-{attempt}", "BUY", "10", "60000") | {"time_in_force": "IOC"}
         answer = http.post("/v1/orders", json=asked)
         assert answer.status_code == 201, answer.text

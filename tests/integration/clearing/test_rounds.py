@@ -36,9 +36,9 @@ def test_clients_of_a_member_in_default_are_ported_or_closed_out(house: House) -
     house.trade(client, other, PERP, "5")
     assert client.client.choose_member(taker.name, "beforehand").state == "CHOSEN"
     house.admin.declare_default(member.name, "USDT", "it cannot pay")
-    await_true(lambda: states(house, client, left) == ["REQUESTED", "REQUESTED"], SECONDS)
+    await_true(lambda: states(house, client, left) == ["REQUESTED", "REQUESTED"])
 
-    await_true(lambda: barred(house, other.name, member.name), SECONDS)
+    await_true(lambda: barred(house, other.name, member.name))
     with pytest.raises(Refused, match="is in default"):
         house.say("members", "set", other.name, member.name)
     [shown] = [one for one in house.admin.members() if one.member_id == member.name]
@@ -52,15 +52,15 @@ def test_clients_of_a_member_in_default_are_ported_or_closed_out(house: House) -
     rows = {row["account_id"]: row["state"] for row in house.told("porting", "list", "--json")}
     assert (rows[client.name], rows[left.name]) == ("ACCEPTED", "REQUESTED")
     assert "are decided in round" in house.say("porting", "end", member.name, "--reason", "all have answered")
-    await_true(lambda: states(house, client, left) == ["PORTED", "EXPIRED"], SECONDS)
+    await_true(lambda: states(house, client, left) == ["PORTED", "EXPIRED"])
     ported, expired = porting(house, client), porting(house, left)
     assert (ported.receiver_id, expired.reason) == (taker.name, "NO_RECEIVER_CHOSEN")
     assert (client.held(PERP), client.cash()) == ("5", "9000"), "whole, and nothing moves"
     assert {row["state"] for row in table(house.admin.sheet("/v1/admin/portings"))} >= {"PORTED", "EXPIRED"}
-    await_true(lambda: opens(client, "after"), SECONDS)
+    await_true(lambda: opens(client, "after"))
     assert not opens(left, "never"), "closed out, it opens nothing until it has another member"
     house.say("members", "set", left.name, left.name)
-    await_true(lambda: states(house, left) == ["PORTED"] and opens(left, "free"), SECONDS)
+    await_true(lambda: states(house, left) == ["PORTED"] and opens(left, "free"))
 
 
 def porting(house: House, client: Trader) -> Any:
@@ -100,7 +100,7 @@ def order(trader: Trader, name: str, side: str, quantity: str) -> str:
 
 def only_reduces(house: House, client: Trader) -> None:
     """In its window."""
-    await_true(lambda: order(client, f"more-{ids.random_id()[:8]}", "BUY", "1") == "TRADING_REDUCING", SECONDS)
+    await_true(lambda: order(client, f"more-{ids.random_id()[:8]}", "BUY", "1") == "TRADING_REDUCING")
     assert order(client, "turns", "SELL", "6") == "TRADING_REDUCING"
     assert order(client, "less", "SELL", "1") == "", "no venue lists it, but risk takes it"
 
@@ -127,13 +127,13 @@ def test_an_exercise_is_assigned_by_lot_from_the_recorded_seed(house: House) -> 
     assert "seed drawn-before" in said
     drawn = assign("LOT", 2, [Short(name, number) for name, (_, number) in shorts.items()], b"drawn-before")
     wanted = {one.account_id: one.contracts for one in drawn}
-    await_true(lambda: holder.held(CALL) == "3", SECONDS)
+    await_true(lambda: holder.held(CALL) == "3")
     left = {name: number - wanted.get(name, 0) for name, (_, number) in shorts.items()}
-    await_true(lambda: {name: -int(one.held(CALL)) for name, (one, _) in shorts.items()} == left, SECONDS)
+    await_true(lambda: {name: -int(one.held(CALL)) for name, (one, _) in shorts.items()} == left)
     owed = {name: 1_500.0 * wanted.get(name, 0) for name in shorts}  # 61 500 less the strike, for each.
-    await_true(lambda: {name: before[name] - float(one.cash()) for name, (one, _) in shorts.items()} == owed, SECONDS)
-    await_true(lambda: "exercise" in purposes(house, holder), SECONDS)
-    await_true(lambda: phases(house, "ASSIGNMENT") == ["BOOKED"], SECONDS)
+    await_true(lambda: {name: before[name] - float(one.cash()) for name, (one, _) in shorts.items()} == owed)
+    await_true(lambda: "exercise" in purposes(house, holder))
+    await_true(lambda: phases(house, "ASSIGNMENT") == ["BOOKED"])
 
 
 def purposes(house: House, trader: Trader) -> set[str]:
@@ -158,7 +158,7 @@ def test_a_circle_of_bilateral_trades_is_compressed_once_all_have_accepted(house
         keep(buyer, seller_, quantity)
     names = [one.name for one in (ann, bob, cat)]
     begun = house.admin.start_compression(PERP, names)
-    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"], SECONDS)
+    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"])
     [seen] = ann.client.compressions()
     assert (seen.run_id, seen.waits_for, seen.net_quantity_before) == (begun.run_id, 3, seen.net_quantity_after)
     [row] = [row for row in house.told("compression", "list", "--format", "json") if row["run_id"] == begun.run_id]
@@ -166,8 +166,8 @@ def test_a_circle_of_bilateral_trades_is_compressed_once_all_have_accepted(house
     assert ann.client.answer_compression(begun.run_id, True).waits_for == 2
     for one in (bob, cat):
         house.say("compression", "accept", begun.run_id, one.name)
-    await_true(lambda: {one.client.compressions()[0].state for one in (ann, bob, cat)} == {"COMPRESSED"}, SECONDS)
-    await_true(lambda: all(gross(one) < before for one, before in ((ann, 8), (bob, 9), (cat, 7))), SECONDS)
+    await_true(lambda: {one.client.compressions()[0].state for one in (ann, bob, cat)} == {"COMPRESSED"})
+    await_true(lambda: all(gross(one) < before for one, before in ((ann, 8), (bob, 9), (cat, 7))))
     again = refused(lambda: ann.client.answer_compression(begun.run_id, False))
     assert again[0] == "compression_refused"
     assert house.told("compression", "list", "--format", "json") == []
@@ -178,7 +178,7 @@ def keep(buyer: Trader, seller_: Trader, quantity: str, name: str = PERP, price:
     reference, of = ids.random_id(), (name, quantity, price, TOLD_ON)
     buyer.client.tell_trade(reference, seller_.name, "BUY", *of, clearing="BILATERAL")
     seller_.client.tell_trade(reference, buyer.name, "SELL", *of, clearing="BILATERAL")
-    await_true(lambda: any(reference in str(one) for one in seller_.client.trades("OPEN")), SECONDS)
+    await_true(lambda: any(reference in str(one) for one in seller_.client.trades("OPEN")))
 
 
 def gross(trader: Trader) -> float:
@@ -253,10 +253,10 @@ def claimed(house: House, everybody: tuple[Trader, Trader, Trader]) -> None:
     for buyer, seller_, price in ((ann, bob, "60100"), (bob, ann, "60000"), (cat, bob, "60050"), (bob, cat, "60000")):
         keep(buyer, seller_, "10", FORWARD["USD"], price)
     begun = house.admin.start_compression(FORWARD["USD"], [one.name for one in everybody])
-    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"], SECONDS)
+    await_true(lambda: [one.state for one in ann.client.compressions()] == ["PROPOSED"])
     for one in everybody:
         one.client.answer_compression(begun.run_id, True)
-    await_true(lambda: Decimal(cash(bob, "USD")) == 9_015, SECONDS)
+    await_true(lambda: Decimal(cash(bob, "USD")) == 9_015)
     assert "compression" in purposes(house, bob)
     assert house.told("compression", "claims", "--format", "json") == []
 
@@ -272,8 +272,8 @@ def instruction(house: House, trader: Trader, day: str) -> Any:
             assert error.problem["reason"] in ("TOO_OLD", "COMMAND_REPEATED"), error.problem
             return str(error.problem["reason"]) == "COMMAND_REPEATED"
 
-    await_true(netted, SECONDS)
-    await_true(lambda: bool(trader.client.statement(day).instructions), SECONDS)
+    await_true(netted)
+    await_true(lambda: bool(trader.client.statement(day).instructions))
     [found] = trader.client.statement(day).instructions
     return found
 
@@ -291,7 +291,7 @@ def test_a_crash_is_deleveraged_and_what_no_layer_bears_is_said(house: House) ->
     house.trade(loser, winner, CRASH, "40")
     switch(house, "REDUCING")
     house.mark(CRASH, 50_000)
-    await_true(lambda: [one.state for one in deleveraged(house, loser)] == ["ENDED"], SECONDS)
+    await_true(lambda: [one.state for one in deleveraged(house, loser)] == ["ENDED"])
     switch(house, "ACTIVE")
     [one] = deleveraged(house, loser)
     assert (one.method, one.change, one.left) == ("DELEVERAGING", "CLOSED", "0"), one
@@ -315,10 +315,10 @@ def no_layer_is_enough(house: House, winner: Trader) -> None:
     house.trade(broke, winner, CRASH, "100", "50000")
     house.define(instrument(CRASH, terms(mark_max_age_us=LONG_US), tradable=False))
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    await_true(lambda: delisted(house, at, CRASH, "30000"), SECONDS)
-    await_true(lambda: broke.cash() == "-10000", SECONDS)
+    await_true(lambda: delisted(house, at, CRASH, "30000"))
+    await_true(lambda: broke.cash() == "-10000")
     house.mark(PERP, 60_500)
-    await_true(lambda: [one.state for one in defaults(house, broke)] == ["UNCOVERED"], SECONDS)
+    await_true(lambda: [one.state for one in defaults(house, broke)] == ["UNCOVERED"])
     [found] = defaults(house, broke)
     steps = [(one.layer, one.payer_id, Decimal(one.amount)) for one in found.steps]
     assert 9_000 < Decimal(found.loss) <= 10_000 and broke.cash() == "0", "the insurance fund has paid what it had"

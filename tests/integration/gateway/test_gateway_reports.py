@@ -26,7 +26,7 @@ def test_a_statement_is_what_the_tape_says(desk: Desk) -> None:
     for number in range(4):
         answer = http.post("/v1/orders", json=order(f"s{number}", side="BUY", quantity=f"0.0{number + 1}"))
         desk.fill(answer.json())
-    await_true(lambda: len(http.get("/v1/entries").json()["entries"]) == 6, 60)
+    await_true(lambda: len(http.get("/v1/entries").json()["entries"]) == 6)
     today = datetime.now(UTC).date()
     partitions = [ids.partition_of(account, PARTITIONS)]
     for day in (today - timedelta(1), today, today + timedelta(1)):
@@ -61,7 +61,7 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     assert differs["state"] == "MISMATCHED"
     assert differs["differences"] == [{"field": "price", "first": "60000", "other": "60001"}]
     mismatched = {"state": "MISMATCHED"}
-    await_true(lambda: len(buyer.get("/v1/trades", params=mismatched).json()["trades"]) == 1, 60)
+    await_true(lambda: len(buyer.get("/v1/trades", params=mismatched).json()["trades"]) == 1)
     [seen] = buyer.get("/v1/trades", params=mismatched).json()["trades"]
     assert (seen["reference"], seen["waits_for"]) == (told["reference"], sorted([ann, bob])), "the other side sees it"
     affirmed = seller.post("/v1/trades", json=theirs).json()
@@ -71,7 +71,7 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
     def held(http: httpx.Client) -> dict[str, str]:
         return {row["instrument_id"]: row["quantity"] for row in http.get("/v1/positions").json()["positions"]}
 
-    await_true(lambda: held(buyer).get(PERP) == "3" and held(seller).get(PERP) == "-3", 60)
+    await_true(lambda: held(buyer).get(PERP) == "3" and held(seller).get(PERP) == "-3")
     assert code(buyer.post("/v1/trades", json=told)) == "trade_refused"
     assert code(buyer.post("/v1/trades", json=told | {"counterparty_id": ann})) == "trade_refused"
     for day in ("today", "20261126", "2026-W48-4"):
@@ -88,7 +88,7 @@ def test_two_sides_tell_a_trade_and_the_house_steps_between(desk: Desk) -> None:
 
 def _is_shown(http: httpx.Client, trade_id: str) -> None:
     """The trade with its legs and its history, as JSON and CSV."""
-    await_true(lambda: http.get(f"/v1/trades/{trade_id}").json()["waits_for"] == [], 60)
+    await_true(lambda: http.get(f"/v1/trades/{trade_id}").json()["waits_for"] == [])
     shown = http.get(f"/v1/trades/{trade_id}").json()
     assert (shown["state"], [leg["state"] for leg in shown["legs"]]) == ("NOVATED", ["BOOKED", "BOOKED"])
     states = [step["state"] for step in shown["history"] if step["type"] == "TradeChanged"]
@@ -103,23 +103,23 @@ def _is_shown(http: httpx.Client, trade_id: str) -> None:
 def _is_given_up(desk: Desk, ann: str, buyer: httpx.Client, held: Any) -> None:
     """The buyer gives its leg up; the other account sees the offer, accepts it, and has the position."""
     cat, taker = desk.trader()
-    await_true(lambda: len(buyer.get("/v1/legs", params={"state": "OPEN"}).json()["legs"]) == 1, 60)
+    await_true(lambda: len(buyer.get("/v1/legs", params={"state": "OPEN"}).json()["legs"]) == 1)
     [leg] = buyer.get("/v1/legs", params={"state": "OPEN"}).json()["legs"]
     asked = buyer.post(
         "/v1/trades/give-up", json={"leg_id": leg["leg_id"], "to_account_id": cat, "reference": "GIVE-1"}
     ).json()
     assert (asked["state"], [one["account_id"] for one in asked["legs"]]) == ("ASKED", [ann, cat])
-    await_true(lambda: len(taker.get("/v1/legs", params={"state": "OFFERED"}).json()["legs"]) == 1, 60)
+    await_true(lambda: len(taker.get("/v1/legs", params={"state": "OFFERED"}).json()["legs"]) == 1)
     [offered] = taker.get("/v1/legs").json()["legs"]
     assert (offered["from_id"], offered["kind"], offered["quantity"]) == (ann, "GIVE_UP", "3")
-    await_true(lambda: taker.get("/v1/trades").json()["trades"][0]["waits_for"] == [cat], 60)
+    await_true(lambda: taker.get("/v1/trades").json()["trades"][0]["waits_for"] == [cat])
     [waiting] = taker.get("/v1/trades", params={"state": "ASKED"}).json()["trades"]
     assert waiting["waits_for"] == [cat] and [one["account_id"] for one in waiting["legs"]] == [cat]
     answer = {"leg_id": offered["leg_id"], "accepted": True}
     assert code(buyer.post("/v1/legs/answer", json=answer)) == "move_refused"
     assert taker.post("/v1/legs/answer", json=answer).json()["state"] == "RESERVING"
-    await_true(lambda: held(taker).get(PERP) == "3" and held(buyer).get(PERP, "0") == "0", 60)
-    await_true(lambda: buyer.get("/v1/legs", params={"state": "CLOSED"}).json()["legs"] != [], 60)
+    await_true(lambda: held(taker).get(PERP) == "3" and held(buyer).get(PERP, "0") == "0")
+    await_true(lambda: buyer.get("/v1/legs", params={"state": "CLOSED"}).json()["legs"] != [])
     admin = desk.raw(desk.key("", "admin"))
     alone = admin.post("/v1/admin/compressions", json={"account_id": cat, "instrument_id": PERP})
     assert code(alone) == "move_refused"
@@ -141,7 +141,7 @@ def _stays_bilateral(desk: Desk, ann: str, bob: str, buyer: httpx.Client, seller
     buyer.post("/v1/trades", json=told)
     kept = seller.post("/v1/trades", json=told | {"counterparty_id": ann, "side": "SELL"}).json()
     assert kept["bilateral"] == "OPEN"
-    await_true(lambda: len(buyer.get("/v1/bilateral-margin").json()["pairs"]) == 1, 60)
+    await_true(lambda: len(buyer.get("/v1/bilateral-margin").json()["pairs"]) == 1)
     [pair] = buyer.get("/v1/bilateral-margin", params={"currency": "USDT"}).json()["pairs"]
     assert ({pair["first_id"], pair["second_id"]}, pair["complete"]) == ({ann, bob}, True)
     assert abs(float(pair["present_value"])) == 20, "2 x 0.01 BTC from 59 000 to 60 000"
@@ -164,7 +164,7 @@ def _interest_is_the_tapes(desk: Desk) -> None:
         held = interest.held_by(entry for _, _, entry in journal.entries(desk.log, 30.0))
         return interest.plain(interest.interest(held))
 
-    await_true(lambda: admin.get("/v1/admin/interest").json()["instruments"] == folded(), 60)
+    await_true(lambda: admin.get("/v1/admin/interest").json()["instruments"] == folded())
     [perp] = [one for one in folded() if one["instrument_id"] == PERP]
     assert (perp["long"], perp["short"], perp["net"]) == ("3", "3", "0")
     rows = list(csv.DictReader(io.StringIO(admin.get("/v1/admin/interest", params={"form": "csv"}).text)))

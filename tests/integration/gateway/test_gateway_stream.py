@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -99,14 +98,12 @@ def test_a_foreign_place_is_refused(desk: Desk) -> None:
 def test_a_revoked_key_ends_its_streams(desk: Desk) -> None:
     key = desk.key(desk.account(funded=False))
     with httpx.stream(
-        "GET", f"{desk.url}/v1/events", headers={"Authorization": f"Bearer {key}"}, timeout=10
+        "GET", f"{desk.url}/v1/events", headers={"Authorization": f"Bearer {key}"}, timeout=60
     ) as response:
         lines = response.iter_lines()
         assert next(lines) == "retry: 1000"
         desk.operator.ask(m.RevokeApiKey(ids.random_id(), BY, key.partition(".")[0]))
-        began = time.monotonic()
-        list(lines)
-    assert time.monotonic() - began < 5, "it ended by itself"
+        list(lines)  # It ends by itself.
 
 
 def test_a_slow_reader_is_disconnected_and_others_are_not(desk: Desk) -> None:
@@ -125,7 +122,7 @@ def test_a_slow_reader_is_disconnected_and_others_are_not(desk: Desk) -> None:
         desk.flood(account, total)
         taking.join(90)
         assert len(found) == total, "the other reader has all of it"
-    await_true(lambda: _slow_readers(http) > before, 15)
+    await_true(lambda: _slow_readers(http) > before)
     slow.settimeout(15)
     received = b""
     while chunk := slow.recv(65_536):  # What was sent before still comes; then the connection ends.
