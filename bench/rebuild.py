@@ -1,18 +1,22 @@
 """Fills per second of a rebuild and of the two audits, over a tape that clearing itself decided; digests must agree.
 
-full fold: bytes to state by the codec and clearing's own evolve, as a restore does it (from memory, and from a broker).
-audit path: `truetape audit --fast` over decoded columns; decoding Avro to columns is printed beside it, and both
-together. The baseline of each is plain: the codec and a loop over Python integers that checks what the columns check.
+full fold: bytes to state by the codec and clearing's own evolve, as a restore does it; a partition per core at the same
+time, each in a process of its own, as in `truetape rebuild` (truetape/rebuild/apart.py). Its rate is the sum of theirs.
+audit path, in one process: `truetape audit --fast` over decoded columns; decoding Avro to columns is printed beside it,
+and both together. The baseline of each is plain: the codec and a loop over Python integers that checks what the columns
+check.
 """
 
 import argparse
 import gc
 import hashlib
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,8 +42,15 @@ FEES: Final = m.Fees(50_000, 100_000)
 RATES: Final = {"*": (frozenset({50_000}), frozenset({100_000}))}
 
 
-def written(fills: int, accounts: int) -> tuple[list[bytes], list[bytes]]:
-    """(executions, entries) of one partition as router and clearing write them, Began first."""
+class Written(NamedTuple):
+    """A partition as router and clearing write it, Began first."""
+
+    executions: list[bytes]
+    entries: list[bytes]
+
+
+def written(partition: int, fills: int, accounts: int) -> Written:
+    """What clearing decides about so many fills of so many accounts."""
     tables = Tables(reference.Reference(), marks.Marks())
     tables.reference.fees["*"] = FEES
     state = SERVICE.initial()
@@ -47,7 +58,7 @@ def written(fills: int, accounts: int) -> tuple[list[bytes], list[bytes]]:
     entries = [encode(m.Began(m.Meta(1, 0, m.Cause("group", 0, -1, "bench"), 0, "began", ""), "bench"))]
     for sequence in range(1, fills + 1):
         one = fill(0, sequence)
-        one = msgspec.structs.replace(one, account_id=f"account-{sequence * 7919 % accounts:07d}")
+        one = msgspec.structs.replace(one, account_id=f"account-{partition}-{sequence * 7919 % accounts:07d}")
         given = Input(one, m.Cause(ORDERS_EXECUTIONS.name, 0, sequence, ""), 1_700_000_000_000_000 + sequence,
                       CLEARING_ENTRIES.name, 1, sequence, tables, 0)  # fmt: skip
         event = SERVICE.decide(state, given)
@@ -55,7 +66,7 @@ def written(fills: int, accounts: int) -> tuple[list[bytes], list[bytes]]:
         state = SERVICE.evolve(state, event)
         executions.append(encode(one))
         entries.append(encode(event))
-    return executions, entries
+    return Written(executions, entries)
 
 
 def timed(what: Callable[[], Any]) -> tuple[Any, float]:
@@ -84,9 +95,38 @@ class Folded(NamedTuple):
     resident_bytes: int
     """By which the process grew: it had folded nothing before."""
 
+    @property
+    def digest(self) -> str:
+        """Of its balances and positions."""
+        state = msgspec.msgpack.decode(self.packed, type=SERVICE.state_type)
+        held = {
+            (account_id, instrument): (one.quantity_e8, one.cost_e8, one.realised_e8)
+            for account_id, account in state.accounts.items()
+            for instrument, one in account.positions.items()
+        }
+        return digest_of(state.balances, held)
 
-def fold_apart(entries: list[bytes]) -> Folded:
-    """The full fold in a new process: what it holds is then known, and no other allocation is in its way."""
+
+def fold_all(tapes: list[Written]) -> list[Folded]:
+    """The full fold of every partition, in a new process each: what it holds is then known, and no other allocation
+    is in its way. They begin together."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(len(tapes))
+    with ProcessPoolExecutor(len(tapes), context, _begin, (barrier,)) as apart:
+        return list(apart.map(_fold_here, [tape.entries for tape in tapes]))
+
+
+def _begin(barrier: Any) -> None:
+    global together
+    together = barrier
+
+
+together: Any
+"""All processes wait here for each other."""
+
+
+def _fold_here(entries: list[bytes]) -> Folded:
+    together.wait()
     gc.disable()
     before = resident_bytes()
     state, fold_seconds = timed(lambda: full_fold(entries))
@@ -171,41 +211,44 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     fills = options.fills or (60_000 if options.quick else 400_000)
     accounts = options.accounts or (5_000 if options.quick else 50_000)
-    say(f"deciding {fills} fills of {accounts} accounts")
-    executions, entries = written(fills, accounts)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-        folded = apart.submit(fold_apart, entries).result()
-    state = msgspec.msgpack.decode(folded.packed, type=SERVICE.state_type)
-    say(f"full fold: {fills / folded.fold_seconds:.0f}/s")
-    some = min(fills, 20_000) + 1
-    _, plain_seconds = timed(lambda: plain_audit(executions[:some], entries[:some]))
+    cores = len(os.sched_getaffinity(0))
+    say(f"deciding {fills} fills of {accounts} accounts, on {cores} partitions")
+    tapes = [written(partition, fills // cores, accounts // cores) for partition in range(cores)]
+    folded = fold_all(tapes)
+    fold_rates = [fills / cores / one.fold_seconds for one in folded]
+    say(f"full fold: {sum(fold_rates):.0f}/s, on the cores {', '.join(f'{rate:.0f}' for rate in fold_rates)}")
+    some = min(fills // cores, 20_000) + 1
+    _, plain_seconds = timed(lambda: plain_audit(tapes[0].executions[:some], tapes[0].entries[:some]))
     plain_per_second = (some - 1) / plain_seconds
     say(f"audit in a plain loop, decoding included: {plain_per_second:.0f}/s")
-    findings = Findings()
-    books = Books(0, RATES, findings)
-    decoded, decode_seconds = timed(lambda: columns(books, executions, entries))
+    decode_seconds = audit_seconds = 0.0
+    books_bytes = positions = 0
+    resident = sum(one.resident_bytes for one in folded)
+    for tape, theirs in zip(tapes, folded, strict=True):
+        findings = Findings()
+        books = Books(0, RATES, findings)
+        decoded, seconds = timed(partial(columns, books, *tape))
+        decode_seconds += seconds
+        _, seconds = timed(partial(audit, books, findings, decoded))
+        audit_seconds += seconds
+        assert digest_of(books.ledger(), books.positions()) == theirs.digest, "the fold and the columns disagree"
+        books_bytes, positions = books_bytes + books.bytes, positions + len(books.positions())
     say(f"columns: {fills / decode_seconds:.0f} fills with their entries per second")
-    _, audit_seconds = timed(lambda: audit(books, findings, decoded))
     say(f"audit over columns: {fills / audit_seconds:.0f}/s")
-    theirs = {
-        (account_id, instrument): (one.quantity_e8, one.cost_e8, one.realised_e8)
-        for account_id, account in state.accounts.items()
-        for instrument, one in account.positions.items()
-    }
-    ours = digest_of(books.ledger(), books.positions())
-    assert ours == digest_of(state.balances, theirs), "the fold and the columns disagree"
     publish(
         "rebuild",
         {
-            "fills": fills, "accounts": accounts, "digest": ours,
-            "full_fold_fills_per_second": round(fills / folded.fold_seconds),
-            "snapshot_seconds": round(folded.pack_seconds, 3), "snapshot_bytes": len(folded.packed),
+            "fills": fills, "accounts": accounts, "digests": [one.digest for one in folded],
+            "full_fold_fills_per_second": round(sum(fold_rates)),
+            "full_fold_fills_per_second_by_core": [round(rate) for rate in fold_rates],
+            "snapshot_seconds": round(max(one.pack_seconds for one in folded), 3),
+            "snapshot_bytes": sum(len(one.packed) for one in folded),
             "audit_fills_per_second_over_columns": round(fills / audit_seconds),
             "decode_fills_per_second": round(fills / decode_seconds),
             "audit_fills_per_second_decoding_included": round(fills / (decode_seconds + audit_seconds)),
-            "audit_state_bytes_per_million_accounts": round(books.bytes * 1e6 / accounts),
-            "fold_resident_bytes_per_million_accounts": round(folded.resident_bytes * 1e6 / accounts),
-            "positions": len(theirs),
+            "audit_state_bytes_per_million_accounts": round(books_bytes * 1e6 / accounts),
+            "fold_resident_bytes_per_million_accounts": round(resident * 1e6 / accounts),
+            "positions": positions,
         },
         {"plain_loop_fills_per_second_decoding_included": round(plain_per_second)},
         round(fills / (decode_seconds + audit_seconds) / plain_per_second, 2),
