@@ -251,8 +251,7 @@ def _goes_through(client: Client, name: str, deadline: float) -> bool:
             status = client.order(order_id).status
             if status in ("REJECTED", "CANCELLED", "EXPIRED"):
                 return False
-            newest = [entry.order_id for _, entry in zip(range(100), client.entries(), strict=False)]
-            if status == "FILLED" and order_id in newest:
+            if status == "FILLED" and "EntryBooked" in {event.type for event in client.history(order_id)}:
                 return True
             time.sleep(0.02)
     except (Refused, Unreachable):
