@@ -2,7 +2,8 @@
 
     TRUETAPE_KEY=tk-... .venv/bin/python examples/follow_events.py events.jsonl [COUNT]
 
-Stop it, trade, and start it again: it goes on after the last line of the file.
+It waits for what happens from now on: trade beside it. Stop it, trade, and start it again: it goes on after the
+last line of the file.
 """
 
 import json

@@ -290,6 +290,8 @@ class Event(Struct, frozen=True):
     cause: Cause | None
     fields: Any
     """The record's own fields; *_e8 is in units of 1e-8."""
+    says: str = ""
+    """The same for a person, money as decimals; empty where the type says all."""
 
 
 class History(Struct, frozen=True):

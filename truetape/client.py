@@ -88,6 +88,24 @@ class Client(TradesClient, ClearingClient, MembersClient):
 
         Raises Unreachable when no answer came: call again with the same client order id.
         """
+        return self.submit_or_find(
+            instrument_id, side, quantity, price=price, time_in_force=time_in_force, post_only=post_only,
+            client_order_id=client_order_id, position_effect=position_effect,
+        )[0]  # fmt: skip
+
+    def submit_or_find(
+        self,
+        instrument_id: str,
+        side: str,
+        quantity: str,
+        *,
+        price: str | None = None,
+        time_in_force: str | None = None,
+        post_only: bool = False,
+        client_order_id: str | None = None,
+        position_effect: str | None = None,
+    ) -> tuple[Submitted, bool]:
+        """As `submit`, and whether the order was there before: the same client order id is the same order."""
         body: dict[str, Any] = {
             "instrument_id": instrument_id,
             "side": side,
@@ -99,7 +117,7 @@ class Client(TradesClient, ClearingClient, MembersClient):
         body |= {} if time_in_force is None else {"time_in_force": time_in_force}
         body |= {"post_only": True} if post_only else {}
         body |= {} if position_effect is None else {"position_effect": position_effect}
-        return self._ask("POST", "/v1/orders", Submitted, json=body)
+        return self._asked("POST", "/v1/orders", Submitted, json=body)
 
     def cancel(self, order_id: str) -> list[str]:
         """Request the cancel of an order, named by its id or as "client:" and its client order id; its id.

@@ -28,13 +28,15 @@ class ClientError(TruetapeError):
 class Refused(ClientError):
     """The gateway or risk refused the request: `code` is stable, `problem` is the whole document."""
 
-    def __init__(self, problem: Mapping[str, Any]) -> None:
+    def __init__(self, problem: Mapping[str, Any], repeated: bool = False) -> None:
         self.status = int(problem.get("status", 0))
         self.code = str(problem.get("code", "unknown"))
         self.detail = str(problem.get("detail", ""))
         self.numbers: dict[str, Any] = problem.get("numbers") or {}
         """The numbers that risk's refusal saw."""
         self.problem = dict(problem)
+        self.repeated = repeated
+        """Whether it was refused before, under the same id."""
         super().__init__(f"{self.status} {self.code}: {self.detail}")
 
 
@@ -102,13 +104,18 @@ class Connection:
 
     def _ask(self, method: str, path: str, kind: type[T], **request: Any) -> T:
         """One request with retries: every request here can be repeated without harm."""
+        return self._asked(method, path, kind, **request)[0]
+
+    def _asked(self, method: str, path: str, kind: type[T], **request: Any) -> tuple[T, bool]:
+        """The same, and whether the gateway had answered it before (Idempotency-Hit)."""
         request["headers"] = self._position_header() | request.get("headers", {})
         response = self._with_retries(method, path, request)
         for part, offset in _POSITION.findall(response.headers.get("Truetape-Position", "")):
             self._positions[part] = max(int(offset), self._positions.get(part, -1))
+        repeated = "Idempotency-Hit" in response.headers
         if response.status_code >= 400:
-            raise Refused(_problem(response))
-        return msgspec.json.decode(response.content, type=kind)
+            raise Refused(_problem(response), repeated)
+        return msgspec.json.decode(response.content, type=kind), repeated
 
     def _with_retries(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         deadline = time.monotonic() + self._retry_seconds

@@ -27,6 +27,8 @@ from truetape.topics import (
 
 BY: Final = "operator"
 ANSWER_SECONDS: Final = 15.0
+SOON_SECONDS: Final = 1.0
+"""After how long without an answer a transfer is looked for on the tape."""
 READ_SECONDS: Final = 60.0
 WRITTEN: Final = (
     REFERENCE_COMMANDS, REFERENCE_EVENTS, ORDERS_COMMANDS, ORDERS_DECISIONS, CLEARING_COMMANDS, CLEARING_ENTRIES,
@@ -95,16 +97,20 @@ class Operator:
     def transfer(self, terms: m.TransferTerms, seconds: float = ANSWER_SECONDS) -> m.TransferApproved:
         """Send a deposit or withdrawal; returns the approval. Raises Refused or NoAnswer.
 
-        Risk does not answer an approved transfer again, so where no answer comes, the tape is read for an earlier one.
+        Risk does not answer an approved transfer again: if no answer comes soon, the tape is read for an earlier one.
         """
         partition = ids.partition_of(terms.account_id, ORDERS_DECISIONS.partitions)
         decisions = Part(ORDERS_DECISIONS.name, partition)
         self._log.follow({decisions: self._log.ends([decisions])[decisions][1]})
         command = m.RequestTransfer(terms, BY, self._log.now_us())
         self._append(Part(ORDERS_COMMANDS.name, partition), terms.account_id.encode(), command)
-        event = self._wait(lambda found: _transfer_id(found) == terms.transfer_id, seconds)
+        soon = min(seconds, SOON_SECONDS)
+        event = self._wait(lambda found: _transfer_id(found) == terms.transfer_id, soon)
+        if event is None and (earlier := self._approved_before(decisions, terms)) is not None:
+            return _same(earlier, terms)
+        event = event or self._wait(lambda found: _transfer_id(found) == terms.transfer_id, seconds - soon)
         if event is None:
-            return self._approved_before(decisions, terms)
+            raise NoAnswer("risk did not answer; is it running (`truetape dev status`)? The transfer stays asked")
         if isinstance(event, m.TransferRejected):
             numbers = ", ".join(f"{name} {value}" for name, value in shown.numbers(event.numbers).items())
             raise Refused(f"{event.reason} ({numbers})" if numbers else event.reason)
@@ -242,13 +248,13 @@ class Operator:
             raise NoAnswer(f"clearing did not answer in partitions {silent}; is it running? Send the same again")
         return [answers[partition] for partition in commands]
 
-    def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved:
+    def _approved_before(self, decisions: Part, terms: m.TransferTerms) -> m.TransferApproved | None:
         reader = Reader(decisions.topic, decisions.partition)
         for record in self._log.read({decisions: self._log.ends([decisions])[decisions]}, READ_SECONDS):
             event = accepted(record, reader)
             if isinstance(event, m.TransferApproved) and event.transfer.transfer_id == terms.transfer_id:
-                return _same(event, terms)
-        raise NoAnswer("risk did not answer; is it running (`truetape dev status`)? The transfer stays asked")
+                return event
+        return None
 
     def _append(self, part: Part, key: bytes, command: Message) -> None:
         headers = [("event_type", type(command).__name__.encode())]

@@ -6,8 +6,10 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from truetape import api as a
+from truetape.api_trades import TradeDifference
 from truetape.causes import Row
 from truetape.money import ONE_E8, divide, from_e8
+from truetape.saying import says
 
 _SECOND_US: Final = 1_000_000
 
@@ -74,5 +76,12 @@ def event(row: Row) -> a.Event:
         cause = a.Cause(source, row["cause_partition"], offset if offset >= 0 else None, row["cause_id"] or None)
     return a.Event(
         row["topic"], row["partition"], row["offset"], row["type"], moment(row["at_us"]), row["epoch"] or None,
-        row["sequence"] or None, row["event_id"], cause, row["body"],
+        row["sequence"] or None, row["event_id"], cause, row["body"], says(row["body"]),
     )  # fmt: skip
+
+
+def disagreement(field: str, first: str, other: str) -> TradeDifference:
+    """What two sides of a trade see differently: amounts as decimals, under the names of the request."""
+    if not field.endswith("_e8"):
+        return TradeDifference(field, first, other)
+    return TradeDifference(field.removesuffix("_e8"), from_e8(int(first)), from_e8(int(other)))

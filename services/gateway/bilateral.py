@@ -83,15 +83,9 @@ def _shown(event: m.TradeChanged) -> a.BilateralTrade:
         a.TradeLeg(leg.leg_id, leg.account_id, leg.side, from_e8(leg.quantity_e8), from_e8(leg.price_e8))
         for leg in event.legs
     ]
+    differences = [rendering.disagreement(one.field, one.first, one.other) for one in event.differences]
     return a.BilateralTrade(
         event.trade_id, event.views[event.first_id].reference, event.state, event.first_id,
-        rendering.moment(event.expires_at_us), [_difference(one) for one in event.differences], legs, event.detail,
+        rendering.moment(event.expires_at_us), differences, legs, event.detail,
         event.meta.event_id, "OPEN" if event.bilateral is not None else "",
     )  # fmt: skip
-
-
-def _difference(one: m.TradeDifference) -> a.TradeDifference:
-    """Amounts as decimals, under the names of the request."""
-    if not one.field.endswith("_e8"):
-        return a.TradeDifference(one.field, one.first, one.other)
-    return a.TradeDifference(one.field.removesuffix("_e8"), from_e8(int(one.first)), from_e8(int(one.other)))

@@ -49,7 +49,7 @@ def _fields(row: Row, events: Sequence[Row], account_id: str) -> dict[str, Any]:
         "price": from_e8(int(told["price_e8"])), "waits_for": _waits_for(row["state"], told, legs),
         "expires_at": rendering.moment(now["expires_at_us"]), "updated_at": rendering.moment(row["updated_at_us"]),
         "reason": now["reason"], "detail": now["detail"],
-        "differences": [_difference(one) for one in now.get("differences", ())],
+        "differences": [rendering.disagreement(**one) for one in now.get("differences", ())],
         "legs": [leg for leg in legs if _mine(leg.account_id, told, account_id)],
     } | _standing(row)  # fmt: skip
 
@@ -123,14 +123,6 @@ def _waits_for(state: str, told: Row, legs: Iterable[a.LegOfTrade]) -> list[str]
             return sorted({leg.account_id for leg in legs if leg.state != "BOOKED"})
         case _:
             return []
-
-
-def _difference(one: Row) -> a.TradeDifference:
-    """Amounts as decimals, under the names of the request."""
-    if not one["field"].endswith("_e8"):
-        return a.TradeDifference(one["field"], one["first"], one["other"])
-    first, other = (from_e8(int(one[side])) for side in ("first", "other"))
-    return a.TradeDifference(one["field"].removesuffix("_e8"), first, other)
 
 
 def _sees(one: Row, events: Sequence[Row], account_id: str) -> bool:

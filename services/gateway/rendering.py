@@ -15,6 +15,7 @@ from truetape.instruments import contract_shown, marking_shown
 from truetape.messages import OrderTerms
 from truetape.money import ONE_E8, divide, from_e8
 from truetape.reference import EVERYBODY, Reference
+from truetape.shown import disagreement as disagreement
 from truetape.shown import event as event
 from truetape.shown import fill as fill
 from truetape.shown import maybe_decimal as maybe_decimal

@@ -79,6 +79,16 @@ def test_a_given_client_order_id_is_kept_and_a_market_order_has_no_price() -> No
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("headers", "repeated"), [({}, False), ({"Idempotency_Hit": "true"}, True)])
+def test_whether_an_order_was_there_before_is_told(headers: dict[str, str], repeated: bool) -> None:
+    wire = Wire(answer(DECIDED, 201, **headers), problem("price_off_tick", 422, **headers))
+    decided, found = wire.client().submit_or_find("BTC-USDT", "BUY", "1", price="1", client_order_id="mine")
+    assert (decided.status, found) == ("ACCEPTED", repeated)
+    with pytest.raises(Refused) as caught:
+        wire.client().submit("BTC-USDT", "BUY", "1", price="1", client_order_id="mine")
+    assert caught.value.repeated is repeated
+
+
 def test_the_server_says_how_long_to_wait(no_pauses: list[float]) -> None:
     wire = Wire(problem("overloaded", 503, Retry_After="3"), answer(DECIDED, 201))
     wire.client().submit("BTC-USDT", "BUY", "1", price="1")

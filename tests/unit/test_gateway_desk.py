@@ -14,6 +14,7 @@ from services.gateway import desk
 from services.gateway.app import ROUTES, build
 from truetape import api
 from truetape.api_marks import Mark
+from truetape.api_reports import MarginAsset
 from truetape.contracts import Contract, Payoff, value
 from truetape.money import from_e8, to_e8
 
@@ -41,6 +42,12 @@ def test_its_columns_are_fields_of_the_answers(name: str) -> None:
     assert columns is not None
     found = set(re.findall(r'"([a-z_]+)"', columns[1])) - COMPUTED.get(name, set())
     assert found and found <= set(ROWS[name].__struct_fields__)
+
+
+def test_its_margin_is_made_of_fields_of_the_answer() -> None:
+    [text] = re.findall(r"^function showMargin\(.*?^}", PAGE, re.DOTALL | re.MULTILINE)
+    found = set(re.findall(r"\bone\.([a-z_]+)", text))
+    assert len(found) >= 4 and found <= set(MarginAsset.__struct_fields__)
 
 
 def test_it_needs_nothing_from_outside_and_shows_answers_as_text() -> None:
@@ -73,11 +80,12 @@ def function(name: str, expression: str) -> str:
 
 @needs_node
 @pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0, "0"), (1, "0.00000001"), (-150_000_000, "-1.5"), (6_000_050_000_000, "60000.5"), (100_000_000, "1")],
-)
-def test_it_shows_money_in_decimals(value: int, shown: str) -> None:
-    assert function("decimal", f"decimal({value})") == shown
+    ("says", "source", "shown"),
+    [("", "orders.commands", ""), ("status FILLED", "", ": status FILLED"), ("", "venue:a", ": from venue:a"),
+     ("x", "venue:a", ": x, from venue:a")],
+)  # fmt: skip
+def test_it_shows_what_a_record_says_and_whether_a_venue_told_it(says: str, source: str, shown: str) -> None:
+    assert function("words", f"words({json.dumps(says)}, {{source: {json.dumps(source)}}})") == shown
 
 
 @needs_node

@@ -40,6 +40,13 @@ def test_a_repeated_deposit_gets_the_approval_that_it_had(hand: Operator) -> Non
     assert hand.transfer(transfer("5"), seconds=0.01).transfer == transfer("5")
 
 
+def test_a_repeated_deposit_is_looked_for_long_before_waiting_ends(
+    hand: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("truetape.operator.SOON_SECONDS", 0.01)
+    assert hand.transfer(transfer("5"), seconds=1e9).transfer == transfer("5")
+
+
 @pytest.mark.parametrize("other", [transfer("6"), transfer("5", asset="BTC"), transfer("5", location="bank:main")])
 def test_a_reference_used_for_other_terms_is_refused_with_those_it_had(hand: Operator, other: m.TransferTerms) -> None:
     with pytest.raises(Refused, match="'1' belongs to a transfer of 5 USDT at venue:alpha"):

@@ -14,7 +14,7 @@ from truetape.commands.instruments import FileArgument, described, set_each
 from truetape.errors import SetupError
 from truetape.log import Log, Part
 from truetape.margin import report
-from truetape.margin.account import Account, AssetMargin
+from truetape.margin.account import Account, AssetMargin, terms_of
 from truetape.margin.published import Published
 from truetape.margin.terms import class_from, collateral_from
 from truetape.marks import Marks, fold
@@ -28,13 +28,16 @@ from truetape.topics import MARKET_MARKS, PARTITIONS
 app = typer.Typer(help="Margin.", no_args_is_help=True)
 MARKS_TAIL: Final = 500_000
 """Marks that are looked through, newest ones."""
-ORDER: Final = re.compile(r"(BUY|SELL) ([0-9.]+) ([A-Z0-9-]+) (-?[0-9.]+)", re.ASCII)
+ORDER: Final = re.compile(r"(BUY|SELL) ([0-9.]+) ([A-Z0-9-]+)(?: (-?[0-9.]+))?", re.ASCII)
 
 
 @app.command()
 def show(
     account: Annotated[str, typer.Argument(help="The account")],
-    order: Annotated[str, typer.Option(help='As if it had filled, without fees: "BUY 2 BTC-USDT-PERP 60000"')] = "",
+    order: Annotated[
+        str,
+        typer.Option(help='As if it had filled, without fees: "BUY 2 BTC-USDT-PERP 60000"; without price at the mark'),
+    ] = "",
     form: Annotated[str, typer.Option("--format", help="table, json or csv")] = "table",
 ) -> None:
     """Show what an account has and needs, by which model, the worst scenario, and what each position adds."""
@@ -58,10 +61,14 @@ def show(
 def _filled(account: Account, order: str, seen: Published) -> Account:
     match = ORDER.fullmatch(order)
     if match is None:
-        raise SetupError(f'{order[:60]!r} is no order: write it as "BUY 2 BTC-USDT-PERP 60000"')
+        raise SetupError(
+            f'{order[:60]!r} is no order: write it as "BUY 2 BTC-USDT-PERP 60000", at the mark without the price'
+        )
     side, quantity, name, price = match.groups()
     signed_e8 = to_e8(quantity) if side == "BUY" else -to_e8(quantity)
-    return report.with_fill(account, name, signed_e8, to_e8(price), seen)
+    terms_of(name, seen)  # What is no contract is said so, before its mark is looked for.
+    price_e8 = seen.newest(name).price_e8 if price is None else to_e8(price)
+    return report.with_fill(account, name, signed_e8, price_e8, seen)
 
 
 def newest_marks(log: Log, seconds: float) -> Marks:

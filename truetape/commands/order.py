@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import msgspec
 import typer
@@ -10,15 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from truetape import api, orderhistory
-from truetape.money import from_e8
 from truetape.orderhistory import OrderHistory
 from truetape.reports import reading
-
-TOLD: Final = (
-    "reason", "status", "venue", "quantity_e8", "price_e8", "fee_e8", "fee_asset", "reserved_e8", "reserved_asset",
-    "released_e8", "rule", "position_effect",
-)  # fmt: skip
-"""Fields of a record that its row in the table tells, where they say something."""
 
 
 def command(
@@ -72,7 +65,7 @@ def causes(events: Iterable[api.Event]) -> Table:
     table = Table("record", "topic@offset", "because of", "says", "at", box=None, pad_edge=False)
     for event in events:
         place = f"{event.topic}/{event.partition}@{event.offset}"
-        table.add_row(event.type, place, _because(event), _says(event.fields), event.at)
+        table.add_row(event.type, place, _because(event), event.says, event.at)
     return table
 
 
@@ -81,12 +74,3 @@ def _because(event: api.Event) -> str:
         return "the client"
     cause = event.cause
     return f"{cause.source}/{cause.partition}@{cause.offset if cause.offset is not None else cause.id}"
-
-
-def _says(fields: dict[str, Any]) -> str:
-    """The record's own words, money as decimals."""
-    words = []
-    for name in TOLD:
-        if (value := fields.get(name)) not in (None, "", 0):
-            words.append(f"{name.removesuffix('_e8')} {from_e8(value) if name.endswith('_e8') else value}")
-    return ", ".join(words)

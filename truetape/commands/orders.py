@@ -40,17 +40,20 @@ def submit(
     name = client_order_id or secrets.token_hex(16)
     with trader.trader() as client:
         try:
-            decided = client.submit(
+            decided, repeated = client.submit_or_find(
                 instrument, side.upper(), quantity, price=price, time_in_force=time_in_force, post_only=post_only,
                 client_order_id=name, position_effect=effect,
             )  # fmt: skip
         except Unreachable as lost:
             raise Unreachable(f"{lost}. Whether it was taken is not known: {_again(name)}") from lost
         except Refused as refused:
+            if refused.repeated:
+                again = f"{refused.detail}; so it was decided before, and stays under --id {name}"
+                raise Refused(refused.problem | {"detail": again}, refused.repeated) from refused
             if refused.code != "outcome_unknown":
                 raise
             raise Unreachable(f"{refused}: {_again(name)}") from refused
-    print(json.dumps(to_builtins(decided)) if as_json else _told(decided))
+    print(json.dumps(to_builtins(decided) | {"repeated": repeated}) if as_json else _told(decided, repeated))
 
 
 @app.command()
@@ -85,13 +88,13 @@ def list_orders(
     trader.write(COLUMNS, found, form, "no order")
 
 
-def _told(decided: Submitted) -> str:
+def _told(decided: Submitted, repeated: bool) -> str:
     at = "at the market" if decided.price is None else f"at {decided.price}"
     what = f"{decided.side} {decided.quantity} {decided.instrument_id} {at}, {decided.time_in_force}"
     told = f"{decided.status} {what}\norder {decided.order_id}, client order id {decided.client_order_id}"
-    return (
-        told if decided.status == "ACCEPTED" else f"{told}\nrisk has not decided yet: {_again(decided.client_order_id)}"
-    )
+    if decided.status != "ACCEPTED":
+        return f"{told}\nrisk has not decided yet: {_again(decided.client_order_id)}"
+    return f"{told}\nit was submitted before: this is the same order, and its first decision" if repeated else told
 
 
 def _again(name: str) -> str:

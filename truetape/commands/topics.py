@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from truetape import reports, shown, taperead, topics
+from truetape import reports, taperead, topics
+from truetape.saying import legible
 from truetape.settings import Settings
 from truetape.sheets import words
 
@@ -81,10 +82,9 @@ def _show(row: dict[str, Any], as_json: bool) -> None:
 
 
 def _words(fields: dict[str, Any]) -> str:
-    """What a record says, without what is empty; money as decimals."""
-    plain = shown.numbers({name: value for name, value in fields.items() if name.endswith("_e8") and value})
-    plain |= {name: value for name, value in fields.items() if name not in plain and not name.endswith("_e8")}
-    return ", ".join(f"{name} {words(value)}" for name, value in plain.items() if value not in ("", None, 0, [], {}))
+    """What a record says, without what is empty, money as decimals; what is long comes last."""
+    said = sorted(legible(fields).items(), key=lambda one: isinstance(one[1], dict | list))
+    return ", ".join(f"{name} {words(value)}" for name, value in said)
 
 
 def page() -> str:

@@ -21,7 +21,7 @@ from truetape.operator import Operator, OtcCommand, Refused, operator
 from truetape.reports import FormOption as Form
 from truetape.reports import write
 from truetape.settings import settings
-from truetape.shown import moment
+from truetape.shown import disagreement, moment
 
 app = typer.Typer(help="Trades of two, give-ups, allocations, legs, netting, bilateral margin.")
 
@@ -68,7 +68,8 @@ def open_rows(account_id: str, books: dict[str, Any]) -> list[dict[str, Any]]:
 
 def differing(one: dict[str, str]) -> str:
     """A field that the sides see differently, with both values: what the side says that told first, and the other."""
-    return f"{one['field']}={one['first']}/{one['other']}"
+    said = disagreement(**one)
+    return f"{said.field}={said.first}/{said.other}"
 
 
 def bilateral_row(account_id: str, one: dict[str, Any]) -> dict[str, Any]:

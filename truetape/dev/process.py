@@ -146,7 +146,7 @@ def age_and_memory(pid: int) -> tuple[float | None, int | None]:
         return None, None
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return uptime - int(started) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
+    return round(uptime - int(started) / os.sysconf("SC_CLK_TCK"), 2), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def write_private(path: Path, text: str) -> None:
