@@ -9,8 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from truetape import cli
-from truetape.commands.drill import shocked
-from truetape.errors import MoneyError, SetupError
+from truetape.errors import MoneyError
 
 
 @pytest.mark.parametrize("group", ["parked", "trades", "liquidations", "calls", "accounts"])
@@ -58,9 +57,3 @@ def plain(parameter: Any) -> str:
 def test_an_unknown_option_is_still_refused() -> None:
     done = CliRunner().invoke(cli.build(), ["deposit", "acme", "USDT", "5", "--bogus", "x"])
     assert done.exit_code == 2
-
-
-def test_no_mark_falls_by_more_than_all() -> None:
-    assert shocked("-1") == -100_000_000
-    with pytest.raises(SetupError, match="falls by more"):
-        shocked("-1.5")

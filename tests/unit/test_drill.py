@@ -110,6 +110,14 @@ def test_who_wins_can_be_haircut_and_torn_up_but_his_margin_is_not_touched() -> 
     [
         ({"asset": "EUR"}, "nothing can default"),
         ({"defaulters": ("zoe",)}, "zoe holds no contract"),
+        ({"defaulters": ("ann", "bob", "ann")}, "member ann stands there twice"),
+        ({"shocks_e8": (10**7, -(10**7), 10**7)}, "shock 0.1 stands there twice"),
+        ({"shocks_e8": (-(10**8) - 1,)}, "falls by more than all"),
+        ({"shocks_e8": (2**63 - 1,)}, "beyond 64 bits"),
+        ({"capital_e8": -1}, "capital -0.00000001: it is zero or above"),
+        ({"floor_e8": -1}, "floor -0.00000001: it is zero or above"),
+        ({"assessment_rate_e8": -1}, "assessment -0.00000001: it is zero or above"),
+        ({"assessment_rate_e8": 2**63 - 1}, "beyond 64 bits"),
     ],
 )
 def test_what_cannot_be_drilled_is_refused_by_name(changes: dict[str, Any], words: str) -> None:
@@ -118,6 +126,19 @@ def test_what_cannot_be_drilled_is_refused_by_name(changes: dict[str, Any], word
         drill.run(books(made), made.reference, {PERP: 60_000 * E8}, Setting(**({"asset": "USDT"} | changes)))
     with pytest.raises(SetupError, match=f"--mark {PERP}=PRICE"):
         drill.run(books(made), made.reference, {}, Setting("USDT"))
+
+
+def test_an_inverse_contract_cannot_fall_to_nothing() -> None:
+    name = "BTC-USD-PERP"
+    made = Desk(instrument(name, terms(style="INVERSE", settlement_asset="BTC")))
+    made.pair("ann", "bob", 1, 60_000, name)
+    for mark_e8, shock_e8 in ((60_000 * E8, -(10**8)), (0, 10**7)):
+        with pytest.raises(SetupError, match="no drill with these marks and moves"):
+            drill.run(books(made), made.reference, {name: mark_e8}, Setting("BTC", shocks_e8=(shock_e8,)))
+
+
+def test_every_mark_may_fall_to_nothing_and_no_further() -> None:
+    assert run(shocks_e8=(-(10**8),), defaulters=("ann",)).defaults[0].loss_e8 == to_e8("6000")
 
 
 def test_a_profit_counts_before_it_is_paid() -> None:
@@ -194,6 +215,8 @@ def test_options_change_what_is_assumed() -> None:
     [
         (("--mark", "x"), "INSTRUMENT=PRICE"),
         (("--shock", "ten"), "--shock"),
+        (("--shock=-1.5",), "falls by more than all"),
+        (("--floor=-1",), "floor -1"),
         (("--format", "xml"), "no format"),
         (("--asset", "EUR"), "nothing can default"),
     ],

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from services.clearing.booking.contracts import ContractRefused
 from services.clearing.booking.facts import AHEAD_MAX_US
 from tests.unit.contract_desk import E8, EXPIRY_US, HOUR_US, START_US, Desk, future, instrument, option, terms
 from tests.unit.desk import some_meta
@@ -101,6 +103,13 @@ def test_a_fill_of_the_moment_of_expiry_counts() -> None:
     assert isinstance(desk.fill("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US), m.EntryBooked)
 
 
+@pytest.mark.parametrize(("late_us", "reason"), [(0, ""), (1, "CONTRACT_EXPIRED")])
+def test_a_trade_with_the_house_of_the_moment_of_expiry_counts(late_us: int, reason: str) -> None:
+    desk = Desk(instrument(FUT, future()))
+    answer = desk.trade("ann", "BUY", 1, 60_000, FUT, transacted_at_us=EXPIRY_US + late_us)
+    assert getattr(answer, "reason", "") == reason
+
+
 def test_a_second_settlement_price_of_one_moment_is_refused() -> None:
     desk = Desk(instrument(PERP, terms()))
     at_us = desk.now_us
@@ -130,10 +139,39 @@ def test_a_move_keeps_what_is_held_worth_the_same(
     assert getattr(answer, "reason", "") == reason
 
 
-def test_a_call_does_not_become_a_put() -> None:
-    desk = Desk(instrument(CALL, option("CALL", 60_000), tradable=False), instrument(PUT, option("PUT", 60_000)))
+@pytest.mark.parametrize(
+    ("new", "differs"),
+    [
+        (option("CALL", 60_000), ""),
+        (option("PUT", 60_000), "option_type"),
+        (option("CALL", 60_000, expires_at_us=EXPIRY_US + HOUR_US), "expires_at_us"),
+        (option("CALL", 60_000, settlement_asset="USDC"), "settlement_asset"),
+        (option("CALL", 60_000, style="INVERSE"), "style"),
+        (future(multiplier_e8=E8), "kind, option_type"),
+    ],
+)
+def test_a_move_leads_to_a_contract_of_the_same_kind(new: m.ContractTerms, differs: str) -> None:
+    """A call does not become a put, and nobody gets a longer life by another name."""
+    desk = Desk(instrument(CALL, option("CALL", 60_000), tradable=False), instrument(PUT, new))
     [answer] = desk.fact("RENAME", CALL, 500 * E8, ids={"new_instrument_id": PUT})
-    assert (answer.reason, "option_type" in answer.detail) == ("TERMS_DIFFER", True)
+    assert getattr(answer, "reason", "") == ("TERMS_DIFFER" if differs else "")
+    assert getattr(answer, "detail", "").endswith(f"another {differs}" if differs else "")
+
+
+@pytest.mark.parametrize(("held", "moved"), [(9, 3), (10, None)])
+def test_options_that_make_no_number_of_new_ones_are_left_to_an_operator(held: int, moved: int | None) -> None:
+    """Three old calls make a new one. A future's odd rest ends at the price; of an option nobody agreed on one."""
+    new, three = f"{CALL}-NEW", replace(option("CALL", 60_000), multiplier_e8=3 * E8)
+    desk = Desk(instrument(CALL, option("CALL", 60_000), tradable=False), instrument(new, three))
+    desk.pair("ann", "bob", held, 2_000, CALL)
+    numbers, names = {"ratio": 1, "ratio_per": 3}, {"new_instrument_id": new}
+    if moved is None:
+        with pytest.raises(ContractRefused, match="10 options are no whole number of new ones"):
+            desk.fact("CONTRACT_SIZE", CALL, 2_000 * E8, numbers=numbers, ids=names)
+        return
+    desk.fact("CONTRACT_SIZE", CALL, 2_000 * E8, numbers=numbers, ids=names)
+    assert desk.position("ann", new).quantity_e8 == moved * E8 == -desk.position("bob", new).quantity_e8
+    assert desk.position("ann", CALL).quantity_e8 == 0
 
 
 @pytest.mark.parametrize(("short_e8", "called"), [(0, False), (1, True), (900, True)])

@@ -20,6 +20,7 @@ ROWS = """
     TIME     1000:50                                | 50   WINDOW  50   it holds 500, which is enough
     TIME     300:70   0:99                          | 99   LAST    30   too little; the last one is young
     TIME     1900:33                                | 33   LAST     0   nothing in the window
+    TIME     2000:33                                | 33   LAST     0   the oldest that the fallback takes
     TIME     1000:-5  500:-7                        | -6   WINDOW 100   prices may be negative
     TIME     700:50   700:60  350:70                | 65   WINDOW  70   of two at a moment the higher
     SAMPLES  1000:50  500:60                        | 56   WINDOW  90   4 x 50, 5 x 60; for the last, 60 is too old

@@ -122,6 +122,13 @@ def test_a_step_that_cannot_be_right_is_refused(rate: int, elapsed: int, says: s
         step(DERIBIT, BTC, 0, rate, ONE_E8, elapsed)
 
 
+def test_a_rate_at_the_cap_and_the_longest_step_are_in_order() -> None:
+    """Ten thousand at the cap of 0.5 % is 50, for all of the longest step; the other way as much."""
+    for sign in (1, -1):
+        made = step(DERIBIT, BTC, 0, sign * DERIBIT.cap_e18, to_e8("10000"), EIGHT_HOURS_US)
+        assert payment(-ONE_E8, 0, made.index_e18) == sign * to_e8("50")
+
+
 def test_late_and_missing_samples_count_as_zero() -> None:
     late = sample(DERIVE, 900, DERIVE.mark_max_age_us + 1, 0)
     in_time = sample(DERIVE, 900, DERIVE.mark_max_age_us, 0)

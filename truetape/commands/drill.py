@@ -15,7 +15,7 @@ from truetape.default import drill
 from truetape.default.drill import Books, Drill, Setting
 from truetape.errors import MoneyError, SetupError
 from truetape.happenings import Log, Part
-from truetape.money import ONE_E8, from_e8, to_e8
+from truetape.money import from_e8, to_e8
 from truetape.restore import accepted
 from truetape.sheets import sheet
 from truetape.tape import Reader
@@ -55,7 +55,7 @@ def default(
     earned_e8 = books.balances.get("house", {}).get(asset, 0)
     setting = Setting(
         asset=asset,
-        shocks_e8=tuple(map(shocked, shock)) if shock else drill.SHOCKS_E8,
+        shocks_e8=shocked(shock),
         capital_e8=number("capital", capital) if capital else max(0, earned_e8),
         floor_e8=number("floor", floor),
         assessment_rate_e8=number("assessment", assessment),
@@ -79,11 +79,9 @@ def number(name: str, text: str) -> int:
         raise SetupError(f"--{name}: {error}") from error
 
 
-def shocked(text: str) -> int:
-    """A move of all marks, as a share of 1e8. Raises SetupError when they would fall below zero."""
-    if (shock_e8 := number("shock", text)) < -ONE_E8:
-        raise SetupError(f"--shock {text}: no mark falls by more than all of it, which is -1")
-    return shock_e8
+def shocked(texts: list[str] | None) -> tuple[int, ...]:
+    """Moves of all marks, as shares of 1e8; the usual ones without any. Raises SetupError."""
+    return tuple(number("shock", text) for text in texts) if texts else drill.SHOCKS_E8
 
 
 def marked(text: str) -> tuple[str, int]:

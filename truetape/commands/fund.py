@@ -117,9 +117,8 @@ def size(
     """How large the fund must be for the two members with the largest losses beyond their margin, and whose it is."""
     with reports.reading(form, "fund") as (log, seconds):
         books, known, prices = drills.read(log, seconds, None)
-    shocks_e8 = tuple(map(drills.shocked, shock)) if shock else drill.SHOCKS_E8
     floor_e8 = drills.number("floor", floor)
-    setting = drill.Setting(asset=asset, shocks_e8=shocks_e8, floor_e8=floor_e8, at_us=clock.now_us())
+    setting = drill.Setting(asset=asset, shocks_e8=drills.shocked(shock), floor_e8=floor_e8, at_us=clock.now_us())
     found = drill.run(books, known, prices, setting)
     rows = drill.sized(found)
     if form == "csv":

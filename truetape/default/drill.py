@@ -8,7 +8,8 @@ the defaulters' positions are closed at the stressed prices and the waterfall be
 written anywhere: a drill shows what would happen, and that every sum is kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -18,7 +19,7 @@ from truetape.default import fund, waterfall
 from truetape.default.fund import Sizing, Stressed
 from truetape.default.premiums import Premium, premiums
 from truetape.default.waterfall import Member, Outcome, Resources
-from truetape.errors import SetupError
+from truetape.errors import ContractError, MoneyError, SetupError
 from truetape.messages import ContractTerms, EntryBooked
 from truetape.money import ONE_E8, divide, from_e8, portion
 from truetape.reference import Reference
@@ -139,9 +140,31 @@ class _Market(Struct, frozen=True):
 
 
 def run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting: Setting) -> Drill:
-    """Run a drill. Raises SetupError when nothing can default, or an input of a contract that is held is missing."""
+    """Run a drill. Raises SetupError when nothing can default, an input of a contract that is held is missing, or what
+    is assumed cannot be."""
+    if (wrong := next(_wrong(reference, setting), None)) is not None:
+        raise SetupError(wrong)
+    try:
+        return _run(books, reference, marks_e8, setting)
+    except (ContractError, MoneyError) as error:
+        raise SetupError(f"no drill with these marks and moves: {error}") from error
+
+
+def _wrong(reference: Reference, setting: Setting) -> Iterator[str]:
+    """What of the assumptions cannot be."""
+    amounts = {"capital": setting.capital_e8, "floor": setting.floor_e8, "assessment": setting.assessment_rate_e8}
+    yield from (f"{name} {from_e8(e8)}: it is zero or above" for name, e8 in amounts.items() if e8 < 0)
+    lowest_e8 = min(setting.shocks_e8, default=0)
+    if lowest_e8 < -ONE_E8:
+        yield f"shock {from_e8(lowest_e8)}: no mark falls by more than all of it, which is -1"
+    told = {"shock": map(from_e8, setting.shocks_e8), "member": setting.defaulters}
+    for kind, names in told.items():
+        yield from (f"{kind} {name} stands there twice" for name, count in Counter(names).items() if count > 1)
     if clients := [one for one in setting.defaulters if reference.member_of(one) != one]:
-        raise SetupError(f"{clients[0]} is a client of {reference.member_of(clients[0])}: name a clearing member")
+        yield f"{clients[0]} is a client of {reference.member_of(clients[0])}: name a clearing member"
+
+
+def _run(books: Books, reference: Reference, marks_e8: Mapping[str, int], setting: Setting) -> Drill:
     market, held = _open(books, reference, marks_e8, setting)
     margins_e8 = {member: market.margin_e8(positions) for member, positions in held.items()}
     stressed = [
