@@ -167,7 +167,8 @@ def show_books(report: BooksReport, console: Console) -> None:
 def progress_bar() -> Iterator[Callable[[int, int], None]]:
     """Progress on stderr: (records read, of how many)."""
     columns = (TextColumn("reading the tape"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("tape", total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
 

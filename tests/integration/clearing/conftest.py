@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.integration.clearing.house import UNITS, House, with_maker
+from tests.integration.clearing.house import UNITS, House, Lost, lost_orders, with_maker
 from tests.shared import until_unused
 from truetape.dev import Stack, free_base
 from truetape.log import KafkaLog
@@ -20,6 +20,12 @@ from truetape.settings import settings
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     yield from until_unused("house", _opened(tmp_path_factory.mktemp("clearing") / "home"))
+
+
+@pytest.fixture(scope="session")
+def lost(house: House) -> Lost:
+    """What has to grow old before a test looks at it: a default is waived after 75 seconds, while other tests run."""
+    return lost_orders(house)
 
 
 @contextmanager

@@ -104,10 +104,28 @@ class House(Desk):
         assert self.venue("trade-outside", body).status_code == 200
 
     def venue(self, what: str, body: dict[str, str]) -> httpx.Response:
-        """Ask the venue's administration."""
+        """Ask the venue's administration about the maker."""
+        return self._venue("POST", f"accounts/maker/{what}", body)
+
+    def fund(self, account: str, asset: str, amount: str) -> None:
+        """Money at the venue, once per account and asset."""
+        body = {"asset": asset, "amount": amount, "reference": f"{account}-{asset}"}
+        assert self._venue("POST", f"accounts/{account}/deposit", body).status_code == 200
+
+    def silence(self, orders: int) -> None:
+        """The venue does not take the next orders, as many as these, and says nothing of any single one."""
+        rule = {"kind": "drop_request", "path": "/api/v3/order"}
+        rules = [rule | {"method": "POST", "count": orders}, rule | {"method": "GET"}, rule | {"method": "DELETE"}]
+        assert self._venue("POST", "faults", rules).status_code == 200
+
+    def speak(self) -> None:
+        """The venue answers all again."""
+        assert self._venue("DELETE", "faults", {}).status_code == 200
+
+    def _venue(self, method: str, path: str, body: Any) -> httpx.Response:
         token = self.environment["TRUETAPE_VENUE_ADMIN_TOKEN"]
-        url = f"http://127.0.0.1:{self.stack.port('alpha')}/admin/accounts/maker/{what}"
-        return httpx.post(url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=20.0)
+        url = f"http://127.0.0.1:{self.stack.port('alpha')}/admin/{path}"
+        return httpx.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=20.0)
 
     def trader(self, amount: str = "", apart: str = "") -> Trader:  # type: ignore[override]
         """A new account with so much USDT, in another partition than that of an account."""
@@ -152,6 +170,42 @@ class House(Desk):
     def told(self, *arguments: str) -> Any:
         """The same as JSON."""
         return json.loads(self.say(*arguments))
+
+
+@dataclass
+class Lost:
+    """A member in default with orders of which nobody knows what became of them."""
+
+    member: Trader
+    order_ids: list[str]
+    default_id: str
+    early: tuple[str, str]
+    """How a waiver was refused before the venue was asked often enough."""
+
+    def statuses(self) -> set[str]:
+        """Of its orders."""
+        return {self.member.client.order(name).status for name in self.order_ids}
+
+
+def settled(trader: Trader, order_id: str) -> str:
+    """The status of an order that neither waits for the venue nor rests there, once that is so."""
+    await_true(lambda: trader.client.order(order_id).status not in ("PENDING", "ACCEPTED", "WORKING"))
+    return trader.client.order(order_id).status
+
+
+def lost_orders(house: House) -> Lost:
+    """Three orders go out and the venue is silent; then their owner is in default. The venue goes on to take orders,
+    for other tests, and to say nothing of those that it was sent."""
+    member = house.trader("1000")
+    house.silence(3)
+    found = Lost(member, [], "", ("", ""))
+    while len(found.order_ids) < 3:
+        sent = member.client.submit("BTC-USDT", "BUY", "0.001", price="60000").order_id
+        if settled(member, sent) == "UNKNOWN":  # Else no book was fresh: the router has just begun to look.
+            found.order_ids.append(sent)
+    found.default_id = house.admin.declare_default(member.name, "USDT", "its orders are lost").default_id
+    found.early = refused(lambda: house.admin.waive_orders(member.name, found.default_id, found.order_ids, "at once"))
+    return found
 
 
 def table(text: str) -> list[dict[str, str]]:

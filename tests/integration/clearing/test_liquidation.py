@@ -10,7 +10,7 @@ from tests.integration.clearing.house import SWAP, House, today
 from tests.integration.gateway.desk import await_true
 from truetape.client import Client
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("lost")]
 
 
 def test_a_call_and_a_liquidation_from_deposit_to_statement(house: House) -> None:

@@ -19,7 +19,7 @@ from truetape.client import Refused as Refusal
 from truetape.operator import Refused
 from truetape.topics import PARTITIONS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("lost")]
 CALL, CRASH = "BTC-USDT-20330518-60000-C", "BTC-USDT-CRASH"
 TOLD_ON = "2026-11-26"
 
@@ -233,6 +233,80 @@ def test_payments_in_two_currencies_are_netted_by_value_date_and_are_what_the_le
     told = [one for _, _, one in journal.records(house.log, SECONDS, range(PARTITIONS))]
     handed = [one for one in told if isinstance(one, m.PaymentsNetted) and one.account_id in names]
     assert sum(len(one.instructions) for one in handed) == 5, "settlement reads them on the tape"
+    comes_late(house, everybody, due)
+
+
+def comes_late(house: House, everybody: tuple[Trader, Trader, Trader], due: dict[str, str]) -> None:
+    """With the first lags again, what is booked falls on dates that are netted: another run nets it, by the API and by
+    command, and the first run's instructions stay as they are."""
+    ann, bob, _ = everybody
+    before = {asset: [instructions(one, day) for one in everybody] for asset, day in due.items()}
+    for asset, lag_days in (("EUR", 1), ("USD", 2)):
+        calendar(house, asset, 3, lag_days)
+    prices = iter(range(62_000, 72_000, 1_000))
+    await_true(lambda: settled_late(house, str(next(prices)), (ann, bob), due["EUR"]))
+    for buyer, seller_, price in ((ann, bob, "60100"), (bob, ann, "60000")):
+        keep(buyer, seller_, "10", FORWARD["USD"], price)
+    begun = house.admin.start_compression(FORWARD["USD"], [ann.name, bob.name])
+    await_true(lambda: begun.run_id in {one.run_id for one in ann.client.compressions() if one.state == "PROPOSED"})
+    for one in (ann, bob):
+        one.client.answer_compression(begun.run_id, True)
+    await_true(lambda: all(late(house, one, "USD", due["USD"]) for one in (ann, bob)))
+    for asset, lag_days in (("EUR", 2), ("USD", 3)):
+        calendar(house, asset, 4, lag_days)
+    for asset, day in due.items():
+        net_again(house, ann, bob, day)
+        wanted = {one.name: late(house, one, asset, day) for one in (ann, bob)}
+        runs = {one.name: instructions(one, day) for one in (ann, bob)}
+        assert {name: Decimal(two.amount) for name, (_, two) in runs.items()} == wanted, asset
+        assert all(wanted.values())
+        assert {two.run for _, two in runs.values()} == {2}
+        assert len({one.instruction_id for pair in runs.values() for one in pair}) == 4
+        firsts = [instructions(one, day)[:1] for one in everybody]
+        assert firsts == before[asset], "what was handed to settlement stays"
+    assert [late(house, one, "USD", due["USD"]) for one in (ann, bob)] == [-10, 10], "the compression's cost"
+
+
+def settled_late(house: House, price: str, parties: tuple[Trader, Trader], day: str) -> bool:
+    """Settle to one more price; whether clearing has heard of the calendar that puts it on a date that is netted."""
+    assert house.admin.publish_fact("SETTLEMENT_PRICE", FORWARD["EUR"], price).taken == PARTITIONS
+    return all(late(house, one, "EUR", day) for one in parties)
+
+
+def late(house: House, trader: Trader, asset: str, day: str) -> Decimal:
+    """What the tape says has fallen on a value date since its first run."""
+    netted, found = False, 0
+    for _, _, event in journal.records(house.log, SECONDS, [ids.partition_of(trader.name, PARTITIONS)]):
+        if isinstance(event, m.PaymentsNetted) and (event.account_id, event.value_date) == (trader.name, day):
+            netted = True
+        if netted and isinstance(event, m.EntryBooked) and event.account_id == trader.name:
+            due = event.contract.ids.get("value_date") if event.contract else None
+            ours = [
+                one for one in event.lines if (one.account, one.asset, due) == (f"client:{trader.name}", asset, day)
+            ]
+            found += sum(one.amount_e8 for one in ours)
+    return Decimal(found) / 10**8
+
+
+def net_again(house: House, by_api: Trader, by_command: Trader, day: str) -> None:
+    """Once clearing has heard of the calendar by which nothing more falls on it, which may net it itself."""
+
+    def netted(net: Any) -> bool:
+        try:
+            net()
+        except (Refusal, Refused) as error:
+            said = str(getattr(error, "problem", error))
+            assert "TOO_OLD" in said or "COMMAND_REPEATED" in said, error
+            return "COMMAND_REPEATED" in said
+        return True
+
+    await_true(lambda: netted(lambda: house.admin.net_payments(by_api.name, day)))
+    await_true(lambda: netted(lambda: house.say("trades", "net", day, "--account", by_command.name)))
+    await_true(lambda: all(len(instructions(one, day)) == 2 for one in (by_api, by_command)))
+
+
+def instructions(trader: Trader, day: str) -> list[Any]:
+    return sorted(trader.client.statement(day).instructions, key=lambda one: one.run)
 
 
 FORWARD = {"EUR": "BTC-EUR-FWD", "USD": "BTC-USD-FWD"}
