@@ -94,8 +94,9 @@ def standing(
 
 
 def free_e8(account: Account, asset: str, seen: Published, spends: bool) -> int:
-    """What an account may still commit in an asset; `spends` leaves profit not yet paid out. Raises MarginError."""
-    if not holds_contracts(account):
+    """What an account may still commit in an asset; `spends` leaves profit not yet paid and collateral out. Raises
+    MarginError."""
+    if spends and not holds_contracts(account):
         return account.balances.get(asset, 0) - account.reserved.get(asset, 0)
     found = standing(account, asset, seen)
     return found.spendable_e8 if spends else found.excess_e8

@@ -343,3 +343,78 @@ def test_a_withdrawal_of_who_holds_more_than_64_bits_is_refused_by_name() -> Non
     pair.risk.tables.marks.newest[name] = mark("0.00005", instrument_id=name)
     asked = m.TransferTerms(ids.transfer_id(ANN, "w"), ANN, "DOGE", -1, "bank:settlement", "w")
     assert pair.risk.give(m.RequestTransfer(asked, "key", START_US)).reason == "NUMBER_TOO_LARGE"
+
+
+# -- at the edge -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("over_e8", "passes"), [(0, True), (1, False)])
+def test_an_order_that_reduces_may_cost_what_it_frees(over_e8: int, passes: bool) -> None:
+    """One contract of 600 USDT frees 60; who is short of margin may sell it at a cost of that, and no unit more."""
+    known = instrument(PERP, perpetual())
+    pair = Pair(known)
+    pair.fill(pair.order("BUY", 1, "60000"), 1, 60_000)
+    tables = pair.risk.tables
+    seen = Published(tables.marks, tables.reference, START_US, 10**12)
+    made = m.OrderMargin(60 * E8 + over_e8, 0, 0, 0, 0)
+    account = holdings.owing(pair.risk.state, ANN)
+    assert margin.only_reduces(made, account, known, "SELL", E8, 60_000 * E8, 50_000, seen) == passes
+
+
+@pytest.mark.parametrize(("contracts", "passes"), [(89, True), (90, False)])
+def test_collateral_alone_margins_the_first_position(contracts: int, passes: bool) -> None:
+    """0.1 BTC less a tenth are 5 400 USDT: 90 contracts need just as much, and their fee besides."""
+    pair = Pair(instrument(PERP, perpetual()), deposit=0)
+    pair.risk.tables.reference.collateral["BTC"] = m.CollateralAsset(
+        "BTC", "USDT", 1, "BTC-USDT", E8 // 10, E8, 0, 1, 10**12
+    )
+    pair.risk.tables.marks.newest["BTC-USDT"] = mark("60000")
+    brought = m.RequestTransfer(transfer("0.1", "BTC", "btc"), "key", START_US)
+    pair.risk.give(pair.clearing.approve(pair.risk.give(brought)))
+    answer = pair.order("BUY", contracts, "60000")
+    assert isinstance(answer, m.OrderAccepted) == passes
+    if not passes:
+        assert (answer.reason, answer.numbers["available_e8"]) == ("INSUFFICIENT_FUNDS", 5_400 * E8)
+        return
+    pair.fill(answer, contracts, 60_000)
+    assert pair.free_e8() >= 0
+    assert pair.clearing.cash(f"client:{ANN}") < 0, "what is missing in cash is for the collateral to bear"
+
+
+@pytest.mark.parametrize(("amount", "goes"), [("-40", True), ("-40.00000001", False)])
+def test_collateral_lets_no_cash_go_that_orders_hold(amount: str, goes: bool) -> None:
+    """100 USDT, of which an order that would lose 60 against the mark holds those; ten BTC stand behind it."""
+    pair = Pair(instrument(PERP, perpetual()))
+    reference = pair.risk.tables.reference
+    reference.collateral["BTC"] = m.CollateralAsset("BTC", "USDT", 1, "BTC-USDT", 0, E8, 0, 1, 10**12)
+    reference.fees["*"] = m.Fees(0, 0)
+    pair.risk.tables.marks.newest["BTC-USDT"] = mark("60000")
+    brought = m.RequestTransfer(transfer("10", "BTC", "btc"), "key", START_US)
+    pair.risk.give(pair.clearing.approve(pair.risk.give(brought)))
+    held = pair.order("BUY", 2, "63000")
+    assert held.reserved_e8 == 60 * E8
+    answer = pair.risk.give(m.RequestTransfer(transfer(amount, reference="out"), "key", START_US))
+    assert isinstance(answer, m.TransferApproved) == goes
+
+
+def test_sides_that_are_closed_against_each_other_still_owe_their_funding() -> None:
+    state = State()
+    account = state.account(ANN)
+    holdings.hold(account, m.ContractHeld(PERP, E8, 60_000 * E8, 0, 3 * E8, -2 * E8, "0"))
+    meta = m.Meta(1, 1, m.Cause("clearing.entries", 0, 1, ""), START_US, "e", "f")
+    event = m.SidesClosedOut(meta, "x", ANN, PERP, 2 * E8, "op", 0, E8, 0)
+    holdings.hold(account, holdings.closed_out(account, event))
+    state = RISK.evolve(state, m.FundingAccrued(meta, PERP, str(6 * 10**18), "f"))
+    assert account.sides == {PERP: (E8, 0)}
+    assert holdings.owing(state, ANN).contracts[PERP].unpaid_e8 == -6 * E8
+
+
+@pytest.mark.parametrize(("kind", "fee"), [("NOVATION", 0.3), ("GIVE_UP", 0), ("ALLOCATION", 0)])
+def test_a_trade_holds_its_fee_and_a_leg_that_moves_holds_none(kind: str, fee: float) -> None:
+    pair = Pair(instrument(PERP, perpetual()))
+    meta = m.Meta(1, 1, m.Cause("clearing.commands", 0, 1, ""), START_US, "e", "f")
+    leg = m.TradeLeg("l1", ANN, PERP, "BUY", E8, 60_000 * E8)
+    asked = m.LegChanged(meta, "c", ANN, ANN, "t", kind, "bob", leg, "RESERVING", "", "", START_US + E8, "r", "op")
+    answer = pair.risk.give(asked)
+    assert isinstance(answer, m.LegAssessed) and answer.accepted
+    assert answer.reserved_e8 == round(fee * E8)
