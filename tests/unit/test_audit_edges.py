@@ -6,17 +6,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tests.unit.contract_desk import E8, instrument
+from tests.unit.contract_desk import Desk as ContractDesk
+from tests.unit.contract_desk import terms as contract_terms
 from tests.unit.desk import START_US, some_meta, submit, terms
 from tests.unit.risk_desk import desk
 from truetape import messages as m
 from truetape.audit import assignment_rules, claim_rules, haircut_rules
+from truetape.audit.contract_rules import ContractRules
 from truetape.audit.default_rules import DefaultRules
 from truetape.audit.findings import Findings
 from truetape.audit.margin_rules import MarginRules
 from truetape.audit.merge import Given
 from truetape.happenings import Part
 
-ANN = "ann"
+ANN, PERP = "ann", "BTC-USDT-PERP"
 ENTRIES = Part("clearing.entries", 0)
 
 
@@ -170,6 +174,20 @@ def test_a_further_default_begins_when_nothing_of_the_first_is_out(state: str, f
     records = [DECLARED, FIXED, covered, replace(covered, state="RECOVERING")]
     until = [one.state for one in records].index(state) + 1
     assert default_rules([*records[:until], replace(DECLARED, default_id="d2")]) == found
+
+
+# -- contracts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("long_e8", "found"), [(0, []), (1, ["both sides are the position"])])
+def test_both_sides_of_a_position_are_the_position_to_the_unit(long_e8: int, found: list[str]) -> None:
+    made = ContractDesk(instrument(PERP, contract_terms()))
+    made.reference.account_terms[ANN] = m.AccountTerms("HEDGING", "AVERAGE")
+    traded = made.trade(ANN, "BUY", 3, 60_000, PERP)
+    assert traded.contract.numbers["long_e8"] == 3 * E8
+    numbers = traded.contract.numbers | {"long_e8": 3 * E8 + long_e8}
+    booked = replace(traded.contract, numbers=numbers)
+    assert broken(lambda to: ContractRules(to.expect, {}, {}).booked("here", traded, booked)) == found
 
 
 # -- claims and assignment ---------------------------------------------------------------------------------------------

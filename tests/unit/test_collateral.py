@@ -31,6 +31,7 @@ ROWS = """
     BTC 0.00000001 0.5              | 0             dust rounds down
     USDE 5000 1                     | 1000          the limit
     USDE 500 1                      | 400           20 % off
+    USDE 500 1 0.55                 | 400           of just the confidence that it needs
     USDE 500 1 0.5                  | 150           and half its confidence is missing: 70 % off
     GOLD 1 1000                     | 250           a quarter of all collateral at most
     GOLD 1 1000, USDT 3000 1        | 4000          a quarter exactly

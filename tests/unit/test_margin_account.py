@@ -9,10 +9,11 @@ from tests.unit.contract_desk import E8, START_US, instrument, option
 from tests.unit.contract_desk import terms as perpetual
 from tests.unit.desk import mark
 from truetape.errors import MarginPositionUnfit, MarkWanted, MoneyError
-from truetape.margin.account import Account, AssetMargin, Held, assess, assess_all
-from truetape.margin.published import Published
+from truetape.margin.account import Account, AssetMargin, Held, Parts, assess, assess_all, shared
+from truetape.margin.classed import Coin
+from truetape.margin.published import MarkUsed, Published
 from truetape.marks import Marks
-from truetape.messages import MarginClass
+from truetape.messages import CollateralAsset, MarginClass
 from truetape.reference import Reference
 
 PERP, CALL, INVERSE = "BTC-USDT-PERP", "BTC-USDT-20231115-60000-C", "BTC-USD-PERP"
@@ -116,3 +117,52 @@ def test_a_number_that_fits_nowhere_is_one_accounts_error_by_every_model() -> No
         accounts = {"ann": Account({}, {"DOGE-USD-PERP": held(1)}), "bob": Account({}, {"DOGE-USD-PERP": held(1_000)})}
         found = assess_all(accounts, published)
         assert isinstance(found["ann"], dict) and isinstance(found["bob"], MoneyError), named
+
+
+# -- collateral --------------------------------------------------------------------------------------------------------
+
+POSTED = CollateralAsset("BTC", "USDT", 1, "BTC-USDT", E8 // 10, E8, 0, 1, 50_000_000)
+"""Less a tenth, and at a mark of 50 seconds at most."""
+
+
+@pytest.mark.parametrize(
+    ("btc", "positions", "counts"),
+    [
+        (0.1, {PERP: held(1, 600)}, 5_400),
+        #  600 inverse contracts need 0.010002 BTC for themselves; what they have lost is gone as well
+        (0.1, {PERP: held(1, 600), INVERSE: held(600, -0.1)}, (0.1 - 0.010002) * 54_000),
+        (0.1, {PERP: held(1, 600), INVERSE: held(600, -0.05)}, (0.1 - 0.05 - 0.010002) * 54_000),
+        #  what they have gained is not there yet
+        (0.1, {PERP: held(1, 600), INVERSE: held(600, -0.15)}, 0.1 * 54_000),
+        (0.01, {PERP: held(1, 600), INVERSE: held(600, -0.1)}, 0),
+        (-1, {PERP: held(1, 600)}, 0),
+    ],
+)
+def test_collateral_counts_beyond_what_its_own_contracts_need(
+    btc: float, positions: dict[str, Held], counts: float
+) -> None:
+    published = seen()
+    published.reference.collateral["BTC"] = POSTED
+    balances = {"BTC": round(btc * E8), "USDT": 0}
+    found = assess(balances, positions, published)["USDT"]
+    assert found.collateral_e8 == round(counts * E8)
+    together = assess_all({"ann": Account(balances, positions)}, published)["ann"]
+    assert isinstance(together, dict) and together["USDT"].collateral_e8 == found.collateral_e8
+
+
+@pytest.mark.parametrize(("age_us", "counts"), [(50_000_000, 5_400), (50_000_001, 0), (-50_000_001, 0)])
+def test_collateral_counts_at_the_oldest_mark_of_its_terms(age_us: int, counts: int) -> None:
+    published = seen()
+    published.reference.collateral["BTC"] = POSTED
+    published.marks.newest["BTC-USDT"] = mark("60000", START_US - age_us)
+    assert assess({"BTC": E8 // 10}, {PERP: held(1, 600)}, published)["USDT"].collateral_e8 == counts * E8
+
+
+def test_the_underlying_in_a_model_counts_up_to_its_limit_and_no_unit_more() -> None:
+    """100 USDT at 70 000 are 0.001428571 BTC: the last unit is cut off, against the account."""
+    published = seen()
+    published.reference.margin_classes["risky"] = MarginClass("risky", "portfolio_v2", 1, "{}")
+    terms = replace(POSTED, limit_e8=100 * E8, cancels_risk=True)
+    coin = Coin(terms, E8, MarkUsed("BTC-USDT", 70_000 * E8, START_US, 1, 1))
+    taken, rest = shared([coin], Parts({}, {"risky": {PERP: held(1)}}), published)
+    assert ([one.quantity_e8 for one in taken["risky"]], rest) == ([142_857], [])
