@@ -10,6 +10,7 @@ from truetape.money import ONE_E8, divide, from_e8
 from truetape.sheets import sheet
 
 HOLDERS_SHOWN: Final = 10
+LARGEST: Final = 5
 Held = Mapping[tuple[str, str], int]
 """Signed quantity by account and instrument."""
 COLUMNS: Final = (
@@ -42,6 +43,8 @@ class Interest(Struct, frozen=True):
     """The largest of both sides, the largest first."""
     index_e8: int
     """Herfindahl-Hirschman index of the larger side: the sum of squared shares; 1e8 when one account holds all."""
+    largest: tuple[Holder, ...]
+    """The five largest of the larger side, also where the other side's are larger."""
 
     @property
     def open_e8(self) -> int:
@@ -76,11 +79,18 @@ def _interest(instrument_id: str, held: list[tuple[str, int]], holders: int) -> 
     longs = [(account_id, e8) for account_id, e8 in held if e8 > 0]
     shorts = [(account_id, e8) for account_id, e8 in held if e8 < 0]
     long_e8, short_e8 = sum(e8 for _, e8 in longs), -sum(e8 for _, e8 in shorts)
-    ranked = sorted(held, key=lambda one: (-abs(one[1]), one[0]))[:holders]
-    shown = tuple(Holder(who, e8, abs(e8) * ONE_E8 // (long_e8 if e8 > 0 else short_e8)) for who, e8 in ranked)
     larger, whole_e8 = (longs, long_e8) if long_e8 >= short_e8 else (shorts, short_e8)
     index_e8 = divide(sum(e8 * e8 for _, e8 in larger) * ONE_E8, whole_e8 * whole_e8, "half_even")[0]
-    return Interest(instrument_id, long_e8, short_e8, len(longs), len(shorts), shown, index_e8)
+    return Interest(
+        instrument_id, long_e8, short_e8, len(longs), len(shorts), _largest(held, long_e8, short_e8, holders), index_e8,
+        _largest(larger, long_e8, short_e8, LARGEST),
+    )  # fmt: skip
+
+
+def _largest(held: list[tuple[str, int]], long_e8: int, short_e8: int, count: int) -> tuple[Holder, ...]:
+    """So many, the largest first, equal ones by id; each with its share of its side."""
+    ranked = sorted(held, key=lambda one: (-abs(one[1]), one[0]))[:count]
+    return tuple(Holder(who, e8, abs(e8) * ONE_E8 // (long_e8 if e8 > 0 else short_e8)) for who, e8 in ranked)
 
 
 def plain(found: Iterable[Interest]) -> list[dict[str, Any]]:
@@ -102,13 +112,10 @@ def plain(found: Iterable[Interest]) -> list[dict[str, Any]]:
 
 def cells(one: Interest) -> tuple[str, ...]:
     """One instrument as text, in the order of COLUMNS. Shares are of the larger side."""
-    sign = 1 if one.long_e8 >= one.short_e8 else -1
-    side = [holder for holder in one.holders if holder.quantity_e8 * sign > 0]
     return (
         one.instrument_id, from_e8(one.open_e8), str(one.longs), str(one.shorts), from_e8(one.long_e8),
-        from_e8(one.short_e8), from_e8(one.net_e8), side[0].account_id if side else "",
-        from_e8(side[0].share_e8) if side else "0", from_e8(sum(holder.share_e8 for holder in side[:5])),
-        from_e8(one.index_e8),
+        from_e8(one.short_e8), from_e8(one.net_e8), one.largest[0].account_id, from_e8(one.largest[0].share_e8),
+        from_e8(sum(holder.share_e8 for holder in one.largest)), from_e8(one.index_e8),
     )  # fmt: skip
 
 

@@ -73,6 +73,12 @@ def test_what_cannot_be_collateral_is_refused(text: str, says: str) -> None:
         valued(posted(text), TERMS, "USDT")
 
 
+def test_a_sale_brings_less_by_what_rounding_takes() -> None:
+    """3 units at 0.5 are 1.5, of which 1 is left; less a tenth of that nothing is."""
+    one = Posted("ETH", 3, ONE_E8 // 2)
+    assert (brought(one, 3, 0), brought(one, 2, 0), brought(one, 3, ONE_E8 // 10)) == (1, 1, 0)
+
+
 def test_a_shortfall_takes_money_first_then_the_smallest_haircut() -> None:
     sales, left = cover(to_e8("31000"), posted("USDT 1000 1, BTC 1 60000, ETH 5 3000"), TERMS, "USDT")
     assert sales == [

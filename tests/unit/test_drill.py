@@ -128,6 +128,13 @@ def test_what_cannot_be_drilled_is_refused_by_name(changes: dict[str, Any], word
         drill.run(books(made), made.reference, {}, Setting("USDT"))
 
 
+@pytest.mark.parametrize(("price", "gain"), [(60_000, 1_080), (61_000, 1_098), (50_000, 900)])
+def test_a_survivor_gains_what_the_shock_moves_from_the_mark(price: int, gain: int) -> None:
+    """Bob is short 0.06 BTC: a fall by 30 % of the mark, whatever he has paid or gained before."""
+    found = run(price=price, shocks_e8=(-3 * 10**7,), defaulters=("ann",))
+    assert {one.member_id: one.gain_e8 for one in found.defaults[0].resources.members}["bob"] == gain * E8
+
+
 def test_an_inverse_contract_cannot_fall_to_nothing() -> None:
     name = "BTC-USD-PERP"
     made = Desk(instrument(name, terms(style="INVERSE", settlement_asset="BTC")))

@@ -28,6 +28,16 @@ def test_the_oldest_lot_closes_first_and_a_flip_opens_a_new_one() -> None:
     assert [(one.opened_by, one.quantity_e8, one.cost_e8) for one in found.open] == [(fourth, -2 * E8, -1_260 * E8)]
 
 
+def test_what_is_left_of_the_oldest_lot_is_still_the_oldest() -> None:
+    found = first_in_first_out(
+        [Move("a", 1, 3, 30), Move("b", 2, 2, 40), Move("c", 3, -1, -50), Move("d", 4, -3, -150)]
+    )
+    assert [(one.opened_by, one.closed_by, one.quantity_e8, one.realised_e8) for one in found.closed] == [
+        ("a", "c", 1, 40), ("a", "d", 2, 80), ("b", "d", 1, 30),
+    ]  # fmt: skip
+    assert found.open == (Lot("b", 2, 1, 20),)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(-9, 9).filter(bool), st.integers(1, 10**6)), max_size=20))
 def test_lots_and_average_cost_agree_on_all_but_when_profit_is_made(trades: list[tuple[int, int]]) -> None:

@@ -140,11 +140,32 @@ def test_concentration_is_told_by_shares_and_index() -> None:
     assert x == Interest(
         "X", 100, 100, 2, 1,
         (Holder("cleo", -100, 10**8), Holder("ann", 60, 6 * 10**7), Holder("bob", 40, 4 * 10**7)), 52_000_000,
+        (Holder("ann", 60, 6 * 10**7), Holder("bob", 40, 4 * 10**7)),
     )  # fmt: skip
     assert (x.open_e8, x.net_e8, y.open_e8, y.index_e8) == (100, 0, 1, 10**8)
     rows = list(csv.DictReader(io.StringIO(interest.as_csv([x, y]))))
     assert (rows[0]["largest_account"], rows[0]["largest_share"], rows[0]["five_largest_share"]) == ("ann", "0.6", "1")
     assert msgspec.convert(interest.plain([x, y]), list[api.Interest])[0].holders[0].account_id == "cleo"
+
+
+@pytest.mark.parametrize(
+    ("longs", "shorts", "largest", "share", "five"),
+    [
+        #  accounts and their contracts on each side; of the larger side, of equal ones the long one
+        ([5] * 20, [10] * 10, "l00", "0.05", "0.25"),
+        ([30] + [10] * 7, [50] * 2, "l00", "0.3", "0.7"),
+        ([9] * 12, [10] * 11, "s00", "0.09090909", "0.45454545"),
+        ([100], [1] * 50, "l00", "1", "1"),
+    ],
+)
+def test_the_five_largest_are_of_the_larger_side_whoever_is_shown(
+    longs: list[int], shorts: list[int], largest: str, share: str, five: str
+) -> None:
+    """The ten that are shown may all be of the other side."""
+    held = {(f"l{place:02}", "X"): e8 for place, e8 in enumerate(longs)}
+    held |= {(f"s{place:02}", "X"): -e8 for place, e8 in enumerate(shorts)}
+    [row] = csv.DictReader(io.StringIO(interest.as_csv(interest.interest(held))))
+    assert (row["largest_account"], row["largest_share"], row["five_largest_share"]) == (largest, share, five)
 
 
 def test_interest_command_shows_the_largest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,6 +132,15 @@ def test_a_second_default_meets_what_the_first_has_left() -> None:
     assert absorb(80, second).by_payer() == {"bob": 70, "ann": 8, "cleo": 2}, "10 x 297/396 and 10 x 99/396"
 
 
+def test_what_a_first_loss_has_cut_is_not_cut_again() -> None:
+    """2 505 take all of the fund, all assessments, all gains, and 5 of 20 of the contracts' worth."""
+    first = absorb(2_505, HOUSE)
+    second = waterfall.without(HOUSE, "bob", first, margin_e8=70)
+    left = {one.member_id: (one.fund_e8, one.assessment_max_e8, one.gain_e8, one.claim_e8) for one in second.members}
+    torn = {step.payer_id: step.amount_e8 for step in first.steps if step.layer == "TEAR_UP"}
+    assert left == {"ann": (0, 0, 0, 10 - torn["ann"]), "cleo": (0, 0, 0, 5 - torn["cleo"])} and sum(torn.values()) == 5
+
+
 # -- properties --------------------------------------------------------------------------------------------------------
 
 amounts = st.integers(0, 10**12)
