@@ -271,6 +271,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     _RUNS, _FUNDING, _RESTRICTIONS, _PLACES,
 )  # fmt: skip
 """Applied once each, in this order; a released one is never edited."""
+REPLAYED: Final = MIGRATIONS.index(_RESTRICTIONS) + 1
+"""The version that holds what no row of an older one tells: the rows of an older one are forgotten, and the tape is
+replayed."""
 
 
 @cache
@@ -284,24 +287,34 @@ def migrate(connection: Connection, schema: str = SCHEMA) -> int:
 
     Raises SetupError when the database is newer than this program.
     """
+    table = f"{schema}.migrations".encode()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
-        table = f"{schema}.migrations".encode()
-        connection.execute(
-            b"CREATE TABLE IF NOT EXISTS %b (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)" % table
-        )
-        row = connection.execute(b"SELECT coalesce(max(version), 0) FROM %b" % table).fetchone()
-        version: int = row[0] if row else 0
+        version = _version(connection, schema)
         if version > len(MIGRATIONS):
             raise SetupError(
                 f"schema {schema} is at version {version}, this program knows {len(MIGRATIONS)}: upgrade it"
             )
+        if 0 < version < REPLAYED:
+            _log.warning("replayed", schema=schema, version=version, detail="an older view lacks what the tape says")
+            drop(connection, schema)
+            version = _version(connection, schema)
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             connection.execute(in_schema(statements.encode(), schema))
             connection.execute(b"INSERT INTO %b VALUES (%%s, now())" % table, (number,))
             _log.info("migrated", schema=schema, version=number)
     return len(MIGRATIONS) - version
+
+
+def _version(connection: Connection, schema: str) -> int:
+    """How many migrations a schema has, which is made where there is none."""
+    table = f"{schema}.migrations".encode()
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+    connection.execute(
+        b"CREATE TABLE IF NOT EXISTS %b (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)" % table
+    )
+    row: Any = connection.execute(b"SELECT coalesce(max(version), 0) FROM %b" % table).fetchone()
+    return int(row[0])
 
 
 def drop(connection: Connection, schema: str = SCHEMA) -> None:

@@ -19,6 +19,7 @@ import redis
 
 from services.gateway.projection.hot import balances_key
 from services.gateway.projection.rebuild import NEXT, OLD
+from services.gateway.projection.tables import MIGRATIONS
 from tests.integration.gateway.desk import Desk, await_true, order
 
 pytestmark = pytest.mark.timeout(300)
@@ -138,6 +139,47 @@ def test_a_changed_row_is_named_and_mended(desk: Desk) -> None:
         bad = f"INSERT INTO view.lines SELECT {odd} FROM view.entries LIMIT 1"
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             connection.execute(bad.encode())
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_views_of_an_earlier_version_are_migrated_at_start_and_equal_a_rebuild(desk: Desk, behind: int) -> None:
+    account_id, http = desk.trader()
+    desk.fill(http.post("/v1/orders", json=order("good")).json())
+    halted, wrong = desk.trader()
+    desk.fill(wrong.post("/v1/orders", json=order("bad")).json(), quote_off_e8=10**8)
+    await_true(lambda: wrong.post("/v1/orders", json=order()).status_code == 422)  # Parked, and the account is halted.
+    audited(desk)
+    desk.stack.stop("projection")
+    went_back(desk.environment["TRUETAPE_POSTGRES"], len(MIGRATIONS) - behind)
+    desk.fill(http.post("/v1/orders", json=order("meanwhile")).json())
+    desk.stack.start("projection")
+    await_true(
+        lambda: len(http.get("/v1/fills").json().get("fills", ())) == 2
+    )  # One is replayed, and behind till then.
+    status, [checked], errors = run(desk, "rebuild", "postgres", "--check")
+    assert checked["differences"] == [], errors
+    assert (status, checked["verdict"]) == (0, "equal")
+    admin = desk.raw(desk.key("", "admin"))
+    shown = {one["account_id"]: one["halts"] for one in admin.get("/v1/admin/accounts").json()["accounts"]}
+    assert shown[halted] and not shown[account_id]
+
+
+def went_back(dsn: str, version: int) -> None:
+    """The views as that version of the schema held the same rows."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("ALTER SCHEMA view RENAME TO newer")
+        connection.execute("CREATE SCHEMA view")
+        connection.execute("CREATE TABLE view.migrations (LIKE newer.migrations INCLUDING ALL)")
+        connection.execute("INSERT INTO view.migrations SELECT * FROM newer.migrations WHERE version <= %s", (version,))
+        for statements in MIGRATIONS[:version]:
+            connection.execute(statements.encode())
+        names = "SELECT table_name, array_agg(quote_ident(column_name)) FROM information_schema.columns "
+        held = connection.execute(names + "WHERE table_schema = 'view' GROUP BY table_name").fetchall()
+        for table, columns in held:
+            if table != "migrations":
+                listed = ", ".join(columns)
+                connection.execute(f"INSERT INTO view.{table} ({listed}) SELECT {listed} FROM newer.{table}".encode())
+        connection.execute("DROP SCHEMA newer CASCADE")
 
 
 def test_killed_in_the_middle_nothing_is_lost_and_a_second_rebuild_works(desk: Desk) -> None:
