@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from services.clearing import core
 from services.clearing.across import parcels
+from services.clearing.across.parcels import INSURANCE
 from services.clearing.closeout import deleveraging, ranking
 from services.clearing.defaults.waterfalls import HOME
 from services.clearing.state import Pursued
 from tests.unit.contract_desk import E8
 from tests.unit.desk import LAW
 from tests.unit.rounds_stage import MEMBERS, disturb, kill_all_after
+from tests.unit.test_insurance import put
 from tests.unit.unsold_stage import PERP, Unsold
 from truetape import ids
 from truetape import messages as m
@@ -88,6 +90,32 @@ def test_from_liquidation_over_auction_to_flat_by_rank_at_the_bankruptcy_price()
     assert [stage.held(name) for name in ("ann", "bob", "cat")] == [0, 0, 0] and stage.in_house() == 0
     begin = stage.changes()[0]
     assert (begin.price_e8, begin.mark_e8, begin.numbers["equity_e8"]) == (57_000 * E8, 56_000 * E8, -1_000 * E8)
+    stage.check()
+
+
+# parts of the insurance fund by partition, bankruptcy price, what is left in the fund
+FUNDED = [
+    ({}, 57_000, 0),
+    ({0: 300, 5: 300}, 56_400, 0),
+    ({"ann": 400, "other": 200}, 56_400, 0),
+    ({0: 500, 3: 500, 5: 500}, 56_000, 500),
+]
+
+
+@pytest.mark.parametrize(("parts", "price", "left"), FUNDED, ids=[str(row) for row in FUNDED])
+def test_holders_give_up_no_gain_that_any_part_of_the_insurance_fund_can_pay(
+    parts: dict[Any, int], price: int, left: int
+) -> None:
+    """At the mark 1 000 are missing, and 100 contracts of 0.01 BTC make one unit of money of each unit of price."""
+    own = ids.partition_of("ann", PARTITIONS)
+    stage = fallen(*HEDGED)
+    for place, amount in parts.items():
+        put(stage, {"ann": own, "other": (own + 1) % PARTITIONS}.get(place, place), amount)
+    stage.until(over(stage))
+    assert {one.price_e8 for one in stage.changes()} == {price * E8}
+    assert stage.balance(INSURANCE) == left and stage.held("ann") == 0
+    assert stage.cash("ann") == 3_000 + sum(parts.values()) - left, "what the loss at the price needs, and no more"
+    assert stage.default("ann").uncovered_e8 == 0 and stage.open_loss() == 0
     stage.check()
 
 

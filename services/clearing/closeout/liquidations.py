@@ -89,6 +89,11 @@ def loss_id(state: State, one: Liquidation) -> str:
     return state.defaults[one.account_id].default_id if closes(state, one.account_id, one.asset) else one.liquidation_id
 
 
+def backing_id(state: State, one: Liquidation) -> str:
+    """Under which name the insurance fund is asked before what is left is deleveraged."""
+    return f"{loss_id(state, one)}/deleveraging"
+
+
 def asks_again(one: Liquidation, at_us: int) -> bool:
     """Whether risk has been silent for too long."""
     return one.state != "WAITING" and pursuit.overdue(one.at_us, one.asked, at_us)
@@ -136,7 +141,7 @@ def step(
     one, found = state.watch.liquidations.get(asked.account_id), margins.get(asked.asset)
     if one is None or one.state != "WAITING" or asked.account_id in state.deleveragings.running:
         return None
-    if insurance.waits(state, loss_id(state, one)):
+    if insurance.waits(state, loss_id(state, one)) or insurance.waits(state, backing_id(state, one)):
         return None
     books = _books(state, given, one)
     equity_e8 = found.equity_e8 if found is not None else books.balances.get(one.asset, 0)
@@ -153,7 +158,16 @@ def step(
     bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted  # Its default comes first.
     tried = one.auctioned or not auction.anybody(given, one.account_id)
     taken = deleveraging.begun(state, given, one, books, found) if tried and not bankrupt else None
-    return taken or _unsold(given, one, found, bankrupt)
+    return (taken and (_backed(state, given, one, books, found) or taken)) or _unsold(given, one, found, bankrupt)
+
+
+def _backed(state: State, given: Input, one: Liquidation, books: Books, found: AssetMargin) -> RoundRequested | None:
+    """Before holders give up gains all parts of the insurance fund are asked once for what this partition's lacks: the
+    bankruptcy price counts all that the fund has."""
+    lacks_e8 = -(found.equity_e8 + books.fund_e8)
+    if lacks_e8 <= 0:
+        return None
+    return insurance.ask(state, given, backing_id(state, one), one.account_id, one.asset, lacks_e8, "FUND")
 
 
 def _unsold(given: Input, one: Liquidation, found: AssetMargin, bankrupt: bool) -> LiquidationEnded:
