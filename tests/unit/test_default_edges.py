@@ -4,7 +4,7 @@ import pytest
 
 from services.clearing.closeout import liquidations
 from services.clearing.closeout.closing import Books
-from services.clearing.defaults import seizure, waivers, withdrawals
+from services.clearing.defaults import porting, seizure, waivers, withdrawals
 from services.clearing.margining.watch import HandedOver, Liquidation
 from services.clearing.state import State
 from tests.unit.contract_desk import E8, START_US
@@ -145,3 +145,19 @@ def test_nothing_goes_out_while_somebody_is_below_zero_and_not_yet_in_default(
     assert [one.account_id for _, one in stated if "against" in one.numbers] == (["bob"] if stands_against else [])
     decided = withdrawals.ROUND.decide(tick(), wanted(100, "INSURANCE"), stated)
     assert ("bob" in decided.detail) == stands_against and not decided.legs
+
+
+# -- porting -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("left_us", "accepted"), [(1, True), (0, False), (-1, False)])
+def test_a_member_accepts_before_the_window_is_over(left_us: int, accepted: bool) -> None:
+    reference, state = Reference(accounts={ANN: "", "bob": ""}, members={ANN: "eve", "bob": "bob"}), State()
+    state.portings.open[ANN] = m.PortingChanged(
+        meta=some_meta(), command_id="", account_id=ANN, member_id="eve", default_id="d", receiver_id="bob",
+        state="REQUESTED", change="open", actor="clock", reason="", expires_at_us=START_US + left_us, attempt=0,
+        numbers={}, ids={}, detail="", requested_by="clearing",
+    )  # fmt: skip
+    answer = porting.act(state, tick(reference), m.ActOnPorting("c", ANN, "accept", "bob", "", "yes", "key"))
+    says = answer.state if isinstance(answer, m.PortingChanged) else getattr(answer, "reason", "")
+    assert says == ("ACCEPTED" if accepted else "DEADLINE_PASSED")

@@ -18,6 +18,7 @@ from tests.unit.desk import LAW
 from tests.unit.otc_desk import CALL, OtcDesk, World, mark, tell
 from truetape import ids
 from truetape import messages as m
+from truetape.service import Input
 from truetape.topics import PARTITIONS
 from truetape.transitions import CLOCK, HOUSE, NotLegal
 
@@ -225,6 +226,33 @@ def test_an_offer_is_answered_once_by_its_own_account_in_time() -> None:
         made.now_us = max(made.now_us, at_us)
         refused = made.command(m.AnswerLeg("a", who, offered, True, "", "key"))
         assert isinstance(refused, m.ClearingRefused) and words in refused.detail
+
+
+@pytest.mark.parametrize(("early_us", "state"), [(1, None), (0, "EXPIRED"), (-1, "EXPIRED")])
+def test_a_move_ends_at_its_deadline(early_us: int, state: str | None) -> None:
+    made = traded()
+    asked = made.command(move(made, "cat 3", "GIVE_UP"))
+    cause = m.Cause("timer", 0, -1, "1")
+    given_ = Input(None, cause, asked.expires_at_us - early_us, "clearing.entries", 1, 9, made.tables)
+    found = moves.expire(given_, made.state.moves[asked.move_id])
+    assert (found.state if found is not None else None) == state
+
+
+def test_a_leg_that_is_gone_when_the_last_one_has_reserved_does_not_move() -> None:
+    """Its contract may end in between, and its legs with it."""
+    made = traded()
+    asked = made.command(move(made, "cat 3", "GIVE_UP"))
+    known = made.state.moves[asked.move_id]
+    [last] = [leg for leg in known.legs if leg.account_id == "cat"]
+    known.waiting = {last.leg_id: last}
+    told = m.TellLeg("c-1", "ann", asked.move_id, last.leg_id, "cat", "RESERVED", "", "")
+    cause = m.Cause("clearing.commands", 0, 1, "1")
+    given_ = Input(told, cause, made.now_us, "clearing.entries", 1, 9, made.tables)
+    moved = moves.tell(made.state, given_, known, told)
+    assert isinstance(moved, m.MoveChanged) and moved.state == "MOVED"
+    del made.state.legs.open["ann"]
+    refused = moves.tell(made.state, given_, known, told)
+    assert isinstance(refused, m.MoveChanged) and (refused.state, refused.reason) == ("REFUSED", "LEG_UNKNOWN")
 
 
 def test_what_moved_is_settled_for_its_new_holder() -> None:
