@@ -12,6 +12,7 @@ from truetape.audit.findings import Findings
 from truetape.audit.membership import Membership
 from truetape.audit.merge import Given
 from truetape.audit.parcel_rules import ParcelRules
+from truetape.audit.payment_rules import PaymentRules
 from truetape.audit.porting_rules import PortingRules
 from truetape.audit.round_rules import RoundRules
 from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
@@ -49,6 +50,7 @@ class LedgerRules:
         self._portings = PortingRules(findings.expect, self.positions, members)
         self._parcels = ParcelRules(findings.expect, self.balances)
         self._defaults = DefaultRules(findings.expect, self.balances)
+        self._payments = PaymentRules(findings.expect)
         self.parked: dict[str, Parked] = {}
         """What is set aside and not resolved, by InputParked."""
         self._behind: dict[str, list[str]] = {}
@@ -59,6 +61,7 @@ class LedgerRules:
         where = f"{given.part}@{given.offset}"
         if given.part.topic == CLEARING_ENTRIES.name and not isinstance(given.message, m.Began):
             self._rounds.take(where, given.message)
+            self._payments.take(where, given.message)
         self._portings.take(where, given.message)
         self._defaults.take(where, given.message)
         match given.message:
