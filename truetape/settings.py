@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         """The port of a process: port_base plus its offset."""
         return self.port_base + PORT_OFFSETS[name]
 
+    @property
+    def port_base_said(self) -> int | None:
+        """The port base where somebody has said one, else None: as the stack had it before."""
+        return self.port_base if "port_base" in self.model_fields_set else None
+
 
 @cache
 def settings() -> Settings:

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from tests.unit.test_contract_operator import Turning
 from tests.unit.test_contract_stage import ContractStage
 from truetape import demo
+from truetape.cli import build
 from truetape.commands import demo as command
 from truetape.contracts import Contract, value
 from truetape.default import drill
@@ -75,3 +77,22 @@ def test_they_take_their_seats_once_and_the_demo_shows_their_drill(monkeypatch: 
 
 def legs() -> list[str]:
     return [f"{name}/{'SELL' if contracts.startswith('-') else 'BUY'}" for name, (contracts, _) in demo.MEMBERS.items()]
+
+
+@pytest.mark.parametrize(("said", "option", "base"), [(None, [], None), ("23000", [], 23_000),
+                                                      ("23000", ["--port-base", "24000"], 24_000)])  # fmt: skip
+def test_it_starts_where_the_traders_commands_look(
+    said: str | None, option: list[str], base: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int | None] = []
+
+    def up(_: object, port_base: int | None) -> None:
+        started.append(port_base)
+        raise KeyError("enough")
+
+    monkeypatch.setattr(command, "up_native", up)
+    monkeypatch.delenv("TRUETAPE_PORT_BASE", raising=False)
+    if said is not None:
+        monkeypatch.setenv("TRUETAPE_PORT_BASE", said)
+    CliRunner().invoke(build(), ["demo", *option])
+    assert started == [base]

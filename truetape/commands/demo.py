@@ -43,7 +43,9 @@ def command(
     """Start everything, trade by REST at both venues, and show orders, ledger, history, reconciliation and audit."""
     began = time.monotonic()
     with step("start the stack"):
-        environment = up_docker() if stack == "docker" else up_native(home or Settings().home, port_base)
+        configured = Settings()
+        base = configured.port_base_said if port_base is None else port_base
+        environment = up_docker() if stack == "docker" else up_native(home or configured.home, base)
     gateway = gateway_url(environment)
     account_id = f"demo-{time.time_ns() // 10**9}"
     with step(f"introduce account {account_id}, instruments and keys"):

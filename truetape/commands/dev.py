@@ -40,7 +40,7 @@ def up(
     with Steps() as steps:
         stack = Stack(
             _home(home),
-            _base() if port_base is None else port_base,
+            Settings().port_base_said if port_base is None else port_base,
             _names(only),
             replay=replay or (),
             report=steps.report,
@@ -122,12 +122,6 @@ def fetch() -> None:
 
 def _home(home: Path | None) -> Path:
     return home or Settings().home
-
-
-def _base() -> int | None:
-    """The port base of the environment when it is set there, else None: as before."""
-    configured = Settings()
-    return configured.port_base if "port_base" in configured.model_fields_set else None
 
 
 def _names(only: str | None) -> list[str] | None:
