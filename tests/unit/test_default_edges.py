@@ -1,15 +1,16 @@
 """Where a liquidation, a default and a withdrawal of the house's money turn: at which unit, moment and count."""
 
 import pytest
+from msgspec.structs import replace
 
-from services.clearing.closeout import liquidations
+from services.clearing.closeout import closing, liquidations, ranking
 from services.clearing.closeout.closing import Books
-from services.clearing.defaults import porting, seizure, waivers, withdrawals
+from services.clearing.defaults import default, porting, seizure, waivers, withdrawals
 from services.clearing.margining.watch import HandedOver, Liquidation
-from services.clearing.state import State
+from services.clearing.state import Account, State
 from tests.unit.contract_desk import E8, START_US
 from tests.unit.desk import LIMITS, mark, some_meta
-from tests.unit.test_liquidation_properties import BTC, Room, opened
+from tests.unit.test_liquidation_properties import BTC, KNOWN, Room, opened
 from truetape import messages as m
 from truetape.liquidation import ALARM_ASKED
 from truetape.margin.account import AssetMargin
@@ -20,6 +21,10 @@ from truetape.service import Input, Tables, Tick
 
 AGE_US = 60_000_000
 ANN = "ann"
+DECLARED = m.DefaultChanged(
+    meta=some_meta(), command_id="", account_id=ANN, default_id="d1", asset="USDT", state="DECLARED", margin_e8=0,
+    loss_e8=0, steps=(), uncovered_e8=0, recovered_e8=0, round_id="", attempt=0, detail="", requested_by="op",
+)  # fmt: skip
 
 
 def tick(reference: Reference | None = None) -> Input:
@@ -99,10 +104,7 @@ def test_the_house_takes_collateral_over_at_the_oldest_mark_that_counts(age_us: 
 @pytest.mark.parametrize(("asked", "waived"), [(ALARM_ASKED - 1, False), (ALARM_ASKED, True)])
 def test_an_order_is_waived_once_its_end_was_asked_for_often_enough(asked: int, waived: bool) -> None:
     state = State()
-    state.defaults[ANN] = m.DefaultChanged(
-        meta=some_meta(), command_id="", account_id=ANN, default_id="d", asset="USDT", state="DECLARED", margin_e8=0,
-        loss_e8=0, steps=(), uncovered_e8=0, recovered_e8=0, round_id="", attempt=asked, detail="", requested_by="op",
-    )  # fmt: skip
+    state.defaults[ANN] = replace(DECLARED, default_id="d", attempt=asked)
     command = m.WaiveOrders("w1", ANN, "d", ("o1",), "the venue is gone", "olga")
     answer = waivers.waive(state, tick(), command)
     assert isinstance(answer, m.DefaultChanged if waived else m.ClearingRefused)
@@ -161,3 +163,81 @@ def test_a_member_accepts_before_the_window_is_over(left_us: int, accepted: bool
     answer = porting.act(state, tick(reference), m.ActOnPorting("c", ANN, "accept", "bob", "", "yes", "key"))
     says = answer.state if isinstance(answer, m.PortingChanged) else getattr(answer, "reason", "")
     assert says == ("ACCEPTED" if accepted else "DEADLINE_PASSED")
+
+
+# -- deleveraging ------------------------------------------------------------------------------------------------------
+
+
+def other_side(kind: str) -> m.RoundTerms:
+    """Zoe's long 5 that nobody buys."""
+    numbers = {"quantity_e8": 5 * E8, "price_e8": 60_000 * E8, "mark_e8": 60_000 * E8, "lot_e8": E8}
+    names = {"instrument_id": BTC, "account_id": "zoe"}
+    return m.RoundTerms("d/ADL", kind, "house:clearing", "USDT", numbers, names, "clearing")
+
+
+def test_who_is_halted_or_on_the_same_side_is_not_asked() -> None:
+    state = State()
+    for name, contracts in (("bob", -3), ("cat", -2), ("dan", 4), ("zoe", -1)):
+        held = m.Position(BTC, contracts * E8, contracts * 600 * E8, 0)
+        state.accounts[name] = replace(Account(), positions={BTC: held})
+    answer = ranking.KINDS[ranking.PRO_RATA].answer
+    asked = [(one.account_id, one.numbers["held_e8"] // E8) for one in answer(state, tick(), other_side("PRO"))]
+    assert asked == [("bob", -3), ("cat", -2)]
+    state.halted["bob"] = []
+    assert [one.account_id for one in answer(state, tick(), other_side("PRO"))] == ["cat"]
+
+
+@pytest.mark.parametrize(("most", "chosen"), [(2, ["ann", "bob"]), (3, ["ann", "bob", "cat"])])
+def test_nobody_is_taken_before_one_who_may_rank_higher_and_was_not_stated(
+    most: int, chosen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partition 0 states its best two and may have a third: before cat, of partition 1, who gains least."""
+    monkeypatch.setattr(ranking, "CANDIDATES_MAX", most)
+    stated = [
+        (place, m.RoundHolding(who, BTC, {
+            "held_e8": -E8, "profit_e8": profit * E8, "cost_e8": 600 * E8, "notional_e8": 600 * E8, "equity_e8": E8,
+        }))
+        for who, place, profit in (("ann", 0, 30), ("bob", 0, 20), ("cat", 1, 10))
+    ]  # fmt: skip
+    reference = Reference(instruments={one.instrument_id: one for one in KNOWN})
+    decided = ranking.KINDS[ranking.RANKED].decide(tick(reference), other_side(ranking.RANKED), stated)
+    assert [one.account_id for one in ranking.chosen(decided.outcome)] == chosen
+
+
+# -- what comes back, and who is asked ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("second", "comes_back"), [("DECLARED", False), ("LOSS_FIXED", False), ("COVERED", True)])
+def test_money_that_comes_in_waits_while_a_further_loss_is_not_borne(second: str, comes_back: bool) -> None:
+    state, steps = State(), (m.DefaultStep("OTHERS_FUND", "bob", 100),)
+    first = replace(DECLARED, default_id="d1", state="COVERED", loss_e8=100, steps=steps)
+    state.borne[ANN] = {"d1": first}
+    state.defaults[ANN] = replace(first, default_id="d2", state=second, round_id="d2/WATERFALL/1.1")
+    state.balances["client:ann"] = {"USDT": 50}
+    said = default.tick(state, tick())
+    found = isinstance(said, m.DefaultChanged) and (said.default_id, said.state) == ("d1", "RECOVERING")
+    assert found == comes_back
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_insurance_fund_is_asked_for_a_loss_once(before: bool) -> None:
+    """By the liquidation, or by the default that follows it."""
+    state = State()
+    state.watch.handed_over[ANN] = HandedOver("L1", "USDT", "LOSS", START_US, 5)
+    if before:
+        state.insured.add("L1", 10)
+    assert (default._insured(state, tick(), DECLARED, 5) is None) == before
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"),
+    [
+        (1, 100),   # sold at 98 at the lowest, on a tick inside
+        (-1, 108),  # bought at 108 at the highest
+    ],
+)  # fmt: skip
+def test_the_last_rung_is_on_the_collar_and_never_beyond_it(quantity: int, price: int) -> None:
+    """The mark is 103, the collar 5 %, cut to 5; ticks are 4."""
+    limits = replace(LIMITS, collar_rate_e8=5_000_000)
+    assert closing.stepped_e8(limits, quantity, 103, 4, closing.LADDER - 1) == price
+    assert closing.stepped_e8(limits, -1, 102, 4, closing.LADDER - 1) == 104, "107 is between two ticks"
