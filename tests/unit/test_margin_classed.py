@@ -13,8 +13,8 @@ from tests.unit.margin_stage import ETH, MARKS, OPTIONS, PERP, TIERS, accounts, 
 from truetape import messages as m
 from truetape.errors import MarginInputInvalid, MarginInputMissing, MarkWanted
 from truetape.margin.account import Account, AssetMargin, assess, assess_all
-from truetape.margin.classed import ClassBook, OpenOrder
-from truetape.margin.published import Published
+from truetape.margin.classed import ClassBook, Coin, OpenOrder
+from truetape.margin.published import MarkUsed, Published
 
 NEAR_CALL = option_name(START_US + 2 * 86_400_000_000, 60_000, "CALL")
 NEAR_PUT = option_name(START_US + 2 * 86_400_000_000, 60_000, "PUT")
@@ -65,6 +65,19 @@ def test_needs_by_model(
     assert found.models == (f"house ({model}, version 3)",)
     assert sum(found.contributions.values()) == found.initial_e8
     assert {mark.instrument_id for mark in found.marks} >= positions.keys() | {"BTC-USDT"}
+
+
+@pytest.mark.parametrize(("quantity_e8", "worth_e8"), [(1, 600), (3, 1_800), (-1, -601), (-3, -1_801)])
+def test_what_a_position_is_worth_is_rounded_down_on_both_sides(quantity_e8: int, worth_e8: int) -> None:
+    """A contract of 0.01 BTC at 60 030: 600.3 of the smallest unit for each."""
+    seen = published("standard", {})
+    book = ClassBook(seen.reference.margin_classes["house"], [PERP], seen)
+    assert book.worth_e8(PERP, quantity_e8) == worth_e8
+
+
+def test_what_collateral_is_worth_is_rounded_down() -> None:
+    terms = m.CollateralAsset("BTC", "USDT", 1, "BTC-USDT", 5_000_000, E8, 0, 1, 1)
+    assert Coin(terms, 3, MarkUsed("BTC-USDT", 6_000_050_000_000, START_US, 1, 1)).worth_e8 == 180_001
 
 
 def test_equity_counts_options_at_their_marks() -> None:
