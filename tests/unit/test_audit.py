@@ -108,6 +108,7 @@ def test_every_rule_was_applied(tape: Tape) -> None:
     for name in ("porting_rules.py", "assignment_rules.py", "remainder_rules.py", "claim_rules.py"):
         with_contracts |= rules_of(Path(truetape.audit.__file__).parent / name)  # test_audit_porting.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "haircut_rules.py")  # test_haircut.py
+    with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "payment_rules.py")  # test_audit_payments.py
     with_contracts |= rules_of(Path(truetape.audit.__file__).parent / "default_rules.py")  # test_audit_defaults.py
     assert named - with_contracts - tape.audit().rules.keys() == (
         only_when_broken | ONLY_WHEN_HALTED | ONLY_WITH_LEGS | ONLY_WITH_SIDES
