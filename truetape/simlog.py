@@ -108,9 +108,13 @@ class SimLog:
         """Whether nothing of the cluster reaches this node now."""
         return self.broker.now_us < self.unanswered_until_us
 
+    def has_read(self, part: Part, end: int) -> bool:
+        """Whether the partition is followed, and has been read beyond this end."""
+        return self._followed.get(part, 0) > end
+
     def truncated(self, part: Part, end: int) -> None:
         """The partition lost records: a reader that was further finds its position refused at the next fetch."""
-        if self._followed.get(part, 0) > end:
+        if self.has_read(part, end):
             self._cut.add(part)
 
     def heard_us(self) -> int:

@@ -332,8 +332,9 @@ class Cluster:
         self.later(int(10 ** self.chance.uniform(5.5, 7)), partial(node.clock.jump, -jump_us))
 
     def _truncate(self) -> None:
-        """Records that somebody has read or had acknowledged are lost, as by an unclean election. A reader that had
-        read further finds its position refused, or does not (a topic restored from an old copy)."""
+        """Records that somebody who lives has read are lost, as by an unclean election: what nobody remembers nobody
+        can miss, and an owner forgets what it wrote as it steps down. A reader that had read further finds its position
+        refused, or does not (a topic restored from an old copy)."""
         full = [part for part in sorted(self.tapes) if self.broker.partition(part).shown > 4]
         if not full:
             self.later(SECOND, self._truncate)
@@ -341,6 +342,9 @@ class Cluster:
         part = self.chance.choice(full)
         partition = self.broker.partition(part)
         count = partition.end - partition.shown + self.chance.randint(1, 4)
+        if not any(log.has_read(part, partition.end - count) for log in self.broker.logs):
+            self.later(SECOND, self._truncate)
+            return
         self.silently = self.chance.random() < SILENTLY
         self.say(f"{part} loses {count} records{' silently' * self.silently}")
         self.truncated.append(part)
