@@ -303,4 +303,5 @@ class Reader:
 def shown(part: Part, offset: int, message: Any) -> Any:
     """An event as a stream must show it."""
     row = event_row(*part, offset, message)
+    row = row | {"body": msgspec.to_builtins(row["body"])}  # As PostgreSQL gives it back.
     return msgspec.json.decode(msgspec.json.encode(rendering.event(row)))
