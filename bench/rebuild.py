@@ -35,8 +35,9 @@ from truetape.books.reading import BATCH_RECORDS, Batch, Source
 from truetape.books.trades import ENTRY_FIELDS, FILL_FIELDS, Journal
 from truetape.codec import decode, encode
 from truetape.happenings import Part
+from truetape.money import apportion
 from truetape.service import Input, Tables
-from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS
+from truetape.topics import CLEARING_ENTRIES, ORDERS_EXECUTIONS, PARTITIONS
 
 FEES: Final = m.Fees(50_000, 100_000)
 RATES: Final = {"*": (frozenset({50_000}), frozenset({100_000}))}
@@ -211,13 +212,14 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     fills = options.fills or (60_000 if options.quick else 400_000)
     accounts = options.accounts or (5_000 if options.quick else 50_000)
-    cores = len(os.sched_getaffinity(0))
+    cores = min(len(os.sched_getaffinity(0)), PARTITIONS)
     say(f"deciding {fills} fills of {accounts} accounts, on {cores} partitions")
-    tapes = [written(partition, fills // cores, accounts // cores) for partition in range(cores)]
+    counts = list(zip(apportion(fills, [1] * cores), apportion(accounts, [1] * cores), strict=True))
+    tapes = [written(partition, *count) for partition, count in enumerate(counts)]
     folded = fold_all(tapes)
-    fold_rates = [fills / cores / one.fold_seconds for one in folded]
+    fold_rates = [count / one.fold_seconds for (count, _), one in zip(counts, folded, strict=True)]
     say(f"full fold: {sum(fold_rates):.0f}/s, on the cores {', '.join(f'{rate:.0f}' for rate in fold_rates)}")
-    some = min(fills // cores, 20_000) + 1
+    some = min(counts[0][0], 20_000) + 1
     _, plain_seconds = timed(lambda: plain_audit(tapes[0].executions[:some], tapes[0].entries[:some]))
     plain_per_second = (some - 1) / plain_seconds
     say(f"audit in a plain loop, decoding included: {plain_per_second:.0f}/s")

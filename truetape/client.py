@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from truetape.api import (
     Balance,
@@ -47,6 +48,7 @@ __all__ = [
     "Margin",
     "Mark",
     "Order",
+    "Placed",
     "Position",
     "Refused",
     "Statement",
@@ -65,6 +67,13 @@ class StreamEvent(Event, frozen=True, kw_only=True):
     """Its place in the stream; give it to `events` to go on after it."""
 
 
+class Placed(Submitted, frozen=True, kw_only=True):
+    """An order as it was answered."""
+
+    repeated: bool = False
+    """Whether it was there before: the same client order id is the same order."""
+
+
 class Client(TradesClient, ClearingClient, MembersClient):
     """One API key's view of the gateway. Thread-safe as httpx.Client is; positions are shared by all threads."""
 
@@ -81,31 +90,13 @@ class Client(TradesClient, ClearingClient, MembersClient):
         post_only: bool = False,
         client_order_id: str | None = None,
         position_effect: str | None = None,
-    ) -> Submitted:
+    ) -> Placed:
         """Submit a limit order, or without price a market order. Raises Refused with risk's reason as its code.
 
         `position_effect` OPEN or CLOSE says which side of a position in a contract it opens or closes.
 
         Raises Unreachable when no answer came: call again with the same client order id.
         """
-        return self.submit_or_find(
-            instrument_id, side, quantity, price=price, time_in_force=time_in_force, post_only=post_only,
-            client_order_id=client_order_id, position_effect=position_effect,
-        )[0]  # fmt: skip
-
-    def submit_or_find(
-        self,
-        instrument_id: str,
-        side: str,
-        quantity: str,
-        *,
-        price: str | None = None,
-        time_in_force: str | None = None,
-        post_only: bool = False,
-        client_order_id: str | None = None,
-        position_effect: str | None = None,
-    ) -> tuple[Submitted, bool]:
-        """As `submit`, and whether the order was there before: the same client order id is the same order."""
         body: dict[str, Any] = {
             "instrument_id": instrument_id,
             "side": side,
@@ -117,7 +108,8 @@ class Client(TradesClient, ClearingClient, MembersClient):
         body |= {} if time_in_force is None else {"time_in_force": time_in_force}
         body |= {"post_only": True} if post_only else {}
         body |= {} if position_effect is None else {"position_effect": position_effect}
-        return self._asked("POST", "/v1/orders", Submitted, json=body)
+        decided, repeated = self._asked("POST", "/v1/orders", Placed, json=body)
+        return replace(decided, repeated=repeated)
 
     def cancel(self, order_id: str) -> list[str]:
         """Request the cancel of an order, named by its id or as "client:" and its client order id; its id.

@@ -82,8 +82,8 @@ def test_a_given_client_order_id_is_kept_and_a_market_order_has_no_price() -> No
 @pytest.mark.parametrize(("headers", "repeated"), [({}, False), ({"Idempotency_Hit": "true"}, True)])
 def test_whether_an_order_was_there_before_is_told(headers: dict[str, str], repeated: bool) -> None:
     wire = Wire(answer(DECIDED, 201, **headers), problem("price_off_tick", 422, **headers))
-    decided, found = wire.client().submit_or_find("BTC-USDT", "BUY", "1", price="1", client_order_id="mine")
-    assert (decided.status, found) == ("ACCEPTED", repeated)
+    decided = wire.client().submit("BTC-USDT", "BUY", "1", price="1", client_order_id="mine")
+    assert (decided.status, decided.repeated) == ("ACCEPTED", repeated)
     with pytest.raises(Refused) as caught:
         wire.client().submit("BTC-USDT", "BUY", "1", price="1", client_order_id="mine")
     assert caught.value.repeated is repeated

@@ -9,7 +9,7 @@ import typer
 from msgspec import to_builtins
 
 from truetape import reports, trader
-from truetape.client import Refused, Submitted, Unreachable
+from truetape.client import Placed, Refused, Unreachable
 from truetape.errors import SetupError
 from truetape.reports import FormOption
 
@@ -40,7 +40,7 @@ def submit(
     name = client_order_id or secrets.token_hex(16)
     with trader.trader() as client:
         try:
-            decided, repeated = client.submit_or_find(
+            decided = client.submit(
                 instrument, side.upper(), quantity, price=price, time_in_force=time_in_force, post_only=post_only,
                 client_order_id=name, position_effect=effect,
             )  # fmt: skip
@@ -53,7 +53,7 @@ def submit(
             if refused.code != "outcome_unknown":
                 raise
             raise Unreachable(f"{refused}: {_again(name)}") from refused
-    print(json.dumps(to_builtins(decided) | {"repeated": repeated}) if as_json else _told(decided, repeated))
+    print(json.dumps(to_builtins(decided)) if as_json else _told(decided))
 
 
 @app.command()
@@ -88,13 +88,15 @@ def list_orders(
     trader.write(COLUMNS, found, form, "no order")
 
 
-def _told(decided: Submitted, repeated: bool) -> str:
+def _told(decided: Placed) -> str:
     at = "at the market" if decided.price is None else f"at {decided.price}"
     what = f"{decided.side} {decided.quantity} {decided.instrument_id} {at}, {decided.time_in_force}"
     told = f"{decided.status} {what}\norder {decided.order_id}, client order id {decided.client_order_id}"
     if decided.status != "ACCEPTED":
         return f"{told}\nrisk has not decided yet: {_again(decided.client_order_id)}"
-    return f"{told}\nit was submitted before: this is the same order, and its first decision" if repeated else told
+    if decided.repeated:
+        return f"{told}\nit was submitted before: this is the same order, and its first decision"
+    return told
 
 
 def _again(name: str) -> str:

@@ -158,7 +158,9 @@ def step(
     bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted  # Its default comes first.
     tried = one.auctioned or not auction.anybody(given, one.account_id)
     taken = deleveraging.begun(state, given, one, books, found) if tried and not bankrupt else None
-    return (taken and (_backed(state, given, one, books, found) or taken)) or _unsold(given, one, found, bankrupt)
+    if taken is None:
+        return _unsold(given, one, found, bankrupt)
+    return _backed(state, given, one, books, found) or taken
 
 
 def _backed(state: State, given: Input, one: Liquidation, books: Books, found: AssetMargin) -> RoundRequested | None:
