@@ -78,3 +78,8 @@ def test_what_two_sides_see_differently_is_in_decimals() -> None:
 def test_what_is_empty_is_left_out_and_money_is_in_decimals_however_deep() -> None:
     given = {"a": (), "b": "", "c_e8": 5 * E8, "d": [{"e_e8": -1, "f": None, "g": "x"}], "h": {"i_e8": {"j": E8}}}
     assert legible(given) == {"c": "5", "d": [{"e": "-0.00000001", "g": "x"}], "h": {"i": {"j": E8}}}
+
+
+def test_an_amount_has_the_asset_that_its_own_field_names() -> None:
+    told = says({"fee_e8": 100_000_000, "fee_asset": "BNB", "reserved_e8": 500_000_000, "reserved_asset": "USDT"})
+    assert told == "fee 1 BNB, reserved 5 USDT"
