@@ -219,7 +219,7 @@ def test_payments_in_two_currencies_are_netted_by_value_date_and_are_what_the_le
     due = {asset: str(booked_on + timedelta(lag_days)) for asset, lag_days in (("EUR", 1), ("USD", 2))}
     early = refused(lambda: house.admin.net_payments(ann.name, due["USD"]))
     assert early == ("netting_refused", "TOO_OLD"), "more may be booked for it today"
-    for asset, lag_days in (("EUR", 2), ("USD", 3)):
+    for asset, lag_days in LATER:
         calendar(house, asset, 2, lag_days)
     for asset, day in due.items():
         wanted = {one.name: moved[one.name, asset] for one in everybody if moved[one.name, asset]}
@@ -252,7 +252,7 @@ def comes_late(house: House, everybody: tuple[Trader, Trader, Trader], due: dict
     for one in (ann, bob):
         one.client.answer_compression(begun.run_id, True)
     await_true(lambda: all(late(house, one, "USD", due["USD"]) for one in (ann, bob)))
-    for asset, lag_days in (("EUR", 2), ("USD", 3)):
+    for asset, lag_days in LATER:
         calendar(house, asset, 4, lag_days)
     for asset, day in due.items():
         net_again(house, ann, bob, day)
@@ -310,6 +310,8 @@ def instructions(trader: Trader, day: str) -> list[Any]:
 
 
 FORWARD = {"EUR": "BTC-EUR-FWD", "USD": "BTC-USD-FWD"}
+LATER = (("EUR", 5), ("USD", 6))
+"""Lags by which neither falls on the other's date, whenever clearing hears of them."""
 
 
 def calendar(house: House, asset: str, version: int, lag_days: int) -> None:
