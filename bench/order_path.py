@@ -25,7 +25,7 @@ HELD_P99_SECONDS = 0.25
 """A rate counts as held when 99 % of the answers come within this, none is refused for load, and the fills come."""
 FILLED_SHARE, FILLED_SECONDS = 0.99, 5.0
 """So many of the orders must be filled whole this soon after the last answer; a thin book leaves a few unfilled."""
-HIGHEST_RATE = 4_000.0
+LOWEST_RATE, HIGHEST_RATE = 50.0, 4_000.0
 
 
 def bare(environment: dict[str, str]) -> Send:
@@ -100,13 +100,14 @@ async def measure(
 
 
 async def highest_held(stack: Stack, urls: Sequence[str], keys: Sequence[str], seconds: float) -> float:
-    """The highest rate that is held, in steps of a quarter."""
+    """The highest rate that is held, in steps of a quarter; 0 when not even the lowest is."""
     highest, rate = 0.0, 300.0
-    while rate <= HIGHEST_RATE:
+    while LOWEST_RATE <= rate <= HIGHEST_RATE:
         _, held = await measure(stack, urls, keys, rate, seconds)
-        if not held:
+        if highest and not held:
             break
-        highest, rate = rate, rate * 1.25
+        highest = rate if held else 0.0
+        rate *= 1.25 if held else 0.8
     return highest
 
 

@@ -28,6 +28,7 @@ from truetape.topics import PARTITIONS
 
 SAMPLE_SECONDS = 5.0
 WINDOW_SECONDS = 300.0
+WARM_UP_SECONDS = 15.0
 WARM_UP_SHARE = 0.2
 FILL_RATE = 200.0
 PAGE_BYTES = 4096
@@ -92,7 +93,7 @@ async def soak(stack: Stack, minutes: float, rate: float, fill: int) -> None:
     """Find the rate, fill what is remembered, trade, publish."""
     keys = introduce(stack)
     urls, seconds = [gateway_url(stack.environment())], minutes * 60
-    await drive(100, 5.0, ours(urls, keys))
+    await drive(100, WARM_UP_SECONDS, ours(urls, keys))
     rate = rate or await highest_held(stack, urls, keys, 5.0) / 2
     if not rate:
         raise RuntimeError("this machine holds no rate: it has something else to do; try --rate")
