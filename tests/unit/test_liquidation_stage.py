@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from services.clearing import core
+from services.clearing.across.parcels import INSURANCE
 from services.clearing.session import Session
 from services.clearing.state import State
 from tests.unit.desk import ANN, BOB
@@ -15,10 +16,10 @@ from tests.unit.liquidation_stage import LiquidationStage
 from tests.unit.test_books import opinion
 from tests.unit.test_contract_stage import PERP
 from truetape import messages as m
-from truetape.codec import decode
+from truetape.codec import decode, encode
 from truetape.happenings import Part
 from truetape.money import to_e8
-from truetape.topics import CLEARING_ENTRIES
+from truetape.topics import CLEARING_COMMANDS, CLEARING_ENTRIES
 from truetape.venue import reports as r
 
 SECOND_US = 1_000_000
@@ -264,6 +265,27 @@ def test_below_zero_nothing_is_sold_for_margin_and_the_account_is_auctioned() ->
     assert {event.account_id for event in auctions} == {ANN}
     changes = [event.change for event in auctions]
     assert changes[0] == "BEGUN" and set(changes[1:]) <= {"FUNDED"}, "all parts of the insurance fund are asked"
+    agreed(stage)
+
+
+@pytest.mark.parametrize(("elsewhere", "outcome"), [("10", "COVERED"), ("2", "BANKRUPT")])
+def test_nobody_is_bankrupt_whom_the_whole_fund_can_back(elsewhere: str, outcome: str) -> None:
+    """3.01 are missing at the mark: what its own partition's part of the fund lacks, the other parts have. What the
+    venue's price and fee take beyond is a loss that the fund is asked for after the sale."""
+    stage = LiquidationStage("62")
+    other = (stage.partition(ANN) + 1) % CLEARING_COMMANDS.partitions
+    paid_in = m.MoveFund("i", INSURANCE, "USDT", to_e8(elsewhere), "bank:main", "INSURANCE", "desk", "backs")
+    stage.broker.produce(Part(CLEARING_COMMANDS.name, other), INSURANCE.encode(), encode(paid_in))
+    stage.settle()
+    stage.fall("53500")
+    stage.wait(6)
+    [end] = ended(stage)
+    assert end.outcome == outcome
+    sold = outcome == "COVERED"
+    assert stage.position() == (0 if sold else to_e8("1"))
+    assert to_e8("3.01") < end.covered_e8 < to_e8("4") if sold else not end.covered_e8
+    parts = [own.state.balances.get(INSURANCE, {}) for own in stage.runners["clearing"]._owned.values()]
+    assert sum(part.get("USDT", 0) for part in parts) == to_e8(elsewhere) - end.covered_e8
     agreed(stage)
 
 

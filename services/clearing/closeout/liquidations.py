@@ -90,7 +90,7 @@ def loss_id(state: State, one: Liquidation) -> str:
 
 
 def backing_id(state: State, one: Liquidation) -> str:
-    """Under which name the insurance fund is asked before what is left is deleveraged."""
+    """Under which name the insurance fund is asked before what is left is bankrupt or deleveraged."""
     return f"{loss_id(state, one)}/deleveraging"
 
 
@@ -158,14 +158,13 @@ def step(
     bankrupt = found.equity_e8 + books.fund_e8 < 0 and not books.defaulted  # Its default comes first.
     tried = one.auctioned or not auction.anybody(given, one.account_id)
     taken = deleveraging.begun(state, given, one, books, found) if tried and not bankrupt else None
-    if taken is None:
-        return _unsold(given, one, found, bankrupt)
-    return _backed(state, given, one, books, found) or taken
+    backed = _backed(state, given, one, books, found) if taken is not None or (bankrupt and tries) else None
+    return backed or taken or _unsold(given, one, found, bankrupt)
 
 
 def _backed(state: State, given: Input, one: Liquidation, books: Books, found: AssetMargin) -> RoundRequested | None:
-    """Before holders give up gains all parts of the insurance fund are asked once for what this partition's lacks: the
-    bankruptcy price counts all that the fund has."""
+    """Before an account is called bankrupt, and before holders give up gains, all parts of the insurance fund are asked
+    once for what this partition's lacks: the bankruptcy price counts all that the fund has."""
     lacks_e8 = -(found.equity_e8 + books.fund_e8)
     if lacks_e8 <= 0:
         return None

@@ -17,8 +17,8 @@ Action = Literal[
 Outcome = Literal["RESTORED", "COVERED", "UNSOLD", "UNSELLABLE", "BANKRUPT", "LOSS"]
 """How a liquidation ends. RESTORED: margin is there. COVERED: all is sold, and the insurance fund has paid the loss.
 The others are for auction and default. UNSOLD: no venue took an order down to the bankruptcy price. UNSELLABLE: nothing
-of what is left can be sold, or would help. BANKRUPT: equity and fund are below zero while positions are open. LOSS: all
-is sold, and the fund cannot pay what is missing."""
+of what is left can be sold, or would help. BANKRUPT: equity and the whole insurance fund are below zero while positions
+are open. LOSS: all is sold, and the fund cannot pay what is missing."""
 GOOD: Final = ("RESTORED", "COVERED")
 ENDED_KEPT: Final = 4_096
 """Calls that have ended, and commands that were answered, whose ids are remembered."""
