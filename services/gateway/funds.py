@@ -22,15 +22,17 @@ from services.gateway.member_requests import InsuranceRequest
 from services.gateway.parsing import decimal, positive
 from services.gateway.problems import Problem, field_problem
 from services.gateway.queries import Query
+from services.gateway.reads import Row
 from services.gateway.routing import Call, Routes, position, reply, rows_reply, sheet_reply
 from services.gateway.trading import SENDING
 from truetape import api_default as a
-from truetape import clock
+from truetape import clock, ids
 from truetape import messages as m
 from truetape.default import drill
 from truetape.errors import SetupError
 from truetape.money import from_e8
 from truetape.sheets import sheet
+from truetape.topics import PARTITIONS
 
 routes = Routes("defaults")
 Moving = FundPaymentRequest | FundWithdrawalRequest | InsuranceRequest
@@ -79,10 +81,23 @@ WHERE asset = %s AND (account = 'house:fees' OR split_part(account, ':', 1) = 'c
 """Argument: the asset."""
 HELD: Final = Query(
     "everybody's positions in contracts",
-    "SELECT account_id, instrument_id, quantity_e8, cost_e8, realised_e8 - settled_e8 AS unpaid_e8 FROM view.positions "
+    "SELECT account_id, instrument_id, quantity_e8, cost_e8, realised_e8 - settled_e8 AS unpaid_e8, funding_index_e18 "
+    "FROM view.positions "
     "WHERE settled_e8 IS NOT NULL AND (quantity_e8 <> 0 OR realised_e8 <> settled_e8) LIMIT %s",
 )
 """Argument: how many."""
+INDICES: Final = Query(
+    "the newest funding index of each contract",
+    """
+SELECT DISTINCT ON (instrument_id, partition) instrument_id, partition, index_e18 FROM (
+    SELECT coalesce(body->'fact'->>'instrument_id', body->>'instrument_id') AS instrument_id, partition, "offset",
+        body->>'funding_index_e18' AS index_e18
+    FROM view.events WHERE type = 'ContractFactTaken'
+        AND coalesce(body->'fact'->>'instrument_id', body->>'instrument_id') = ANY(%s)
+) f ORDER BY instrument_id, partition, "offset" DESC
+""",
+)
+"""By partition. Argument: the contracts."""
 
 
 @routes.add("GET", "/v1/admin/fund", "admin", query=r.ReportQuery, answers={200: a.FundShares},
@@ -239,13 +254,8 @@ async def _drilled(call: Call, asked: SizeQuery, setting: drill.Setting, earned:
     balances = await call.gateway.reads.rows(BALANCES, asked.asset)
     held = await call.gateway.reads.rows(HELD, HELD_MAX + 1)
     _bound(len(held), HELD_MAX, "positions; `truetape drill` has no such bound")
-    books = drill.Books()
-    for row in balances:
-        whose = drill.whose(row["account"])
-        books.balances[whose] = {asked.asset: int(row["amount_e8"])}
-    for row in held:
-        one = drill.Held(row["quantity_e8"], row["cost_e8"], row["unpaid_e8"])
-        books.held.setdefault(row["account_id"], {})[row["instrument_id"]] = one
+    funded = sorted({row["instrument_id"] for row in held if row["funding_index_e18"]})
+    books = _books(balances, held, await call.gateway.reads.rows(INDICES, funded) if funded else [], asked.asset)
     if earned:
         capital_e8 = max(0, books.balances.get(drill.whose("house:fees"), {}).get(asked.asset, 0))
         setting = msgspec.structs.replace(setting, capital_e8=capital_e8)
@@ -255,6 +265,20 @@ async def _drilled(call: Call, asked: SizeQuery, setting: drill.Setting, earned:
         return drill.run(books, tables.reference, prices_e8, setting)
     except SetupError as error:
         raise Problem("drill_refused", str(error)) from error
+
+
+def _books(balances: Iterable[Row], held: Iterable[Row], indices: Iterable[Row], asset: str) -> drill.Books:
+    """What the views have, as the drill takes it."""
+    books = drill.Books(newest={(row["partition"], row["instrument_id"]): row["index_e18"] for row in indices})
+    for row in balances:
+        books.balances[drill.whose(row["account"])] = {asset: int(row["amount_e8"])}
+    for row in held:
+        account_id, name = row["account_id"], row["instrument_id"]
+        one = drill.Held(row["quantity_e8"], row["cost_e8"], row["unpaid_e8"])
+        books.held.setdefault(account_id, {})[name] = one
+        if since_e18 := row["funding_index_e18"]:
+            books.since.setdefault(account_id, {})[name] = ids.partition_of(account_id, PARTITIONS), since_e18
+    return books
 
 
 def _bound(count: int, limit: int, words: str) -> None:

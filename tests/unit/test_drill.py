@@ -12,7 +12,7 @@ import QuantLib
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from tests.unit.contract_desk import E8, START_US, Desk, instrument, option, terms
+from tests.unit.contract_desk import E8, HOUR_US, START_US, Desk, instrument, option, terms
 from tests.unit.desk import some_meta
 from truetape import messages as m
 from truetape import reports
@@ -45,8 +45,7 @@ def desk() -> Desk:
 def books(made: Desk) -> Books:
     found = Books()
     for event in made.events:
-        if isinstance(event, m.EntryBooked):
-            found.take(event)
+        found.take(event)
     return found
 
 
@@ -95,6 +94,27 @@ def test_two_default_one_after_the_other() -> None:
     for one in found.defaults:
         assert sum(one.outcome.by_payer().values()) + one.outcome.uncovered_e8 == one.loss_e8
     assert sum(to_e8(row[-1]) for row in drill.rows(found)) == first.loss_e8 + second.loss_e8
+
+
+@pytest.mark.parametrize(("who", "owed"), [("ann", -7.5), ("bob", 4.5), ("cat", 3)])
+def test_funding_that_nobody_has_booked_is_in_the_losses(who: str, owed: float) -> None:
+    """An hour of 1 % for eight on 0.1 BTC at 60 000 is 7.5; booking it moves no loss."""
+    made = Desk(instrument(PERP, terms()), fees=m.Fees(0, 100_000))
+    made.trade("ann", "BUY", 10, 60_000, PERP)
+    made.trade("bob", "SELL", 6, 60_000, PERP)
+    made.trade("cat", "SELL", 4, 60_000, PERP)
+    against = Setting("USDT", (-3 * 10**7 if who == "ann" else 3 * 10**7,), defaulters=(who,))
+
+    def loss_e8() -> int:
+        return drill.run(books(made), made.reference, {PERP: 60_000 * E8}, against).defaults[0].loss_e8
+
+    losses = [loss_e8()]
+    made.fact("FUNDING", PERP, 60_000 * E8, numbers={"rate_e18": 10**16, "elapsed_us": HOUR_US})
+    losses.append(loss_e8())
+    assert losses[1] - losses[0] == round(-owed * E8)
+    made.fact("SETTLEMENT_PRICE", PERP, 60_000 * E8)
+    losses.append(loss_e8())
+    assert losses[2] == losses[0] > 0 and books(made).balances[who]["USDT"] == made.cash(f"client:{who}")
 
 
 def test_who_wins_can_be_haircut_and_torn_up_but_his_margin_is_not_touched() -> None:

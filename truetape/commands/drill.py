@@ -19,7 +19,7 @@ from truetape.money import from_e8, to_e8
 from truetape.restore import accepted
 from truetape.sheets import sheet
 from truetape.tape import Reader
-from truetape.topics import MARKET_MARKS, REFERENCE_EVENTS, Topic
+from truetape.topics import CLEARING_ENTRIES, MARKET_MARKS, REFERENCE_EVENTS, Topic
 
 app = typer.Typer(help="Exercises on recorded data; nothing is written.", no_args_is_help=True)
 
@@ -95,8 +95,9 @@ def marked(text: str) -> tuple[str, int]:
 def read(log: Log, seconds: float, until_us: int | None) -> tuple[Books, reference.Reference, dict[str, int]]:
     """Books, reference data and newest marks before a time, from the tape. Raises TapeGap."""
     books = Books()
-    for _, _, entry in journal.entries(log, seconds, None, until_us):
-        books.take(entry)
+    for part, _, event in journal.records(log, seconds, range(CLEARING_ENTRIES.partitions)):
+        if until_us is None or event.meta.decided_at_us < until_us:
+            books.take(event, part.partition)
     known, newest = reference.Reference(), marks.Marks()
     for event in _events(log, seconds, REFERENCE_EVENTS, until_us):
         reference.fold(known, event)

@@ -1,8 +1,8 @@
 """The default drill: the two members that a stress hits hardest default on recorded books, one after the other.
 
-From entries, reference data and marks alone. Accounts that belong to another clearing member are its clients, and take
-no part; every other account is a member, whose margin is its balance in the contracts' settlement asset. In each
-scenario all marks of that asset's contracts move by one shock at once; options follow (`premiums`). The
+From entries, funding that is due, reference data and marks alone. Accounts that belong to another clearing member are
+its clients, and take no part; every other account is a member, whose margin is its balance in the contracts' settlement
+asset. In each scenario all marks of that asset's contracts move by one shock at once; options follow (`premiums`). The
 clearing fund is sized for the two largest losses beyond initial margin (`fund.size`) and shared by initial margin; then
 the defaulters' positions are closed at the stressed prices and the waterfall bears what they cannot pay. Nothing is
 written anywhere: a drill shows what would happen, and that every sum is kept.
@@ -13,14 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from truetape import funding
 from truetape.contracts import Contract, notional, value
 from truetape.default import fund, waterfall
 from truetape.default.fund import Sizing, Stressed
 from truetape.default.premiums import Premium, premiums
 from truetape.default.waterfall import Member, Outcome, Resources
 from truetape.errors import ContractError, MoneyError, SetupError
-from truetape.messages import ContractTerms, EntryBooked
+from truetape.messages import ContractFactTaken, ContractTerms, EntryBooked
 from truetape.money import ONE_E8, divide, from_e8, portion
 from truetape.reference import Reference
 
@@ -46,15 +48,36 @@ class Held(Struct, frozen=True):
 
 
 class Books(Struct):
-    """What accounts have, from entries alone."""
+    """What accounts have, from entries and the funding that is due."""
 
     balances: dict[str, dict[str, int]] = field(default_factory=dict)
     """By account and asset; "house" is what the house has earned."""
     held: dict[str, dict[str, Held]] = field(default_factory=dict)
     """By account and instrument."""
+    since: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
+    """By account and instrument, its partition and the funding index (1e-18) up to which the position has paid."""
+    newest: dict[tuple[int, str], str] = field(default_factory=dict)
+    """By partition and instrument, the newest funding index."""
 
-    def take(self, entry: EntryBooked) -> None:
-        """One more entry, in the order of the tape of its account."""
+    def take(self, event: Any, partition: int = 0) -> None:
+        """One more record, in the order of the tape of its partition."""
+        if isinstance(event, ContractFactTaken):
+            self.newest[partition, event.fact.instrument_id] = event.funding_index_e18
+        elif isinstance(event, EntryBooked):
+            self._book(event, partition)
+
+    def owing(self, account_id: str) -> dict[str, Held]:
+        """An account's positions with the funding that has accrued and no entry has booked, as clearing margins them.
+        Raises MoneyError beyond 64 bits."""
+        held, since = self.held.get(account_id, {}), self.since.get(account_id, {})
+        return {name: self._funded(name, one, *since[name]) if name in since else one for name, one in held.items()}
+
+    def _funded(self, name: str, held: Held, partition: int, since_e18: str) -> Held:
+        newest_e18 = self.newest.get((partition, name), since_e18)
+        unpaid_e8 = funding.unpaid(held.quantity_e8, held.unpaid_e8, int(since_e18), int(newest_e18))
+        return replace(held, unpaid_e8=unpaid_e8)
+
+    def _book(self, entry: EntryBooked, partition: int) -> None:
         for line in entry.lines:
             if line.account.startswith("client:") or line.account == FEES:
                 assets = self.balances.setdefault(whose(line.account), {})
@@ -63,6 +86,8 @@ class Books(Struct):
             at = entry.position
             unpaid_e8 = at.realised_e8 - entry.contract.settled_e8
             self.held.setdefault(entry.account_id, {})[at.instrument_id] = Held(at.quantity_e8, at.cost_e8, unpaid_e8)
+            if index_e18 := entry.contract.funding_index_e18:
+                self.since.setdefault(entry.account_id, {})[at.instrument_id] = partition, index_e18
 
 
 class Setting(Struct, frozen=True):
@@ -196,11 +221,14 @@ def _open(
         for name, one in reference.instruments.items()
         if one.contract is not None and one.contract.settlement_asset == setting.asset
     }
+    members = [member for member in sorted(books.held) if reference.member_of(member) == member]
     held = {
-        member: {name: one for name, one in positions.items() if name in terms and (one.quantity_e8 or one.unpaid_e8)}
-        for member, positions in sorted(books.held.items())
-        if reference.member_of(member) == member
-    }
+        member: {
+            name: one for name, one in books.owing(member).items()
+            if name in terms and (one.quantity_e8 or one.unpaid_e8)
+        }
+        for member in members
+    }  # fmt: skip
     held = {member: positions for member, positions in held.items() if positions}
     names = sorted({name for positions in held.values() for name in positions})
     if not names:

@@ -403,8 +403,13 @@ def test_reports_say_the_same_by_api_and_command(house: House) -> None:
     assert refused(lambda: client.deleveraging("nothing"))[0] == "deleveraging_not_found"
     for name in ("auctions", "defaults"):
         await_true(partial(pages_are_the_whole, house, name))
-    drilled = json.loads(house.admin._with_retries("GET", "/v1/admin/drills/default?shock=-0.4", {}).content)
-    assert drilled == house.told("drill", "default", "--shock=-0.4", "--format", "json")
+    losses = set()
+    for _ in range(2):  # Before and after funding that no entry has booked.
+        drilled = json.loads(house.admin._with_retries("GET", "/v1/admin/drills/default?shock=-0.4", {}).content)
+        assert drilled == house.told("drill", "default", "--shock=-0.4", "--format", "json")
+        losses.add(json.dumps(drilled["defaults"]))
+        house.admin.publish_fact("FUNDING", PERP, "60000", rate="0.0001", elapsed_seconds=60)
+    assert len(losses) == 2
     sized = house.admin.fund_size(shock="-0.4")
     assert Decimal(sized.size) > 0
     assert house.told("fund", "size", "--shock=-0.4", "--format", "json")["size"] == sized.size
