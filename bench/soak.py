@@ -32,18 +32,23 @@ WARM_UP_SECONDS = 15.0
 WARM_UP_SHARE = 0.2
 FILL_RATE = 200.0
 PAGE_BYTES = 4096
+ESTABLISHED = "01"
+"""State of a connection in /proc/net/tcp."""
 
 
 @dataclass
 class Samples:
-    """What a process used, over time: (seconds, resident bytes, file descriptors)."""
+    """What a process used, over time: (seconds, resident bytes, file descriptors without its clients' connections)."""
 
     rows: list[tuple[float, int, int]] = field(default_factory=list)
+    connections: int = 0
+    """Of clients, now: as many as asked at once, so they are the load's and not the process'."""
 
-    def take(self, pid: int, at: float) -> None:
+    def take(self, pid: int, port: int, at: float) -> None:
         """One more."""
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
-        self.rows.append((at, resident, len(list(Path(f"/proc/{pid}/fd").iterdir()))))
+        self.connections = accepted(port)
+        self.rows.append((at, resident, len(list(Path(f"/proc/{pid}/fd").iterdir())) - self.connections))
 
     def figures(self) -> dict[str, float]:
         """Slope of memory in percent per ten minutes, and how file descriptors moved, after the warm-up."""
@@ -55,7 +60,14 @@ class Samples:
             "percent_per_10_minutes": round(per_second / mean * 600 * 100, 2),
             "descriptors_first": settled[0][2],
             "descriptors_last": settled[-1][2],
+            "connections_last": self.connections,
         }
+
+
+def accepted(port: int) -> int:
+    """Connections that this port has accepted and that are open."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[3] == ESTABLISHED and int(row[1].split(":")[1], 16) == port for row in rows)
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -71,7 +83,7 @@ async def watch(stack: Stack, samples: dict[str, Samples]) -> None:
     while True:
         for name, rows in samples.items():
             if (pid := stack.pid(name)) is not None:
-                rows.take(pid, time.time())
+                rows.take(pid, stack.port(name), time.time())
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
