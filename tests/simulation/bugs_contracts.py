@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from services.clearing import core
 from services.clearing.across import pursuit
-from services.clearing.booking import contracts, facts, pending, trades
+from services.clearing.booking import contracts, facts, netting, payments, pending, trades
 from services.clearing.otc import affirmation, bilateral
 from services.risk import margin
 from tests.simulation.bug import Bug, nothing, rule
@@ -16,6 +16,7 @@ _concerned = facts._concerned
 _follow = pending.follow
 _settle = contracts.settle
 _payment = funding.payment
+_netted = payments.netted
 SHORT_AS_HELD: Final = property(lambda exposure: max(-exposure.held_e8, 0))
 
 
@@ -67,6 +68,15 @@ def any_order(right: Any, state: Any, given: Any, command: m.TakeContractFact) -
     return event
 
 
+def keeps_what_is_netted(book: Any, event: m.PaymentsNetted) -> None:
+    """What was instructed stays due."""
+    known = book.get(event.account_id)
+    days = dict(known.days) if known is not None else {}
+    _netted(book, event)
+    if known is not None:
+        known.days = days
+
+
 BUGS_OF_CONTRACTS: Final[Mapping[str, Bug]] = {
     "funding the wrong way": Bug("who should get it pays", ((funding, "payment", pays_the_holder),), True),
     "a fact skips accounts": Bug("every second one", ((facts, "_concerned", every_second_account),), True),
@@ -82,6 +92,8 @@ BUGS_OF_CONTRACTS: Final[Mapping[str, Bug]] = {
         True,
     ),
     "bust keeps the funding": Bug("since the trade", ((trades, "_give_funding_back", nothing),), True),
+    "netted payments stay due": Bug("and are netted again", ((payments, "netted", keeps_what_is_netted),), True),
+    "netting runs have one number": Bug("and one instruction", ((netting.Payments, "runs_of", lambda *_: 0),), True),
     "open sells need no margin": Bug("the position alone does", ((margin.Exposure, "short_e8", SHORT_AS_HELD),), True),
 }
 """By name."""

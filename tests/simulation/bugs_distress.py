@@ -10,6 +10,7 @@ from services.clearing import core
 from services.clearing.across import roundcommands, rounds
 from services.clearing.closeout import closing, liquidations
 from services.clearing.margining import margincalls
+from services.clearing.otc import multilateral
 from services.risk import checks
 from services.risk import core as risk
 from tests.simulation.bug import Bug, nothing, rule, rules
@@ -22,6 +23,7 @@ _moved = liquidations._moved
 _opened = rounds.opened
 _commands_after = roundcommands.commands_after
 _submitted = liquidations.submitted
+_settling = multilateral.settling
 
 
 def part_is_enough(call: Any, amount_e8: int, at_us: int) -> Any:
@@ -66,6 +68,21 @@ def takes_again(right: Any, state: Any, given: Any, command: Any) -> Any:
     return right(state, given, command)
 
 
+def one_word_is_enough(right: Any, state: Any, given: Any, command: m.AnswerCompression) -> Any:
+    """The first participant that accepts speaks for all."""
+    said, known = right(state, given, command), state.compressions.open.get(command.run_id)
+    if not isinstance(said, m.CompressionChanged) or said.state != "PROPOSED" or known is None:
+        return said
+    return replace(said, state="COMPRESSED", ended=known.ended, left=known.left, payments=known.payments)
+
+
+def open_once_more(state: Any, event: m.RoundSettling) -> None:
+    """What was compressed can be compressed again."""
+    before = dict(state.uncleared.open)
+    _settling(state, event)
+    state.uncleared.open.update(before)
+
+
 SWAPPED: Final = (*waterfall.LAYERS[:2], "OTHERS_FUND", "HOUSE_CAPITAL", *waterfall.LAYERS[4:])
 
 
@@ -96,6 +113,8 @@ BUGS_OF_DISTRESS: Final[Mapping[str, Bug]] = {
     ),
     "round's end is told once": _bug("a lost command is lost", (roundcommands, "commands_after", never_again)),
     "parcel taken twice": _bug("when it is asked for again", *rule(core, m.TakeParcel, takes_again)),
+    "compressed by one participant's word": _bug("of several", *rule(core, m.AnswerCompression, one_word_is_enough)),
+    "compressed trades stay open": _bug("and end again", (multilateral, "settling", open_once_more)),
     "default not known to risk": _bug("its orders pass", *rule(risk, m.DefaultChanged, nothing)),
 }
 """By name."""

@@ -64,6 +64,8 @@ class Operator:
         """Every command of its own that stands on the bus, by partition and offset."""
         self.ends: dict[str, m.ContractFact] = {}
         """The fact that ends a contract, once it was published."""
+        self.coming = 0
+        """Facts that are published and have not reached their partition."""
         self._count = 0
         self._funded_us = 0
         """Until when funding was asked for."""
@@ -111,19 +113,30 @@ class Operator:
             for _ in range(1 + (self._chance.random() < AGAIN)):
                 self.ask(ACCOUNTS[account], account, command)
 
-    def _trade_of_two(self) -> None:
-        """One side tells it, the other seconds later: the same, something else, that there is none, or nothing."""
+    def _terms_of_two(self) -> tuple[m.TradeTerms, Listed]:
         buyer, seller = self._chance.sample(list(ACCOUNTS), 2)
         one, quantity_e8, price_e8 = self._drawn()
         name = f"otc-{self._next()}"
-        terms = m.TradeTerms(name, buyer, seller, one.instrument.instrument_id, quantity_e8, price_e8, "2026-11-26")
-        first, other = self._chance.sample((buyer, seller), 2)
+        return m.TradeTerms(
+            name, buyer, seller, one.instrument.instrument_id, quantity_e8, price_e8, "2026-11-26"
+        ), one  # fmt: skip
+
+    def keep(self) -> None:
+        """A trade of two that stays between them: both sides tell the same."""
+        terms = replace(self._terms_of_two()[0], clearing="BILATERAL")
+        self._tell(terms.buyer_id, terms)
+        self._system.later(self._chance.randint(0, 2 * SECOND), lambda: self._tell(terms.seller_id, terms))
+
+    def _trade_of_two(self) -> None:
+        """One side tells it, the other seconds later: the same, something else, that there is none, or nothing."""
+        terms, one = self._terms_of_two()
+        first, other = self._chance.sample((terms.buyer_id, terms.seller_id), 2)
         self._tell(first, terms)
         answer, after_us = self._chance.random(), self._chance.randint(SECOND // 20, 6 * SECOND)
         if answer < 0.8:
             self._system.later(after_us, lambda: self._tell(other, terms))
         elif answer < 0.9:
-            wrong = replace(terms, quantity_e8=quantity_e8 + one.instrument.lot_e8)
+            wrong = replace(terms, quantity_e8=terms.quantity_e8 + one.instrument.lot_e8)
             self._system.later(after_us, lambda: self._tell(other, wrong))
             self._system.later(after_us + 2 * SECOND, lambda: self._mend(first, other, terms))
         elif answer < 0.95:
@@ -179,10 +192,12 @@ class Operator:
         for partition in range(PARTITIONS):
             after_us = self._chance.randint(SECOND // 2, 8 * SECOND) if partition == slow else 0
             for _ in range(1 + (self._chance.random() < AGAIN)):
-                if after_us:
-                    self._system.later(after_us, lambda to=partition: self._take(to, fact))  # type: ignore[misc]
-                else:
-                    self._take(partition, fact)
+                self.coming += 1
+                self._system.later(after_us, lambda to=partition: self._come(to, fact))  # type: ignore[misc]
+
+    def _come(self, partition: int, fact: m.ContractFact) -> None:
+        self.coming -= 1
+        self._take(partition, fact)
 
     def _take(self, partition: int, fact: m.ContractFact) -> None:
         self.ask(partition, "", m.TakeContractFact(fact))

@@ -11,6 +11,7 @@ from tests.simulation.derivatives import ASSET, FUTURE, OPTION
 from tests.simulation.evidence import Evidence, told
 from tests.simulation.invariants import signed
 from tests.simulation.reference import ACCOUNTS, PARTITIONS
+from tests.simulation.settlement_invariants import netting_pays_what_was_booked_once
 from truetape import messages as m
 from truetape.money import ONE_E8
 from truetape.topics import CLEARING_ENTRIES
@@ -310,6 +311,7 @@ CONTRACTS: Final[Mapping[str, Callable[[Evidence, "ContractSystem"], Wrong]]] = 
         fees_of_contracts_are_their_rates,
         house_accounts_are_what_they_say,
         accepted_orders_keep_initial_margin,
+        netting_pays_what_was_booked_once,
         both_audits_agree,
     )
 }

@@ -63,6 +63,11 @@ def leg_asked_twice(system: "ContractSystem") -> Met:
     )  # fmt: skip
 
 
+def netted(event: m.PaymentsNetted, run: int) -> bool:
+    """Whether a netting run has an instruction of this number."""
+    return any(one.run >= run for one in event.instructions)
+
+
 def order_refused(reason: str, *kinds: str) -> Callable[["ContractSystem"], Met]:
     """An order for a contract of these kinds was refused for a reason."""
     return lambda system: (
@@ -90,6 +95,11 @@ JUDGED: Final[Mapping[str, Callable[["ContractSystem"], Met]]] = {
     "trade of two rejected or withdrawn": changed("REJECTED", "WITHDRAWN"),
     "legs asked for again": lambda system: iter(system.answers(m.LegsAskedAgain)),
     "leg asked for once more after it was booked": leg_asked_twice,
+    "value date netted": lambda system: (e for e in system.answers(m.PaymentsNetted) if netted(e, 1)),
+    "value date netted again for what came late": lambda system: (
+        e for e in system.answers(m.PaymentsNetted) if netted(e, 2)
+    ),
+    "netting refused, more may come": refused(m.NetPayments, "TOO_OLD"),
     "order refused for want of margin": order_refused("INSUFFICIENT_FUNDS", "PERPETUAL", "FUTURE", "OPTION"),
     "order for what has expired refused": order_refused("INSTRUMENT_NOT_TRADABLE", "FUTURE", "OPTION"),
 }

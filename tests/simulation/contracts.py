@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, ClassVar, Final
 
+from tests.simulation import settlement
 from tests.simulation.cluster import Broken
 from tests.simulation.contract_clients import ContractClients, Operator
 from tests.simulation.contract_invariants import CONTRACTS, HOUSE_PURPOSES
 from tests.simulation.contract_rare import met
 from tests.simulation.derivatives import Listed, listed
 from tests.simulation.reference import PARTITIONS
+from tests.simulation.settlement import Settlement
 from tests.simulation.swarm import SECOND
 from tests.simulation.system import System
 from truetape import messages as m
@@ -22,6 +24,8 @@ EXPIRES_US: Final = (25 * SECOND, 42 * SECOND)
 """When, of virtual time."""
 PRICING_US: Final = 6 * SECOND
 """So long after the end an operator waits for pricing to publish it."""
+PATIENT: Final = frozenset({"COMPRESSION_REST"})
+"""Kinds of rounds that wait for somebody's money, as long as it takes."""
 DESK: Final = 0.8
 """What the desk does, for each thing that clients do."""
 
@@ -36,6 +40,7 @@ class ContractSystem(System):
         super().__init__(seed, verbose)
         self.clients: ContractClients = ContractClients(self.broker, self.chance, self.contracts, self.contract_mark_e8)
         self.operator = Operator(self)
+        self.settlement = Settlement(self)
 
     def listed(self) -> dict[str, Listed]:
         self.expires_us = Random(self.seed ^ 0xDEB7).randint(*EXPIRES_US)
@@ -44,6 +49,7 @@ class ContractSystem(System):
     def begin(self) -> None:
         super().begin()
         self.poisson(DESK * self.plan.orders_per_second, self._desk)
+        self.poisson(settlement.OFTEN, self.settlement.act)
         self.later(self.expires_us - SECOND, self.operator.expire_early)
         self.later(self.expires_us + PRICING_US, self.operator.expire)
 
@@ -69,6 +75,8 @@ class ContractSystem(System):
         }
         if silent := self.operator.asked.keys() - answered:
             return f"{len(silent)} commands are not answered, {self.operator.asked[min(silent)]} among them"
+        if self.operator.coming:
+            return f"{self.operator.coming} facts have not come to their partitions"
         if open_ones := self.operator.unexpired():
             return f"not ended: {open_ones}"
         return self._unpriced() or self._unfinished()
@@ -91,7 +99,7 @@ class ContractSystem(System):
                 if waiting := [name for name, one in tape.state.trades.items() if one.waiting]:
                     return f"{part} waits for legs of {waiting}"
                 rounds = (*tape.state.rounds.homed, *tape.state.rounds.here, *tape.state.requests)
-                following = tape.state.remainders.following
+                following = [n for n, one in tape.state.remainders.following.items() if one.terms.kind not in PATIENT]
                 if going_on := [*rounds, *following, *tape.state.watch.liquidations]:
                     return f"{part} has not ended {going_on}"
         return ""

@@ -17,8 +17,10 @@ from unittest import mock
 
 from services.clearing.closeout import auction, closing, liquidations, quote
 from services.clearing.defaults import default
-from tests.simulation import distress_rare
+from services.clearing.otc import multilateral
+from tests.simulation import compressions, distress_rare
 from tests.simulation.cluster import QUIET_SECONDS, Broken
+from tests.simulation.compressions import Compressions
 from tests.simulation.contracts import ContractSystem
 from tests.simulation.derivatives import ASSET
 from tests.simulation.distress_invariants import DISTRESS
@@ -43,10 +45,11 @@ SMALL_AUCTION: Final = AuctionParameters(fast_seconds=3.0, slow_seconds=6.0, ins
 PERILS: Final = (
     m.MarginRun, m.MarginCallChanged, m.LiquidationChanged, m.LiquidationEnded, m.AuctionChanged, m.ParcelAnswered,
     m.DeleveragingChanged, m.DefaultChanged, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettling,
-    m.RoundSettled, m.RoundConfirmed,
+    m.RoundSettled, m.RoundConfirmed, m.CompressionChanged,
 )  # fmt: skip
 """Records of clearing before whose effects its process may die."""
-SELDOM: Final = (m.AuctionChanged, m.ParcelAnswered, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettled)
+SELDOM: Final = (m.AuctionChanged, m.ParcelAnswered, m.RoundOpened, m.RoundAnswered, m.RoundDecided, m.RoundSettled,
+                  m.CompressionChanged)  # fmt: skip
 """Those that are few: it dies there as much more often."""
 UNDECIDED: Final = ("DECLARED", "LOSS_FIXED", "RECOVERING")
 """States in which a default waits for something."""
@@ -120,6 +123,7 @@ class DistressSystem(ContractSystem):
         ),
         "house:capital": frozenset({"house_capital", "house_transfer"}),
         "house:collateral": frozenset({"collateral"}),
+        "house:compression": frozenset({"compression"}),
     }  # fmt: skip
 
     def __init__(self, seed: int, verbose: bool = False) -> None:
@@ -128,8 +132,9 @@ class DistressSystem(ContractSystem):
         thin = THIN if self.distress.thin else {}
         self.market.venue.options = replace(self.market.venue.options, shocks=self.distress.shocks, **thin)
         self.members = Members(self)
+        self.compressions = Compressions(self)
         self.selling = False
-        """Whether a liquidation went on selling when the time of quiet was over."""
+        """Whether a liquidation or a default went on when the time of quiet was over."""
         self.reference.append(m.CallTermsSet(self.reference.next_meta(), "k", "x", "*", self.distress.terms))
         self.say(str(self.distress))
 
@@ -140,6 +145,7 @@ class DistressSystem(ContractSystem):
     def begin(self) -> None:
         super().begin()
         self.members.begin()
+        self.poisson(compressions.OFTEN, self.compressions.act)
 
     def effects(self, node: Node, simulated: Process, runner: Runner[Any]) -> Effects:
         right = super().effects(node, simulated, runner)
@@ -148,6 +154,7 @@ class DistressSystem(ContractSystem):
     def look(self) -> None:
         super().look()
         self.members.look()
+        self.compressions.look()
 
     def quiet(self) -> None:
         super().quiet()
@@ -176,10 +183,12 @@ class DistressSystem(ContractSystem):
     # -- the end ---------------------------------------------------------------------------------------------
 
     def quiet_seconds(self) -> int:
-        """Twice as long for a liquidation: it outlasts for a minute what puts it off (`closing.PASSING_US`), and
-        an auction that nobody bid at may come before it."""
+        """Twice as long for a liquidation: it outlasts for a minute what puts it off (`closing.PASSING_US`), an auction
+        that nobody bid at may come before it, and the rounds of its default after it."""
         parts = (self.tape(CLEARING_ENTRIES, partition).state for partition in range(PARTITIONS))
-        self.selling |= any(state.watch.liquidations for state in parts)
+        self.selling |= any(
+            state.watch.liquidations or any(one.state in UNDECIDED for one in default.kept(state)) for state in parts
+        )
         return 2 * QUIET_SECONDS if self.selling else QUIET_SECONDS
 
     def _unfinished(self) -> str:
@@ -193,6 +202,8 @@ class DistressSystem(ContractSystem):
             state = self.tape(CLEARING_ENTRIES, partition).state
             if open_ones := [one.default_id for one in default.kept(state) if one.state in UNDECIDED]:
                 return f"defaults {open_ones} have not come to their end"
+            if state.compressions.open:
+                return f"compressions {sorted(state.compressions.open)} have not ended"
             if calls := [one for one in state.watch.calls.values() if one.state != "DEFAULT"]:
                 return f"calls without an end: {calls}"
             if (
@@ -275,6 +286,8 @@ def small_bounds() -> Iterator[None]:
         stack.enter_context(mock.patch.object(closing, "PASSING_US", SMALL_RETRY_US))
         stack.enter_context(mock.patch.object(liquidation, "ALARM_ASKED", SMALL_ALARM_ASKED))
         stack.enter_context(mock.patch.object(auction, "PATIENCE_SECONDS", SMALL_PATIENCE_SECONDS))
+        longest_us = multilateral.WITHIN_US[1]
+        stack.enter_context(mock.patch.object(multilateral, "WITHIN_US", (compressions.SHORTEST_US, longest_us)))
         for module in (auction, quote):
             stack.enter_context(mock.patch.object(module, "PARAMETERS", SMALL_AUCTION))
         yield

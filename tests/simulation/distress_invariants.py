@@ -12,6 +12,10 @@ from tests.simulation.distress_margin import (
 )
 from tests.simulation.evidence import Evidence, is_end
 from tests.simulation.reference import ACCOUNTS, PARTITIONS
+from tests.simulation.settlement_invariants import (
+    claims_are_paid_by_who_owes_them,
+    compression_leaves_every_net_position,
+)
 from truetape import ids
 from truetape import messages as m
 from truetape.topics import CLEARING_ENTRIES, ORDERS_DECISIONS, ORDERS_EXECUTIONS
@@ -31,6 +35,8 @@ AFTER: Final[Mapping[str, frozenset[str]]] = {
 }
 """What may follow each state of a call."""
 FINAL: Final = frozenset({"MET", "WITHDRAWN", "DEFAULT"})
+UNBOOKED: Final = ("COMPRESSED", "OPEN")
+"""Legs about trades that are outside of the ledger."""
 LOST: Final = ("HOUSE_CAPITAL", "OTHERS_FUND", "ASSESSMENTS", "HAIRCUT", "TEAR_UP")
 """Layers that get back what comes in later; last of all the share of a member that answered for its client."""
 
@@ -268,7 +274,10 @@ def wanted_legs(system: "DistressSystem") -> Iterator[tuple[int, list[str]]]:
     """Entries that rounds and parcels ask for: partition and ids, in order."""
     for event in system.answers(m.RoundDecided):
         for partition in range(PARTITIONS):
-            yield partition, [leg.leg_id for leg in event.legs if leg.partition == partition]
+            yield (
+                partition,
+                [leg.leg_id for leg in event.legs if leg.partition == partition and leg.event not in UNBOOKED],
+            )
     for event in system.answers(m.ParcelAnswered):
         if event.state == "TAKEN" and not event.repeated:
             names = [f"{event.parcel.parcel_id}/{n}" for n in range(len(event.parcel.legs))]
@@ -378,6 +387,8 @@ DISTRESS: Final[Mapping[str, Callable[[Evidence, "DistressSystem"], Wrong]]] = {
         house_default_is_what_nobody_has_borne,
         a_loss_is_fixed_when_no_order_can_fill,
         who_is_in_default_takes_no_new_risk,
+        compression_leaves_every_net_position,
+        claims_are_paid_by_who_owes_them,
     )
 }
 """All are checked once all is quiet, beside those of every run with contracts."""

@@ -168,6 +168,13 @@ JUDGED: Final[Mapping[str, Judge]] = {
     "members were assessed": borne("ASSESSMENTS"),
     "gains were cut": borne("HAIRCUT"),
     "round asked again": said(m.RoundAskedAgain),
+    "trades compressed": said(m.CompressionChanged, lambda event: event.state == "COMPRESSED"),
+    "compression declined": said(m.CompressionChanged, lambda event: event.state == "DECLINED"),
+    "compression expired": said(m.CompressionChanged, lambda event: event.state == "EXPIRED"),
+    "crash in the middle of a compression": taken_over_after(m.CompressionChanged, "GATHERING", "PROPOSED"),
+    "claim of a compression paid": said(
+        m.EntryBooked, lambda event: event.contract and event.contract.event == "SETTLEMENT_PAYMENT" and event.lines
+    ),
     "payment recovered a default": said(m.DefaultChanged, lambda event: event.recovered_e8 > 0),
 }
 """Judged by the tape of a finished run."""

@@ -159,6 +159,24 @@ def _entries(made: OtcDesk, who: str) -> list[Any]:
     return [one for one in made.events if isinstance(one, m.EntryBooked) and one.contract and one.account_id == who]
 
 
+def test_a_date_that_was_passed_over_has_an_instruction_of_its_own_for_each_run() -> None:
+    """Nothing fell on FIRST when the day after it was netted; then a clock that is set back books in it, twice."""
+    made, found = desk(), []
+    made.reference.calendars["USDT"] = replace(WORKING, lag_days=1, holidays=())
+    lived(made)
+    made.reference.calendars["USDT"] = replace(WORKING, version=2, lag_days=0, holidays=())
+    over(made, 2)
+    found += net(made, "ann", "2023-11-15").instructions
+    for name in ("late", "later"):
+        made.now_us = START_US + 1
+        made.trade_of_two(name, buyer_id="ann", seller_id="bob", quantity_e8=E8, price_e8=60_000 * E8)
+        over(made, 2)
+        found += net(made, "ann").instructions
+    assert [(one.run, one.parts.get("house_fee")) for one in found[1:]] == [(2, -6_000_000), (3, -6_000_000)]
+    assert len({one.instruction_id for one in found}) == 3
+    made.check()
+
+
 def test_another_assets_netting_makes_no_date_late() -> None:
     """Netted is 2023-11-15 of USDT; USD of the day before is on time all the same, and its first run."""
     known = {"ann": netting.Payments()}
@@ -179,15 +197,15 @@ def test_runs_are_told_apart_for_as_long_as_they_are_remembered() -> None:
     known = netting.Payments()
     days = [f"2023-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 29)][: netting.DAYS_KEPT]
     for day in days[:-1]:
-        known.ran(day)
+        known.ran(day, 1)
     assert known.oldest() == "" and known.runs_of(days[0], "USDT") == 1
-    known.ran(days[-1])
-    known.ran(days[-1])
+    known.ran(days[-1], 1)
+    known.ran(days[-1], 1)
     assert known.oldest() == days[0] and known.runs_of(days[-1], "USDT") == 2
     book = {"ann": known}
     payments.owed(book, "ann", "USDT", "2022-12-30", "premium", 1)
     assert list(known.days) == [days[0]], "older than all that is remembered: netted with the oldest of them"
-    known.ran("2024-01-01")
+    known.ran("2024-01-01", 1)
     assert len(known.runs) == netting.DAYS_KEPT and known.oldest() == days[1]
 
 

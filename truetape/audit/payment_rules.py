@@ -59,7 +59,7 @@ class Dues(Struct):
     open: dict[tuple[str, str], Sum] = {}
     """By value date and asset, what no run has netted."""
     runs: dict[str, int] = {}
-    """By value date, runs that netted something of it."""
+    """By value date, the number of its last run that netted something."""
     newest: dict[str, str] = {}
     """By asset, the newest date that is netted; under "" the newest of all that was over by then."""
 
@@ -142,7 +142,7 @@ class PaymentRules:
         for asset in due:
             del dues.open[day, asset]
         if due:
-            dues.runs[day] = dues.runs.get(day, 0) + 1
+            dues.runs[day] = max([dues.runs.get(day, 0) + 1, *runs.values()])
         if len(dues.runs) > DAYS_KNOWN:
             del dues.runs[min(dues.runs)]
         over = ("",) if day < calendars.day_of(event.meta.decided_at_us) else ()

@@ -111,19 +111,19 @@ class Payments(Struct):
     until: dict[str, str] = {}
     """By asset, the newest value date that is netted: it may lie ahead."""
     runs: dict[str, int] = {}
-    """By value date, how often something was netted: the newest ones of those dates."""
+    """By value date, the number of its last run that netted something: the newest ones of those dates."""
 
     def last(self, asset: str) -> str:
         """The newest value date of an asset that is netted."""
         return max(self.netted, self.until.get(asset, ""))
 
     def runs_of(self, day: str, asset: str) -> int:
-        """How often a value date of an asset was netted. One that is passed over counts as netted."""
+        """The number of the last run of a value date of an asset. A date that was passed over counts as netted."""
         return self.runs.get(day, int(day <= self.until.get(asset, "")))
 
-    def ran(self, day: str) -> None:
-        """Something of a value date is netted once more."""
-        self.runs[day] = self.runs.get(day, 0) + 1
+    def ran(self, day: str, run: int) -> None:
+        """Something of a value date is netted once more, by a run of this number at most: no later one has it again."""
+        self.runs[day] = max(self.runs.get(day, 0) + 1, run)
         if len(self.runs) > DAYS_KEPT:
             del self.runs[min(self.runs)]
 

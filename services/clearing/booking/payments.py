@@ -214,7 +214,7 @@ def netted(payments: dict[str, Payments], event: PaymentsNetted) -> None:
     """A value date is netted: nothing of it is owed any more but the instructions."""
     known, day = payments.setdefault(event.account_id, Payments()), event.value_date
     if known.days.pop(day, None) is not None:
-        known.ran(day)
+        known.ran(day, max((one.run for one in event.instructions), default=0))
     known.until |= {one.asset: max(day, known.until.get(one.asset, "")) for one in event.instructions}
     if day < calendars.day_of(event.meta.decided_at_us):
         known.netted = max(day, known.netted)
