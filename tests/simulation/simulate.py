@@ -34,7 +34,8 @@ WORLDS: Final[dict[str, type[System] | None]] = {
     "porting": PortingSystem,
 }  # fmt: skip
 """One seed in five has gateways, projections and their servers as well, one in ten has contracts, every second of
-these in distress; the others have clients of spot on the bus. Or only one kind of them."""
+these in distress, and one in five of those clients of a member; the others have clients of spot on the bus. Or only
+one kind of them."""
 MET_IN: Final[tuple[tuple[type[System], frozenset[str]], ...]] = (
     (Served, frozenset(name for name in rare.names() if rare.COUNTED.get(name, name) in rare.SERVED)),
     (PortingSystem, frozenset(porting_rare.JUDGED)),
@@ -106,8 +107,10 @@ class Total:
 def world_of(seed: int) -> type[System]:
     """What runs under a seed; each kind of plan comes with either (swarm.py)."""
     place = (seed + seed // 20) % 10
+    if place == 3 and seed % 20 < 10:
+        return PortingSystem if seed // 20 % 5 == 4 else DistressSystem
     if place == 3:
-        return DistressSystem if seed % 20 < 10 else ContractSystem
+        return ContractSystem
     return Served if place % 5 == 0 else System
 
 
