@@ -17,7 +17,8 @@ from truetape.money import to_e8
 from truetape.topics import BY_NAME
 
 T = TypeVar("T", bound=Struct)
-POSITIONS_MAX: Final = 16
+POSITIONS_MAX: Final = sum(topic.partitions for topic in BY_NAME.values())
+"""In one header: a client that keeps them, such as the house's, comes to know one of every partition."""
 _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
@@ -102,10 +103,13 @@ def positive(field: str, text: str) -> int:
 def parse_positions(header: str, name: str = "Truetape-Position") -> dict[Part, int]:
     """The header `name`: "topic/partition@offset", comma-separated. Raises Problem invalid_header."""
     found: dict[Part, int] = {}
-    for item in header.split(",") if header else ():
+    items = header.split(",") if header else []
+    if len(items) > POSITIONS_MAX:
+        raise Problem("invalid_header", f"{name} has at most {POSITIONS_MAX} places, one of each partition")
+    for item in items:
         match = _POSITION.fullmatch(item.strip())
         topic = BY_NAME.get(match[1]) if match else None
-        if match is None or topic is None or int(match[2]) >= topic.partitions or len(found) >= POSITIONS_MAX:
+        if match is None or topic is None or int(match[2]) >= topic.partitions:
             raise Problem(
                 "invalid_header", f"{name} must be topic/partition@offset, as an answer or an event carried it"
             )
