@@ -117,6 +117,21 @@ def test_funding_that_nobody_has_booked_is_in_the_losses(who: str, owed: float) 
     assert losses[2] == losses[0] > 0 and books(made).balances[who]["USDT"] == made.cash(f"client:{who}")
 
 
+def test_an_account_owes_the_funding_that_its_own_partition_has_taken() -> None:
+    made, found = Desk(instrument(PERP, terms())), Books()
+    made.trade("ann", "BUY", 10, 60_000, PERP)
+    made.trade("bob", "SELL", 10, 60_000, PERP)
+    made.fact("FUNDING", PERP, 60_000 * E8, numbers={"rate_e18": 10**16, "elapsed_us": HOUR_US})
+    for event in made.events:
+        found.take(event, 3)
+        if not isinstance(event, m.ContractFactTaken):  # Partition 0 is behind by the step.
+            found.take(event, 0)
+    assert found.owing("ann")[PERP].unpaid_e8 == 0, "the newest entry came with partition 0"
+    for event in made.events:
+        found.take(event, 3)
+    assert [found.owing(who)[PERP].unpaid_e8 for who in ("ann", "bob")] == [to_e8("-7.5"), to_e8("7.5")]
+
+
 def test_who_wins_can_be_haircut_and_torn_up_but_his_margin_is_not_touched() -> None:
     found = run(shocks_e8=(-3 * 10**7,), assessment_rate_e8=0, defaulters=("ann",), floor_e8=0)
     members = {one.member_id: one for one in found.defaults[0].resources.members}
