@@ -64,8 +64,7 @@ class Compressions:
         self._system.later(self._chance.randint(0, 3 * SECOND), lambda: self._ask(command))
 
     def _ask(self, command: Any) -> None:
-        for _ in range(1 + (self._chance.random() < 0.2)):
-            self._system.operator.ask(self._home(), HOME, command)
+        self._system.operator.tell(self._home(), HOME, command)
 
     def _home(self) -> int:
         return ids.partition_of(HOME, PARTITIONS)

@@ -110,8 +110,7 @@ class Operator:
                 f"c-{name}-{side}", account, f"{name}/{side}", one.instrument.instrument_id, side, quantity_e8,
                 price_e8, "TAKER", self._system.broker.wall_us(), "simulated", name,
             )  # fmt: skip
-            for _ in range(1 + (self._chance.random() < AGAIN)):
-                self.ask(ACCOUNTS[account], account, command)
+            self.tell(ACCOUNTS[account], account, command)
 
     def _terms_of_two(self) -> tuple[m.TradeTerms, Listed]:
         buyer, seller = self._chance.sample(list(ACCOUNTS), 2)
@@ -152,8 +151,7 @@ class Operator:
     def _tell(self, party: str, terms: m.TradeTerms) -> None:
         home = home_id(terms)
         command = m.TellTrade(f"tell-{self._next()}", home, party, terms, party)
-        for _ in range(1 + (self._chance.random() < AGAIN)):
-            self.ask(ACCOUNTS[home], home, command)
+        self.tell(ACCOUNTS[home], home, command)
 
     def _end(self, party: str, terms: m.TradeTerms, action: m.TradeAction) -> None:
         home = home_id(terms)
@@ -237,6 +235,11 @@ class Operator:
     def _next(self) -> int:
         self._count += 1
         return self._count
+
+    def tell(self, partition: int, key: str, command: Any) -> None:
+        """As `ask`, and now and then the command comes twice."""
+        for _ in range(1 + (self._chance.random() < AGAIN)):
+            self.ask(partition, key, command)
 
     def ask(self, partition: int, key: str, command: Any) -> None:
         """Put a command on the bus; it must be answered."""

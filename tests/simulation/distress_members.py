@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from services.clearing.across.parcels import INSURANCE
 from services.clearing.defaults.waterfalls import CAPITAL
 from tests.simulation.cluster import QUIET_SECONDS
+from tests.simulation.contract_clients import AGAIN
 from tests.simulation.derivatives import ASSET, FUTURE, PERP
 from tests.simulation.reference import ACCOUNTS
 from tests.simulation.swarm import SECOND
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 BANK: Final = "bank:settlement"
 DRAIN_US: Final = 4 * SECOND
 STRETCH_US: Final = (6 * SECOND, 10 * SECOND)
-AGAIN: Final = 0.2
 BID: Final = 0.7
 """How often somebody bids when an auction says something new."""
 RECOVER: Final = 0.5

@@ -15,7 +15,6 @@ OFTEN: Final = 0.3
 """What the settlement desk does, per virtual second."""
 MOVED: Final = 0.3
 """Share of it that changes the calendar; the rest nets."""
-AGAIN: Final = 0.2
 DAYS: Final = 3
 """Lags, and how far ahead netting is tried."""
 DAY_US: Final = 86_400_000_000
@@ -44,5 +43,4 @@ class Settlement:
         account = self._chance.choice(list(ACCOUNTS))
         at_us = self._system.broker.wall_us() + self._chance.randrange(DAYS) * DAY_US
         command = m.NetPayments(f"net-{self._asked}", account, calendars.day_of(at_us), "simulated")
-        for _ in range(1 + (self._chance.random() < AGAIN)):
-            self._system.operator.ask(ACCOUNTS[account], account, command)
+        self._system.operator.tell(ACCOUNTS[account], account, command)

@@ -117,6 +117,7 @@ def test_holders_give_up_no_gain_that_any_part_of_the_insurance_fund_can_pay(
     assert {one.price_e8 for one in stage.changes()} == {price * E8}
     assert stage.balance(INSURANCE) == left and stage.held("ann") == 0
     assert stage.cash("ann") == 3_000 + sum(parts.values()) - left, "what the loss at the price needs, and no more"
+    assert covered or stage.default("ann").uncovered_e8 == 0
     assert stage.open_loss() == 0 and (("default DECLARED" in stage.outcomes()) is not covered), (
         "nobody backed defaults"
     )

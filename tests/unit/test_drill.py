@@ -45,7 +45,7 @@ def desk() -> Desk:
 def books(made: Desk) -> Books:
     found = Books()
     for event in made.events:
-        found.take(event)
+        found.take(event, 0)
     return found
 
 

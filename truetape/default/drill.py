@@ -59,7 +59,7 @@ class Books(Struct):
     newest: dict[tuple[int, str], str] = field(default_factory=dict)
     """By partition and instrument, the newest funding index."""
 
-    def take(self, event: Any, partition: int = 0) -> None:
+    def take(self, event: Any, partition: int) -> None:
         """One more record, in the order of the tape of its partition."""
         if isinstance(event, ContractFactTaken):
             self.newest[partition, event.fact.instrument_id] = event.funding_index_e18
